@@ -1,0 +1,22 @@
+"""Label distributions for PyTorch: one idea for every soft label, and fair comparisons of the ways to make them."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+__version__ = "0.1.0"
+
+_FOLDERS = ("labels", "losses", "calibration", "metrics", "networks", "data", "tasks", "methods")
+
+__all__ = ["__version__", *_FOLDERS]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _FOLDERS:
+        return importlib.import_module(f"softlabel.{name}")
+    raise AttributeError(f"module 'softlabel' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,39 @@
+"""What data a run reads and how they are split. Imports nothing heavy: the command line answers `--help` from here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class DataConfig(BaseModel):
+    """Source, columns, splits, and what is done to the training part."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str = Field("digits", description="digits, folder:PATH, csv:PATH, parquet:PATH or hub:NAME")
+    image_column: str | None = Field(None, description="column with image paths or image bytes (csv, parquet, hub)")
+    feature_columns: list[str] = Field([], description="numeric columns to use as features; 'p*' means every column p…")
+    label_column: str | None = Field(None, description="column with the class label")
+    vote_columns: list[str] = Field([], description="one column of votes (or probabilities) per class; 'votes_*' works")
+    normalise: bool = Field(False, description="divide rows of votes that do not sum to 1 by their sum")
+    split_column: str | None = Field(None, description="column that says train, validation or test")
+    resize: tuple[int, int] | None = Field(None, description="height and width to bring every image to")
+    colour: Literal["auto", "grey", "rgb"] = Field("auto", description="channels of the decoded images")
+    skip_bad: bool = Field(False, description="leave out rows that cannot be used (they are listed) instead of stopping")
+    protocol: Literal["hold-out", "published"] = Field(
+        "hold-out", description="hold-out: select and calibrate on a validation part; published: all rows, last epoch"
+    )
+    test_share: Share = Field(0.2, description="share of rows for the test split, where the source has none")
+    validation_share: Share = Field(0.1, description="share of each training class kept for validation (hold-out)")
+    split_seed: int = Field(0, ge=0, description="seed of splits, long tail and noise (not of the training)")
+    imbalance: float | None = Field(None, ge=1, description="make the training part long-tailed: n_max / n_min")
+    noise: float = Field(0.0, ge=0, lt=1, description="share of training labels replaced by wrong ones")
+    noise_kind: Literal["symmetric", "class-dependent"] = Field("symmetric", description="how wrong labels are drawn")
+    groups: Literal["counts", "thirds"] = Field(
+        "counts", description="many/medium/few: by training counts (> 100, 20–100, < 20) or in thirds of the classes"
+    )
+    memory: Literal["auto", "hold", "stream"] = Field("auto", description="hold decoded images in memory, or stream them")

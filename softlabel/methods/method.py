@@ -1,0 +1,125 @@
+"""What a method is: a training module that returns named loss terms, and what it asks of the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from softlabel.data.batch import Batch
+from softlabel.losses import SumAndMass
+from softlabel.methods.stage import Stage
+from softlabel.networks.network import Network
+from softlabel.running_state import AllReduce, RunningState
+from softlabel.tasks.task import Task
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Terms = Mapping[str, SumAndMass]
+
+
+class MethodConfig(BaseModel):
+    """Options of a method; every field becomes an option of the command line."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a method may know of the training part before it starts.
+
+    class_counts   (K,) float: number of samples (or mass of votes) per class
+    load_network   loads a trained network from a run folder (a teacher)
+    """
+
+    num_samples: int
+    class_counts: Tensor
+    load_network: Callable[[str], nn.Module]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a custom update gets: the batches, and the loop's own means to step.
+
+    module       the training module behind the engine's wrapper; call this, not the method, to get terms
+    backward     divides each term's sum by its mass over all processes, adds up, and runs backward
+    optimiser    its gradients are clipped and its state is saved by the loop
+    """
+
+    batch: Batch
+    second: Batch | None
+    module: Callable[[Batch], Terms]
+    backward: Callable[[Terms], None]
+    optimiser: torch.optim.Optimizer
+    generator: torch.Generator
+
+
+class Method(nn.Module):
+    """Base of all methods. A new one overrides `forward`, and of the rest only what its paper needs.
+
+    The first line of the module's docstring names the paper; the class's docstring is shown by `softlabel methods`.
+    """
+
+    Config: ClassVar[type[MethodConfig]] = MethodConfig
+
+    def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
+        super().__init__()
+        self.config: Any = config
+        self.network = network
+        self.task = task
+        self.training_set = training_set
+        self.num_classes = task.num_classes
+
+    @classmethod
+    def supports(cls, task: Task, network: Network) -> str | None:
+        """None when the method can be used, otherwise the reason why not, for the user to read."""
+        return None
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages, in order."""
+        return (Stage(),)
+
+    def begin_stage(self, stage: Stage) -> None:
+        """Called before the first step of a stage (re-initialise a head, for instance)."""
+
+    def transform(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Change a training batch before the step (mixup); draw only from `generator`."""
+        return batch
+
+    def forward(self, batch: Batch) -> Terms:
+        """Named loss terms of one batch, each as sum and mass. Called once a step through the engine's wrapper."""
+        raise NotImplementedError
+
+    def weights(self) -> Mapping[str, float]:
+        """Weight of each named term in the total; terms not named count 1."""
+        return {}
+
+    def update(self, step: Step) -> Terms:
+        """One custom update, for stages with `custom_update`."""
+        raise NotImplementedError
+
+    def solve(self, stage: Stage, batches: Iterable[Batch]) -> None:
+        """A stage without gradients: one pass over the training part without augmentation."""
+        raise NotImplementedError
+
+    def end_epoch(self, all_reduce: AllReduce) -> None:
+        """Called after the last step of an epoch; running states are reduced here."""
+
+    def adjust(self, logits: Tensor) -> Tensor:
+        """An adjustment at inference (post-hoc logits); it becomes part of what ships."""
+        return logits
+
+    def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
+        """The options that this stage depends on: runs whose stages have equal fingerprints may share them."""
+        return dict(self.config.model_dump())
+
+    def deployable(self) -> nn.Module:
+        """What ships: backbone and head, without a trace of what only training needed."""
+        return self.network
+
+    def running_states(self) -> dict[str, RunningState]:
+        """Running tables and statistics by attribute name; saved in every checkpoint, never wrapped or broadcast."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, RunningState)}

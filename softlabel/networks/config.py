@@ -1,0 +1,20 @@
+"""Which network a run trains."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class NetworkConfig(BaseModel):
+    """Backbone and what of it is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str = Field(
+        "auto",
+        description="auto (resnet8 for images, mlp for features), resnet8, resnet20, resnet32, resnet56, mlp or hf:PATH_OR_NAME",
+    )
+    trainable: Literal["all", "head"] = Field("all", description="all: fine-tune everything; head: linear probing")
+    hidden: list[int] = Field([128, 128], description="widths of the layers of the mlp")

@@ -1,0 +1,65 @@
+"""The one configuration of a run: a TOML recipe and the command line's overrides end up here. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from softlabel.data.config import DataConfig
+from softlabel.networks.config import NetworkConfig
+
+
+class TrainingConfig(BaseModel):
+    """Optimiser, schedule, precision and processes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(30, ge=1, description="passes over the training part")
+    batch_size: int = Field(64, ge=1, description="samples per step, over all processes")
+    accumulate: int = Field(1, ge=1, description="micro-batches per step; the step equals one of the whole batch")
+    optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd (with Nesterov momentum) or adamw")
+    learning_rate: float = Field(0.1, gt=0, description="peak learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum (sgd); beta1 (adamw)")
+    weight_decay: float = Field(5e-4, ge=0, description="weight decay")
+    warmup_epochs: float = Field(1.0, ge=0, description="epochs of linear warm-up")
+    schedule: Literal["cosine", "step", "constant"] = Field("cosine", description="course of the rate after warm-up")
+    milestones: list[float] = Field([0.8, 0.9], description="step schedule: shares of the epochs after which to decay")
+    decay: float = Field(0.01, gt=0, le=1, description="step schedule: factor at every milestone")
+    clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    ema: float | None = Field(None, gt=0, lt=1, description="decay of an exponential moving average of the weights")
+    augment: Literal["auto", "none", "shift", "crop-flip", "colour"] = Field(
+        "auto", description="auto: shift for grey images, crop-flip for colour; colour adds colour jitter"
+    )
+    sampler: Literal["instance", "square-root", "balanced", "progressive"] = Field(
+        "instance", description="class probability proportional to n^1, n^0.5, n^0, or moving from the first to the last"
+    )
+    head_limit: int | None = Field(None, ge=1, description="under-sample: at most this many samples of a class an epoch")
+    precision: Literal["fp32", "bf16", "auto"] = Field("fp32", description="auto measures once and records its choice")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+    processes: int = Field(1, ge=1, description="processes that share each step")
+    checkpoint_every: int = Field(1, ge=1, description="epochs between checkpoints")
+
+
+class OutputConfig(BaseModel):
+    """Where results land."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs: str = Field("runs", description="folder that holds the run folders")
+    name: str | None = Field(None, description="name of the run folder; by default the source's name and a number")
+
+
+class RunConfig(BaseModel):
+    """One training run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: Literal["auto", "classification", "distribution"] = Field("auto", description="what is predicted")
+    method: str = Field("cross_entropy", description="how labels are softened: see `softlabel methods`")
+    seed: int = Field(0, ge=0, description="seed of the training")
+    data: DataConfig = DataConfig()
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+    output: OutputConfig = OutputConfig()
+    methods: dict[str, dict[str, Any]] = Field({}, description="options of methods, by the method's name")
