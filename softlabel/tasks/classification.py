@@ -1,0 +1,34 @@
+"""Classification: one class per sample is true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from softlabel.labels import LabelDistribution, hard
+from softlabel.tasks.class_space import ClassSpace
+
+
+class Classification(ClassSpace):
+    """The annotation is a class index, int64 (N,); the default label is all of its class."""
+
+    name = "classification"
+    annotation_kind = "label"
+
+    def label(self, annotation: Tensor) -> LabelDistribution:
+        return hard(annotation, self.num_classes, validate=False)
+
+    def index(self, annotation: Tensor) -> Tensor:
+        return annotation
+
+    def class_counts(self, annotation: Tensor) -> Tensor:
+        return torch.bincount(annotation, minlength=self.num_classes).double()
+
+    def stratify(self, annotation: Tensor) -> np.ndarray[Any, Any]:
+        return annotation.numpy()
+
+    def truth(self, annotation: Tensor) -> Tensor:
+        return annotation

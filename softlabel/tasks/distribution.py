@@ -1,0 +1,33 @@
+"""Distribution: what is true of a sample is a distribution over the classes, such as the votes of a crowd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from softlabel.labels import LabelDistribution, dense
+from softlabel.tasks.class_space import ClassSpace
+
+
+class Distribution(ClassSpace):
+    """The annotation is votes or probabilities, float (N, K); the default label is their share of the sum."""
+
+    name = "distribution"
+    annotation_kind = "distribution"
+
+    def label(self, annotation: Tensor) -> LabelDistribution:
+        return dense(self.truth(annotation), validate=False)
+
+    def index(self, annotation: Tensor) -> Tensor:
+        return annotation.argmax(-1)
+
+    def class_counts(self, annotation: Tensor) -> Tensor:
+        return self.truth(annotation.double()).sum(0)
+
+    def stratify(self, annotation: Tensor) -> np.ndarray[Any, Any]:
+        return self.index(annotation).numpy()
+
+    def truth(self, annotation: Tensor) -> Tensor:
+        return annotation / annotation.sum(-1, keepdim=True)

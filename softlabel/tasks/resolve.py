@@ -1,0 +1,33 @@
+"""Which task fits an annotation, and how a saved model gets its task back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from softlabel.errors import ConfigError
+from softlabel.tasks.class_space import ClassSpace
+from softlabel.tasks.classification import Classification
+from softlabel.tasks.distribution import Distribution
+
+_TASKS: dict[str, type[ClassSpace]] = {task.name: task for task in (Classification, Distribution)}
+
+
+def task_for(name: str, annotation_kind: str, class_names: Sequence[str]) -> ClassSpace:
+    """The task of this name, or, for 'auto', the one that the annotation asks for.
+
+    Raises ConfigError when the source's annotation cannot feed the task.
+    """
+    if name == "auto":
+        (name,) = [task.name for task in _TASKS.values() if task.annotation_kind == annotation_kind]
+    task = _TASKS[name]
+    if task.annotation_kind != annotation_kind:
+        given = {"label": "one class label per row", "distribution": "votes or probabilities per row"}[annotation_kind]
+        fitting = [task.name for task in _TASKS.values() if task.annotation_kind == annotation_kind]
+        raise ConfigError(f"task {name!r} does not fit this source, which has {given}: use {fitting[0]!r} or 'auto'")
+    return task(class_names)
+
+
+def task_from_json(saved: Mapping[str, Any]) -> ClassSpace:
+    """The task that `to_json` described."""
+    return _TASKS[saved["name"]](saved["class_names"])
