@@ -1,0 +1,89 @@
+"""The one configuration of a comparison: a TOML recipe and the command line's overrides. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from softlabel.data.config import DataConfig
+from softlabel.networks.config import NetworkConfig
+from softlabel.training.config import OutputConfig, RunConfig, TrainingConfig
+
+Seed = Annotated[int, Field(ge=0)]
+Seeds = Annotated[list[Seed], Field(min_length=1)]
+
+
+class ComparisonConfig(BaseModel):
+    """What is compared, and how often."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    methods: list[str] = Field(
+        ["cross_entropy", "label_smoothing", "online_label_smoothing"],
+        min_length=1,
+        description="methods to compare: see `softlabel methods`",
+    )
+    seeds: Annotated[int, Field(ge=1)] | Seeds = Field(3, description="how many seeds (3 is 0,1,2), or a list of them")
+    baseline: str | None = Field(None, description="method that the others are compared with; by default the first")
+    jobs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto", description="runs that train at the same time; auto takes as many as pay off"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name, values in (("methods", self.methods), ("seeds", self.seed_list)):
+            doubles = [value for place, value in enumerate(values) if value in values[:place]]
+            if doubles:
+                raise ValueError(f"{name}: {doubles[0]} is named twice")
+        if self.baseline is not None and self.baseline not in self.methods:
+            raise ValueError(
+                f"baseline: {self.baseline} is not one of the methods compared ({', '.join(self.methods)})"
+            )
+        return self
+
+    @property
+    def seed_list(self) -> list[int]:
+        """The seeds, one by one."""
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    @property
+    def baseline_name(self) -> str:
+        """The baseline, or the first method where none was named."""
+        return self.baseline or self.methods[0]
+
+
+class CompareConfig(BaseModel):
+    """One comparison: every method with every seed on the same data, network and schedule."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: Literal["auto", "classification", "distribution"] = Field("auto", description="what is predicted")
+    comparison: ComparisonConfig = ComparisonConfig()
+    data: DataConfig = DataConfig()
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+    output: OutputConfig = OutputConfig()
+    methods: dict[str, dict[str, Any]] = Field({}, description="options of methods, by the method's name")
+
+    def cell(self, method: str, seed: int) -> RunConfig:
+        """The training run of one method and seed; its options are the only ones it carries."""
+        options = {method: self.methods[method]} if method in self.methods else {}
+        return RunConfig(
+            task=self.task,
+            method=method,
+            seed=seed,
+            data=self.data,
+            network=self.network,
+            training=self.training,
+            output=self.output,
+            methods=options,
+        )
+
+
+def default_compare_config() -> CompareConfig:
+    """The comparison of `softlabel compare` alone; what it sets applies only where no source is named.
+
+    The digits are split first, then their training part is made long-tailed.
+    """
+    return CompareConfig.model_validate({"data": {"imbalance": 20.0}})
