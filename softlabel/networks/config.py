@@ -14,7 +14,8 @@ class NetworkConfig(BaseModel):
 
     backbone: str = Field(
         "auto",
-        description="auto (resnet8 for images, mlp for features), resnet8, resnet20, resnet32, resnet56, mlp or hf:PATH_OR_NAME",
+        description="auto (resnet8 for images, mlp for features), resnet8, resnet20, resnet32, resnet56, mlp or "
+        "hf:PATH_OR_NAME",
     )
     trainable: Literal["all", "head"] = Field("all", description="all: fine-tune everything; head: linear probing")
     hidden: list[int] = Field([128, 128], description="widths of the layers of the mlp")

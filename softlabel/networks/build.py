@@ -1,0 +1,82 @@
+"""From a configuration to a network."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+from torch import nn
+
+from softlabel.errors import ConfigError, UnsupportedError
+from softlabel.networks.config import NetworkConfig
+from softlabel.networks.inputs import InputSpec
+from softlabel.networks.mlp import MLP
+from softlabel.networks.network import Backbone, Network
+from softlabel.networks.preprocessing import Standardise
+from softlabel.networks.resnet import ResNet
+from softlabel.randomness import addressed
+
+
+def resnet(blocks: int) -> Callable[[NetworkConfig, InputSpec], Backbone]:
+    """A CIFAR ResNet of depth 6 · blocks + 2, for images of any size."""
+
+    def build(config: NetworkConfig, inputs: InputSpec) -> Backbone:
+        if inputs.kind != "image":
+            raise UnsupportedError(
+                f"network.backbone: {config.backbone} needs images, and this source has {inputs.channels} features a row; "
+                "use mlp"
+            )
+        return ResNet(inputs.channels, blocks)
+
+    return build
+
+
+def mlp(config: NetworkConfig, inputs: InputSpec) -> Backbone:
+    """An MLP with the hidden layers of the configuration."""
+    if not config.hidden or min(config.hidden) < 1:
+        raise ConfigError(f"network.hidden: {config.hidden} must name at least one layer, each of width 1 or more")
+    return MLP(inputs.size, config.hidden)
+
+
+BACKBONES: dict[str, Callable[[NetworkConfig, InputSpec], Backbone]] = {
+    "resnet8": resnet(1),
+    "resnet20": resnet(3),
+    "resnet32": resnet(5),
+    "resnet56": resnet(9),
+    "mlp": mlp,
+}
+FROZEN_PARTS = {"all": (), "head": ("backbone",)}
+
+
+def build_network(config: NetworkConfig, inputs: InputSpec, num_outputs: int, seed: int) -> Network:
+    """The network of a configuration, its new weights drawn from the seed alone.
+
+    Raises ConfigError for an unknown backbone, UnsupportedError where it does not go with the inputs.
+    """
+    with addressed(seed, "initialisation"):
+        backbone = build_backbone(config, inputs)
+        head = nn.Linear(backbone.num_features, num_outputs)
+    return Network(Standardise(inputs), backbone, head)
+
+
+def build_backbone(config: NetworkConfig, inputs: InputSpec) -> Backbone:
+    """The backbone of a configuration, with weights from the global generator."""
+    name = config.backbone
+    if name == "auto":
+        name = "resnet8" if inputs.kind == "image" else "mlp"
+    if name not in BACKBONES:
+        raise ConfigError(unknown_backbone(name))
+    return BACKBONES[name](config, inputs)
+
+
+def unknown_backbone(name: str) -> str:
+    """The message for a name that is no backbone."""
+    known = ["auto", *BACKBONES, "hf:PATH_OR_NAME"]
+    near = difflib.get_close_matches(name, known, n=1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    return f"network.backbone: {name!r} is not a backbone; {guess}There are {', '.join(known)}."
+
+
+def frozen_parts(config: NetworkConfig) -> tuple[str, ...]:
+    """Names of the network's parts that do not move in training: bit-identical before and after."""
+    return FROZEN_PARTS[config.trainable]

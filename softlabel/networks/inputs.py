@@ -1,0 +1,68 @@
+"""What a network is fed: the kind and shape of one raw sample, and the statistics that standardise it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from softlabel.errors import ConfigError
+
+InputKind = Literal["image", "features"]
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One raw sample and the statistics of the training part.
+
+    kind   image: pixels 0 to 255, shape (C, H, W); features: numbers, shape (D,)
+    mean   one per channel (of pixels / 255) or per feature
+    std    likewise; a constant channel or feature has 0 and is only centred
+    Raises ConfigError when the fields contradict each other.
+    """
+
+    kind: InputKind
+    shape: tuple[int, ...]
+    mean: list[float]
+    std: list[float]
+
+    def __post_init__(self) -> None:
+        dimensions = {"image": 3, "features": 1}.get(self.kind)
+        if dimensions is None:
+            raise ConfigError(f"inputs.kind: {self.kind!r} is neither 'image' nor 'features'")
+        if len(self.shape) != dimensions or min(self.shape) < 1:
+            raise ConfigError(f"inputs.shape: {list(self.shape)} is not a shape of {self.kind}")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != self.channels or not all(map(math.isfinite, values)):
+                raise ConfigError(f"inputs.{name}: expected {self.channels} finite numbers, got {_short(values)}")
+        if min(self.std) < 0:
+            raise ConfigError(f"inputs.std: {min(self.std)} is negative")
+
+    @property
+    def channels(self) -> int:
+        """C of images, D of features."""
+        return self.shape[0]
+
+    @property
+    def size(self) -> int:
+        """Numbers in one sample."""
+        return math.prod(self.shape)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain lists, numbers and strings."""
+        return {"kind": self.kind, "shape": list(self.shape), "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> InputSpec:
+        """The inverse of `to_json`. Raises ConfigError for anything else."""
+        try:
+            shape = tuple(int(length) for length in saved["shape"])
+            mean, std = ([float(value) for value in saved[name]] for name in ("mean", "std"))
+            return cls(saved["kind"], shape, mean, std)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"inputs: expected kind, shape, mean and std ({error!r})") from None
+
+
+def _short(values: list[float]) -> str:
+    return repr(values) if len(values) <= 4 else f"{len(values)} values"

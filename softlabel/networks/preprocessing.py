@@ -1,0 +1,32 @@
+"""From raw samples to what the first layer sees; part of the network, so that whoever ships it ships this too."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from softlabel.networks.inputs import InputSpec
+
+
+class Standardise(nn.Module):
+    """Subtract the mean and divide by the standard deviation, in fp32.
+
+    Images (N, C, H, W) hold pixel values 0 to 255, as uint8 or (augmented) as floats, and are divided by 255 first.
+    Features (N, D) are taken as they are. Not learned, and made again from the `InputSpec`, so nothing is saved.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, inputs: InputSpec) -> None:
+        super().__init__()
+        # an explicit device, because a network may be laid out on the meta device to learn its shapes
+        mean, std = (torch.tensor(values, dtype=torch.float64, device="cpu") for values in (inputs.mean, inputs.std))
+        divisor = torch.where(std > 0, std, 1.0)
+        unit = 255.0 if inputs.kind == "image" else 1.0
+        layout = (1, inputs.channels) + (1,) * (len(inputs.shape) - 1)
+        self.register_buffer("scale", (1 / (unit * divisor)).float().view(layout), persistent=False)
+        self.register_buffer("shift", (-mean / divisor).float().view(layout), persistent=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.addcmul(self.shift, inputs.float(), self.scale)  # one pass: scale * x + shift
