@@ -6,10 +6,13 @@ import difflib
 import importlib
 import inspect
 import pkgutil
+from typing import TYPE_CHECKING
 
 import softlabel.methods
 from softlabel.errors import ConfigError
-from softlabel.methods.method import Method
+
+if TYPE_CHECKING:  # importing a method imports torch, and names are asked for without it
+    from softlabel.methods.method import Method
 
 _PROTOCOL = {"method", "stage", "discovery"}
 
@@ -26,6 +29,8 @@ def find_method(name: str) -> type[Method]:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "the methods are " + ", ".join(names)
         raise ConfigError(f"unknown method {name!r}: {hint}")
+    from softlabel.methods.method import Method
+
     module = importlib.import_module(f"softlabel.methods.{name}")
     (method,) = [m for _, m in inspect.getmembers(module, inspect.isclass) if m.__module__ == module.__name__ and issubclass(m, Method)]
     return method
