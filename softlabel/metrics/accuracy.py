@@ -1,0 +1,28 @@
+"""Accuracy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from softlabel.metrics.statistic import Contribution, Statistic
+from softlabel.metrics.truth import read
+
+
+class Accuracy(Statistic):
+    """Share of rows whose largest probability is at the true class (for a distribution: at its first mode)."""
+
+    name = "accuracy"
+    title = "accuracy"
+    better = "higher"
+    calibration = False
+    num_cells = 1
+    width = 2
+
+    def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
+        true = read(truth)
+        correct = (log_probabilities.argmax(-1) == true.index) * true.mass
+        return Contribution(torch.zeros_like(true.index), torch.stack([correct, true.mass], -1))
+
+    def value(self, sums: Tensor) -> Tensor:
+        return sums[..., 0, 0] / sums[..., 0, 1]

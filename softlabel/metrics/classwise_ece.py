@@ -1,0 +1,41 @@
+"""Classwise calibration error: every class's probability, not only the largest."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from softlabel import confidence_bins
+from softlabel.metrics.statistic import Contribution, Statistic
+from softlabel.metrics.truth import read
+
+
+class ClasswiseCalibrationError(Statistic):
+    """The mean over classes of their binned |frequency - mean probability| (Kull et al. 2019, section 2).
+
+    A row adds to one bin of each of the K classes, so a contribution takes O(N K) memory; the sums take O(K bins).
+    """
+
+    name = "classwise_ece"
+    title = "classwise ECE"
+    better = "lower"
+    width = 2
+
+    def __init__(self, num_classes: int, num_bins: int = 15) -> None:
+        self.num_classes = num_classes
+        self.num_bins = num_bins
+        self.num_cells = num_classes * num_bins
+
+    def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
+        true = read(truth)
+        wide = log_probabilities if log_probabilities.dtype == torch.float64 else log_probabilities.float()
+        probabilities = wide.exp()
+        first = torch.arange(self.num_classes, device=wide.device) * self.num_bins
+        cell = confidence_bins.bin_of(probabilities, self.num_bins) + first
+        values = torch.stack([probabilities.double() * true.mass[:, None], true.as_dense(self.num_classes)], -1)
+        return Contribution(cell, values)
+
+    def value(self, sums: Tensor) -> Tensor:
+        # A row's truth sums to 1, so the truths of all cells together count the rows.
+        rows = sums[..., 1].sum(-1)
+        return (sums[..., 0] - sums[..., 1]).abs().sum(-1) / (rows * self.num_classes)

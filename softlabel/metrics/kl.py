@@ -1,0 +1,32 @@
+"""Kullback-Leibler divergence from the prediction to a truth that is a distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from softlabel.metrics.statistic import Contribution, Statistic
+from softlabel.metrics.truth import read
+
+
+class KullbackLeibler(Statistic):
+    """The mean of sum q (log q - log p) in nats: the NLL less the entropy of the truth, which no model can remove."""
+
+    name = "kl"
+    title = "KL"
+    better = "lower"
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    num_cells = 1
+    width = 2
+
+    def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
+        true = read(truth)
+        entropy = 0.0 if true.dense is None else torch.special.entr(true.dense).sum(-1)
+        divergence = -true.mean_of(log_probabilities) - entropy
+        return Contribution(torch.zeros_like(true.index), torch.stack([divergence, true.mass], -1))
+
+    def value(self, sums: Tensor) -> Tensor:
+        return sums[..., 0, 0] / sums[..., 0, 1]

@@ -1,0 +1,53 @@
+"""Negative log-likelihood, in nats."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from softlabel.metrics.class_means import mean_over_classes
+from softlabel.metrics.statistic import Contribution, Statistic
+from softlabel.metrics.truth import Truth, read
+
+
+class NegativeLogLikelihood(Statistic):
+    """The mean of -log p of the true class; for a distribution the cross-entropy -sum q log p."""
+
+    name = "nll"
+    title = "NLL"
+    better = "lower"
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    num_cells = 1
+    width = 2
+
+    def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
+        true = read(truth)
+        return Contribution(self._cell(true), torch.stack([-true.mean_of(log_probabilities), true.mass], -1))
+
+    def value(self, sums: Tensor) -> Tensor:
+        return sums[..., 0, 0] / sums[..., 0, 1]
+
+    def _cell(self, true: Truth) -> Tensor:
+        return torch.zeros_like(true.index)
+
+
+class BalancedNegativeLogLikelihood(NegativeLogLikelihood):
+    """The mean over the classes present of the NLL on their rows; a row of votes counts for its first mode.
+
+    Models are selected by it, so that a rare class weighs as much as a common one.
+    """
+
+    name = "balanced_nll"
+    title = "balanced NLL"
+
+    def __init__(self, num_classes: int) -> None:
+        self.num_cells = num_classes
+
+    def value(self, sums: Tensor) -> Tensor:
+        return mean_over_classes(sums)
+
+    def _cell(self, true: Truth) -> Tensor:
+        return true.index
