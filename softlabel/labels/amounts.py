@@ -1,0 +1,57 @@
+"""Arithmetic that the lowered forms share: amounts per row, and products in which nothing times infinity is nothing."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from softlabel.labels.distribution import Amount
+
+
+def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
+    """The dtype of sums over classes: float64 stays, everything else is float32."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def exact_dtype(device: torch.device) -> torch.dtype:
+    """The dtype in which a Python number becomes a tensor, so that it stays exact for float64 logits."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def per_row(amount: Tensor, shape: torch.Size, name: str) -> Tensor:
+    """An amount per sample (N,) or per element, spread over a batch shape (N, ...): its axes are the leading ones.
+
+    Raises ValueError when the shapes do not go together.
+    """
+    aligned = amount.reshape(amount.shape + (1,) * (len(shape) - amount.ndim)) if amount.ndim else amount
+    try:
+        return aligned.expand(shape)
+    except RuntimeError:
+        raise ValueError(
+            f"{name} has shape {tuple(amount.shape)}, expected () or the leading axes of the labels' {tuple(shape)}"
+        ) from None
+
+
+def times(amount: Amount, values: Tensor) -> Tensor:
+    """amount * values, where an amount of 0 makes minus infinity 0 instead of NaN; both keep their gradients."""
+    if isinstance(amount, Tensor):
+        idle = (amount == 0) & torch.isneginf(values)
+        return amount.to(values.dtype) * values.masked_fill(idle, 0)
+    return values * amount if amount else torch.zeros_like(values)
+
+
+def surprise(share: Tensor) -> Tensor:
+    """-q log q, with 0 at 0."""
+    return -torch.xlogy(share, share)
+
+
+def only_known(values: Tensor, known: Tensor | None) -> Tensor:
+    """Values (...), 0 where the element is ignored whatever stood there."""
+    return values if known is None else values.masked_fill(~known, 0)
+
+
+def both_known(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    """Known in both."""
+    if first is None or second is None:
+        return first if second is None else second
+    return first & second

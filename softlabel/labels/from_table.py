@@ -1,0 +1,61 @@
+"""Lowered form and kind: every element takes a row of a table (online label smoothing, one distribution per class)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from softlabel.labels.amounts import only_known, surprise, times
+from softlabel.labels.checks import check_index, check_probabilities, split_ignored
+from softlabel.labels.distribution import LabelDistribution, Rows
+
+
+class Table(LabelDistribution):
+    """q = table[row]. Shapes: table (R, K), row (...) in [0, R), known None or (...)."""
+
+    def __init__(self, table: Tensor, row: Tensor, known: Tensor | None = None) -> None:
+        self.table = table
+        self.row = row
+        self.num_classes = table.shape[1]
+        self.known = known
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.row.shape
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return (self.table, self.row) if self.known is None else (self.table, self.row, self.known)
+
+    def inner(self, logits: Tensor) -> Tensor:
+        return only_known(times(self.table[self.row], logits).sum(-1), self.known)
+
+    def expectation(self, values: Tensor) -> Tensor:
+        return only_known((self.table @ values.to(self.table.dtype))[self.row], self.known)
+
+    def dense(self) -> Tensor:
+        rows = self.table[self.row]
+        return rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)
+
+    def entropy(self) -> Tensor:
+        return only_known(surprise(self.table).sum(-1)[self.row], self.known)
+
+    def to(self, device: torch.device | str) -> Table:
+        return Table(self.table.to(device), self.row.to(device), None if self.known is None else self.known.to(device))
+
+    def select(self, rows: Rows) -> Table:
+        return Table(self.table, self.row[rows], None if self.known is None else self.known[rows])
+
+
+def from_table(index: Tensor, table: Tensor, *, ignore_index: int = -100, validate: bool = True) -> Table:
+    """The distribution in the table's row of this index.
+
+    Shapes: index (...) integer, table (R, K) with rows that sum to 1  ->  labels of shape (..., K).
+    Raises ValueError with the first row of the table that is no distribution, or the first index outside [0, R).
+    """
+    if table.ndim != 2:
+        raise ValueError(f"table has shape {tuple(table.shape)}, expected (rows, classes)")
+    if validate:
+        check_index(index, table.shape[0], ignore_index)
+        check_probabilities(table, "table")
+    return Table(table, *split_ignored(index, ignore_index))

@@ -1,0 +1,103 @@
+"""Mixtures of two label distributions of any kinds (mixup, online smoothing, a teacher beside the label)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from softlabel.labels.amounts import both_known, only_known, per_row, surprise, times
+from softlabel.labels.distribution import Amount, LabelDistribution, Rows
+from softlabel.labels.sparse import Sparse
+
+
+class Mixture(LabelDistribution):
+    """Lowered form: a weighted sum of other forms, none of which is written out. Weights are numbers or (...)."""
+
+    def __init__(self, parts: tuple[LabelDistribution, ...], weights: tuple[Amount, ...]) -> None:
+        self.parts = parts
+        self.weights = weights
+        self.num_classes = parts[0].num_classes
+        self.known = None
+        for part in parts:
+            self.known = both_known(self.known, part.known)
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.parts[0].shape
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        own = tuple(weight for weight in self.weights if isinstance(weight, Tensor))
+        return tuple(tensor for part in self.parts for tensor in part.tensors) + own
+
+    def inner(self, logits: Tensor) -> Tensor:
+        return self.total([part.inner(logits) for part in self.parts])
+
+    def expectation(self, values: Tensor) -> Tensor:
+        return self.total([part.expectation(values) for part in self.parts])
+
+    def dense(self) -> Tensor:
+        weights = [weight[..., None] if isinstance(weight, Tensor) else weight for weight in self.weights]
+        rows = sum_of([part.dense() * weight for part, weight in zip(self.parts, weights, strict=True)])
+        return rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)
+
+    def entropy(self) -> Tensor:
+        return surprise(self.dense()).sum(-1)
+
+    def to(self, device: torch.device | str) -> Mixture:
+        weights = tuple(w.to(device) if isinstance(w, Tensor) else w for w in self.weights)
+        return Mixture(tuple(part.to(device) for part in self.parts), weights)
+
+    def select(self, rows: Rows) -> Mixture:
+        weights = tuple(w[rows] if isinstance(w, Tensor) else w for w in self.weights)
+        return Mixture(tuple(part.select(rows) for part in self.parts), weights)
+
+    def total(self, terms: list[Tensor]) -> Tensor:
+        """The weighted sum of one term per part."""
+        weighted = [times(weight, term) for weight, term in zip(self.weights, terms, strict=True)]
+        return only_known(sum_of(weighted), self.known)
+
+
+def mix(
+    a: LabelDistribution, b: LabelDistribution, weight: float | Tensor, *, validate: bool = False
+) -> LabelDistribution:
+    """weight a + (1 - weight) b, for any two kinds; background-and-entries labels stay such, nothing is written out.
+
+    Shapes: weight a number, (N,) or the labels' own shape. An element ignored in either is ignored: half of its label
+    is not known.
+    Raises ValueError if the labels differ in shape or classes, or, validated, for a weight outside [0, 1].
+    """
+    if a.shape != b.shape or a.num_classes != b.num_classes:
+        raise ValueError(
+            f"cannot mix labels of shape {tuple(a.shape)} over {a.num_classes} classes"
+            f" with labels of shape {tuple(b.shape)} over {b.num_classes} classes"
+        )
+    if isinstance(weight, Tensor):
+        weight = per_row(weight, a.shape, "weight")
+    elif not 0 <= weight <= 1:
+        raise ValueError(f"weight is {weight}, expected a share between 0 and 1")
+    if isinstance(a, Sparse) and isinstance(b, Sparse):
+        return mix_sparse(a, b, weight)
+    return Mixture((a, b), (weight, 1 - weight))
+
+
+def mix_sparse(a: Sparse, b: Sparse, weight: Amount) -> Sparse:
+    """The entries of both, side by side."""
+    share = weight[..., None] if isinstance(weight, Tensor) else weight
+    values = [scaled_values(a, share), scaled_values(b, 1 - share)]
+    background = a.background * weight + b.background * (1 - weight)
+    known = both_known(a.known, b.known)
+    return Sparse(torch.cat([a.indices, b.indices], -1), torch.cat(values, -1), background, a.num_classes, known)
+
+
+def scaled_values(label: Sparse, share: Amount) -> Tensor:
+    if isinstance(share, Tensor) and not isinstance(label.values, Tensor):
+        return (share * label.values).expand(label.indices.shape)
+    return label.value_tensor() * share
+
+
+def sum_of(terms: list[Tensor]) -> Tensor:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total

@@ -1,0 +1,97 @@
+"""Lowered form: a background per row plus a few entries (hard, smoothed, top-k, and mixes of those)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from softlabel.labels.amounts import accumulation_dtype, exact_dtype, only_known, surprise, times
+from softlabel.labels.distribution import Amount, LabelDistribution, Rows
+
+
+class Sparse(LabelDistribution):
+    """q = background + the values at the indices; values at the same index add up.
+
+    Shapes: indices (..., m) in [0, K), values a number or (..., m), background a number or (...), known None or (...).
+    Numbers stay Python numbers, which cost nothing and are exact.
+    """
+
+    def __init__(
+        self, indices: Tensor, values: Amount, background: Amount, num_classes: int, known: Tensor | None = None
+    ) -> None:
+        shape = indices.shape[:-1]
+        self.indices = indices
+        self.values = values.expand(indices.shape) if isinstance(values, Tensor) else values
+        self.background = background.expand(shape) if isinstance(background, Tensor) else background
+        self.num_classes = num_classes
+        self.known = known
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.indices.shape[:-1]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return tuple(x for x in (self.indices, self.values, self.background, self.known) if isinstance(x, Tensor))
+
+    def inner(self, logits: Tensor) -> Tensor:
+        dtype = accumulation_dtype(logits.dtype)
+        result = times(self.values, logits.gather(-1, self.indices).to(dtype)).sum(-1)
+        if isinstance(self.background, Tensor) or self.background:
+            result = result + times(self.background, logits.sum(-1, dtype=dtype))
+        return only_known(result, self.known)
+
+    def expectation(self, values: Tensor) -> Tensor:
+        result = (values[self.indices] * self.values).sum(-1)
+        if isinstance(self.background, Tensor) or self.background:
+            result = result + values.sum() * self.background
+        return only_known(result, self.known)
+
+    def dense(self) -> Tensor:
+        values = self.value_tensor()
+        background = torch.as_tensor(self.background, dtype=values.dtype, device=self.device)
+        rows = background[..., None].expand(*self.shape, self.num_classes)
+        rows = rows.scatter_add(-1, self.indices, values)
+        return (rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)).to(self.public_dtype())
+
+    def entropy(self) -> Tensor:
+        entries = self.coalesced_values()
+        background = torch.as_tensor(self.background, dtype=entries.dtype, device=self.device)
+        rest = surprise(background)
+        lifted = surprise((background[..., None] + entries).clamp_min(0)) - rest[..., None]
+        entropy = self.num_classes * rest + lifted.masked_fill(entries == 0, 0).sum(-1)
+        return only_known(entropy, self.known).to(self.public_dtype())
+
+    def to(self, device: torch.device | str) -> Sparse:
+        values, background = (x.to(device) if isinstance(x, Tensor) else x for x in (self.values, self.background))
+        known = None if self.known is None else self.known.to(device)
+        return Sparse(self.indices.to(device), values, background, self.num_classes, known)
+
+    def select(self, rows: Rows) -> Sparse:
+        values, background = (x[rows] if isinstance(x, Tensor) else x for x in (self.values, self.background))
+        known = None if self.known is None else self.known[rows]
+        return Sparse(self.indices[rows], values, background, self.num_classes, known)
+
+    def public_dtype(self) -> torch.dtype:
+        """The floating dtype of what is handed out: that of the tensors given, or torch's default."""
+        given = [x.dtype for x in (self.values, self.background) if isinstance(x, Tensor)]
+        default = torch.get_default_dtype()
+        return torch.promote_types(given[0], given[-1]) if given else default
+
+    def value_tensor(self) -> Tensor:
+        """The values as a tensor (..., m); numbers become float64."""
+        if isinstance(self.values, Tensor):
+            return self.values
+        return torch.full(self.indices.shape, self.values, dtype=exact_dtype(self.device), device=self.device)
+
+    def coalesced_values(self) -> Tensor:
+        """The values (..., m) with those of one index gathered in its first entry and 0 in its other ones."""
+        values = self.value_tensor()
+        if self.indices.shape[-1] < 2:
+            return values
+        order = self.indices.argsort(dim=-1, stable=True)
+        ordered = self.indices.gather(-1, order)
+        starts = torch.ones_like(ordered, dtype=torch.bool)
+        starts[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+        run = starts.cumsum(-1) - 1
+        return torch.zeros_like(values).scatter_add(-1, run, values.gather(-1, order))
