@@ -71,5 +71,5 @@ def _merge(value: Tensor, other: Tensor, reduction: Reduction) -> None:
 
 
 def _unpack(flat: Tensor, values: list[Tensor]) -> None:
-    for value, part in zip(values, flat.split([value.numel() for value in values]), strict=True):
+    for value, part in zip(values, torch.split(flat, [value.numel() for value in values]), strict=True):
         value.copy_(part.view_as(value))

@@ -32,7 +32,11 @@ def find_method(name: str) -> type[Method]:
     from softlabel.methods.method import Method
 
     module = importlib.import_module(f"softlabel.methods.{name}")
-    (method,) = [m for _, m in inspect.getmembers(module, inspect.isclass) if m.__module__ == module.__name__ and issubclass(m, Method)]
+    (method,) = [
+        m
+        for _, m in inspect.getmembers(module, inspect.isclass)
+        if m.__module__ == module.__name__ and issubclass(m, Method)
+    ]
     return method
 
 

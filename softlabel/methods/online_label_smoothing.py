@@ -1,4 +1,4 @@
-"""Online label smoothing (Zhang et al., IEEE TIP 2021): the last epoch's correct predictions are this epoch's labels."""
+"""Online label smoothing (Zhang et al., IEEE TIP 2021): last epoch's correct predictions are this epoch's labels."""
 
 from __future__ import annotations
 

@@ -1,0 +1,99 @@
+"""The main job: train methods × seeds on the same splits, compare them with statistics, keep a calibrated model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from softlabel.errors import RunError
+from softlabel.experiments.cells import Cell, Failure, run_cells
+from softlabel.experiments.config import CompareConfig
+from softlabel.experiments.results import collect
+from softlabel.methods.discovery import find_method
+from softlabel.training.prepare import Prepared, prepare
+from softlabel.training.run_folder import RunFolder
+
+
+class CompareProgress(Protocol):
+    """What shows a comparison's progress to a person."""
+
+    def begin(self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int) -> None:
+        """Everything was understood and checked; training starts."""
+
+    def update(self, cells: Sequence[Cell]) -> None:
+        """Called a few times a second; reads how far the cells are from their folders."""
+
+    def end(self) -> None:
+        """All cells are done."""
+
+
+def compare(config: CompareConfig, *, progress: CompareProgress | None = None, command: str = "") -> Path:
+    """Run a comparison, or go on with an unfinished one of the same configuration; returns its folder.
+
+    The folder holds results.json, report.html, one run folder per cell, and the kept model.
+    Raises SoftlabelError for input that cannot be used, RunError when no cell could be trained.
+    """
+    for method in config.comparison.methods:
+        find_method(method)
+    prepared = prepare(config.data, config.task)
+    with RunFolder.continue_or_create(config, kind="compare") as run:
+        started = time.perf_counter()
+        cells = [
+            Cell(method, seed, config.cell(method, seed), run.path / "cells" / f"{method}-seed{seed}")
+            for seed in config.comparison.seed_list
+            for method in config.comparison.methods
+        ]
+        jobs = jobs_that_pay_off(config, len(cells))
+        if progress is not None:
+            progress.begin(run.path, prepared, cells, jobs)
+        failures = run_cells(cells, jobs, lambda: progress.update(cells) if progress is not None else None)
+        if progress is not None:
+            progress.end()
+        _refuse_all_failed(cells, failures)
+        seconds = run.add_seconds(time.perf_counter() - started)
+        results = collect(config, prepared, cells, failures, seconds=seconds, command=command)
+        keep_model(run.path, results)
+        run.write_json("results.json", results)
+        _write_report(results, run.path)
+        return run.path
+
+
+def jobs_that_pay_off(config: CompareConfig, cells: int) -> int:
+    """One single-threaded run per core, as small networks gain little from a second thread; one run on a GPU."""
+    if config.comparison.jobs != "auto":
+        return config.comparison.jobs
+    if config.training.processes > 1 or _uses_gpu(config):
+        return 1
+    return max(1, min(cells, os.cpu_count() or 1))
+
+
+def keep_model(folder: Path, results: dict[str, Any]) -> None:
+    """Copy the kept cell's model beside the results; the published protocol selects nothing and keeps none."""
+    kept = results["verdict"]["kept"]
+    if kept is None:
+        return
+    target = folder / "model"
+    if target.exists():
+        shutil.rmtree(target)
+    shutil.copytree(folder / kept["folder"] / "model", target)
+
+
+def _uses_gpu(config: CompareConfig) -> bool:
+    import torch
+
+    return config.training.device == "cuda" or (config.training.device == "auto" and torch.cuda.is_available())
+
+
+def _refuse_all_failed(cells: Sequence[Cell], failures: Sequence[Failure]) -> None:
+    if len(failures) == len(cells):
+        raise RunError(f"none of the {len(cells)} runs could be trained; the first said: {failures[0].reason}")
+
+
+def _write_report(results: dict[str, Any], folder: Path) -> None:
+    from softlabel.report.html import write_report
+
+    write_report(results, folder / "report.html")

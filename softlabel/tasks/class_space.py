@@ -1,0 +1,101 @@
+"""What tasks over classes share: names, scores, answers, evaluation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from torch import Tensor
+
+from softlabel.labels import LabelDistribution
+from softlabel.metrics.accuracy import Accuracy
+from softlabel.metrics.balanced_accuracy import BalancedAccuracy
+from softlabel.metrics.brier import Brier
+from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
+from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationError, ExpectedCalibrationError
+from softlabel.metrics.groups import group_accuracies
+from softlabel.metrics.nll import BalancedNegativeLogLikelihood, NegativeLogLikelihood
+from softlabel.metrics.statistic import Statistic
+from softlabel.tasks.evaluator import ClassEvaluator
+
+Groups = Literal["counts", "thirds"]
+
+
+class ClassSpace(ABC):
+    """A task whose answer is a distribution over K named classes."""
+
+    name: ClassVar[str]
+    annotation_kind: ClassVar[str]
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self.class_names = list(class_names)
+
+    @property
+    def num_classes(self) -> int:
+        """K, the number of logits."""
+        return len(self.class_names)
+
+    @abstractmethod
+    def label(self, annotation: Tensor) -> LabelDistribution:
+        """The default label distribution of a batch, without checks."""
+
+    @abstractmethod
+    def index(self, annotation: Tensor) -> Tensor:
+        """The class that stands for each sample, int64 (N,): its label, or the first of the classes with most votes."""
+
+    @abstractmethod
+    def truth(self, annotation: Tensor) -> Tensor:
+        """What scores compare with: class indices (N,) or distributions (N, K)."""
+
+    @abstractmethod
+    def class_counts(self, annotation: Tensor) -> Tensor:
+        """Samples, or mass of votes, per class, float64 (K,)."""
+
+    @abstractmethod
+    def stratify(self, annotation: Tensor) -> np.ndarray[Any, Any]:
+        """One integer stratum per sample, for splits."""
+
+    def statistics(self, class_counts: Tensor, groups: Groups) -> tuple[Statistic, ...]:
+        """The scores in the order in which they are shown; the first is the primary one."""
+        return (
+            NegativeLogLikelihood(),
+            Accuracy(),
+            BalancedAccuracy(self.num_classes),
+            *group_accuracies(class_counts, groups),
+            Brier(),
+            ExpectedCalibrationError(),
+            ClasswiseCalibrationError(self.num_classes),
+            AdaptiveCalibrationError(),
+            DebiasedCalibrationError(),
+            BalancedNegativeLogLikelihood(self.num_classes),
+        )
+
+    def evaluator(self, class_counts: Tensor, groups: Groups, *, keep_rows: bool = False) -> ClassEvaluator:
+        """A fresh evaluator; `class_counts` (of the training part) and `groups` define many, medium and few."""
+        return ClassEvaluator(self.statistics(class_counts, groups), self, class_counts, groups, keep_rows=keep_rows)
+
+    def selection_score(self) -> str:
+        """The score by which the validation split selects: class-balanced, so that tail classes count."""
+        return BalancedNegativeLogLikelihood.name
+
+    def answer(self, probabilities: Tensor) -> list[dict[str, Any]]:
+        """What `predict` says of each row of probabilities (N, K): label, confidence, the whole distribution."""
+        confidence, index = probabilities.max(-1)
+        return [
+            {
+                "label": self.class_names[best],
+                "confidence": sure,
+                "distribution": dict(zip(self.class_names, row, strict=True)),
+            }
+            for best, sure, row in zip(index.tolist(), confidence.tolist(), probabilities.tolist(), strict=True)
+        ]
+
+    def describe(self, annotation: Tensor) -> list[str]:
+        """What is true of each row, in words."""
+        return [self.class_names[index] for index in self.index(annotation).tolist()]
+
+    def to_json(self) -> dict[str, Any]:
+        """What a saved model needs to make this task again."""
+        return {"name": self.name, "class_names": self.class_names}

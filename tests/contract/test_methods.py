@@ -1,0 +1,164 @@
+"""Laws that hold for every method found: a new file is under them by existing."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from softlabel.data.batch import Batch
+from softlabel.methods.discovery import find_method, method_names, summary
+from softlabel.methods.method import Method, Terms, TrainingSet
+from softlabel.networks.build import build_network
+from softlabel.networks.config import NetworkConfig
+from softlabel.networks.inputs import InputSpec
+from softlabel.tasks.class_space import ClassSpace
+from softlabel.tasks.classification import Classification
+from softlabel.tasks.distribution import Distribution
+
+NUM_CLASSES = 4
+INPUTS = InputSpec(kind="image", shape=(1, 8, 8), mean=[0.5], std=[0.25])
+TASKS = {"classification": Classification, "distribution": Distribution}
+
+
+def no_teacher(folder: str) -> torch.nn.Module:
+    raise AssertionError(f"no method asks for a teacher here, {folder}")
+
+
+def build(name: str, task: ClassSpace, seed: int = 0) -> Method:
+    network = build_network(NetworkConfig(backbone="resnet8"), INPUTS, task.num_classes, seed)
+    method = find_method(name)
+    counts = torch.tensor([40.0, 20.0, 10.0, 5.0], dtype=torch.float64)
+    return method(method.Config(), network, task, TrainingSet(75, counts, no_teacher))
+
+
+def batch_for(task: ClassSpace, n: int = 12, seed: int = 0) -> Batch:
+    g = torch.Generator().manual_seed(seed)
+    inputs = torch.randint(0, 256, (n, 1, 8, 8), generator=g, dtype=torch.uint8)
+    if task.annotation_kind == "label":
+        annotation: Tensor = torch.randint(0, NUM_CLASSES, (n,), generator=g)
+    else:
+        annotation = torch.rand(n, NUM_CLASSES, generator=g)
+    return Batch(inputs, annotation, torch.arange(n))
+
+
+def total(method: Method, terms: Terms) -> Tensor:
+    weights = method.weights()
+    return sum((weights.get(name, 1.0) * term.sum / term.mass for name, term in terms.items()), torch.zeros(()))
+
+
+def supported(name: str, kind: str) -> ClassSpace:
+    task = TASKS[kind]([f"class {k}" for k in range(NUM_CLASSES)])
+    reason = find_method(name).supports(task, build_network(NetworkConfig(backbone="resnet8"), INPUTS, NUM_CLASSES, 0))
+    if reason is not None:
+        pytest.skip(reason)
+    return task
+
+
+every_method = pytest.mark.parametrize("name", method_names())
+every_task = pytest.mark.parametrize("kind", sorted(TASKS))
+
+
+@every_method
+def test_a_method_says_what_it_is_and_what_its_options_mean(name: str) -> None:
+    method = find_method(name)
+    assert len(summary(name)) > 20
+    assert (method.__doc__ or "").strip()
+    for option, field in method.Config.model_fields.items():
+        assert field.description, f"option {option} of {name} has no description"
+
+
+@every_method
+@every_task
+def test_terms_are_finite_sums_with_the_mass_of_the_batch(name: str, kind: str) -> None:
+    task = supported(name, kind)
+    method = build(name, task)
+    terms = method(batch_for(task))
+    assert terms
+    for term in terms.values():
+        assert math.isfinite(float(term.sum.detach()))
+        assert float(term.mass.detach()) > 0
+
+
+@every_method
+@every_task
+def test_every_training_module_learns(name: str, kind: str) -> None:
+    task = supported(name, kind)
+    method = build(name, task)
+    before = {key: value.clone() for key, value in method.named_parameters()}
+    optimiser = torch.optim.SGD(method.parameters(), lr=0.1)
+    for step in range(2):
+        optimiser.zero_grad()
+        total(method, method(batch_for(task, seed=step))).backward()
+        optimiser.step()
+    frozen = {
+        part for stage in method.stages()[:1] for part, mode in stage.parts.items() if mode in ("frozen", "shift")
+    }
+    unchanged = {key for key, value in method.named_parameters() if torch.equal(value, before[key])}
+    assert {key for key in unchanged if not any(key.startswith(part) for part in frozen)} == set()
+
+
+@every_method
+def test_what_ships_is_the_plain_network(name: str) -> None:
+    task = Classification(["a", "b", "c", "d"])
+    plain = build_network(NetworkConfig(backbone="resnet8"), INPUTS, NUM_CLASSES, 0)
+    shipped = build(name, task).deployable()
+    assert [*shipped.state_dict()] == [*plain.state_dict()]
+    assert sum(p.numel() for p in shipped.parameters()) == sum(p.numel() for p in plain.parameters())
+
+
+@every_method
+@every_task
+def test_saved_and_restored_in_the_middle_of_an_epoch(name: str, kind: str) -> None:
+    task = supported(name, kind)
+    method, other = build(name, task), build(name, task, seed=1)
+    method(batch_for(task))
+    other.load_state_dict(method.state_dict())
+    for key, state in method.running_states().items():
+        other.running_states()[key].load_state_dict(state.state_dict())
+    for each in (method, other):
+        each.end_epoch(lambda tensor, operation: tensor)
+    terms, others = method(batch_for(task, seed=2)), other(batch_for(task, seed=2))
+    assert {k: float(t.sum.detach()) for k, t in terms.items()} == {k: float(t.sum.detach()) for k, t in others.items()}
+
+
+@every_method
+@every_task
+def test_running_states_of_two_processes_add_up_to_one(name: str, kind: str) -> None:
+    task = supported(name, kind)
+    whole, first, second = build(name, task).eval(), build(name, task).eval(), build(name, task).eval()
+    batch = batch_for(task, 16)
+    whole(batch)
+    first(Batch(batch.inputs[:5], batch.annotation[:5], batch.sample_id[:5]))
+    second(Batch(batch.inputs[5:], batch.annotation[5:], batch.sample_id[5:]))
+    for key, state in first.running_states().items():
+        state.merge_(second.running_states()[key])
+        for field, value in state:
+            torch.testing.assert_close(value, whole.running_states()[key].tensor(field), atol=1e-6, rtol=1e-5)
+
+
+@every_method
+@every_task
+def test_four_unequal_micro_batches_are_one_batch(name: str, kind: str) -> None:
+    task = supported(name, kind)
+    method = build(name, task).eval()
+    batch = batch_for(task, 16)
+    whole = method(batch)
+    parts = [
+        method(Batch(batch.inputs[a:b], batch.annotation[a:b], batch.sample_id[a:b]))
+        for a, b in ((0, 1), (1, 4), (4, 9), (9, 16))
+    ]
+    for key, term in whole.items():
+        torch.testing.assert_close(sum(p[key].sum for p in parts), term.sum, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(sum(p[key].mass for p in parts), term.mass, rtol=1e-5, atol=1e-5)
+
+
+@every_method
+def test_fingerprints_tell_options_apart(name: str) -> None:
+    task = Classification(["a", "b", "c", "d"])
+    method = build(name, task)
+    for stage in method.stages():
+        assert method.fingerprint(stage) == method.fingerprint(stage)
+        assert isinstance(method.fingerprint(stage), dict)

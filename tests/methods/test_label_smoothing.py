@@ -1,0 +1,66 @@
+"""Label smoothing as a method: both conventions, labels and votes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from softlabel.data.batch import Batch
+from softlabel.errors import ConfigError
+from softlabel.methods.label_smoothing import LabelSmoothing
+from softlabel.methods.method import TrainingSet
+from softlabel.networks.build import build_network
+from softlabel.networks.config import NetworkConfig
+from softlabel.networks.inputs import InputSpec
+from softlabel.tasks.class_space import ClassSpace
+from softlabel.tasks.classification import Classification
+from softlabel.tasks.distribution import Distribution
+
+CLASSES = ["a", "b", "c", "d", "e"]
+
+
+def method(task: ClassSpace, **options: object) -> LabelSmoothing:
+    inputs = InputSpec(kind="features", shape=(3,), mean=[0.0] * 3, std=[1.0] * 3)
+    network = build_network(NetworkConfig(backbone="mlp", hidden=[8]), inputs, len(CLASSES), 0)
+    counts = torch.ones(len(CLASSES), dtype=torch.float64)
+    return LabelSmoothing(
+        LabelSmoothing.Config.model_validate(options), network, task, TrainingSet(5, counts, torch.load)
+    )
+
+
+def loss(made: LabelSmoothing, annotation: torch.Tensor, inputs: torch.Tensor) -> float:
+    term = made(Batch(inputs, annotation, torch.arange(len(inputs))))["cross_entropy"]
+    return float((term.sum / term.mass).detach())
+
+
+def test_uniform_equals_pytorch() -> None:
+    made = method(Classification(CLASSES), epsilon=0.2)
+    inputs, index = torch.randn(6, 3), torch.tensor([0, 1, 2, 3, 4, 0])
+    assert loss(made, index, inputs) == pytest.approx(
+        float(F.cross_entropy(made.network(inputs), index, label_smoothing=0.2).detach()), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("convention", ["uniform", "others"])
+def test_votes_and_labels_follow_the_same_rule(convention: str) -> None:
+    inputs, index = torch.randn(6, 3), torch.tensor([0, 1, 2, 3, 4, 0])
+    votes = 7.0 * F.one_hot(index, 5).float()
+    by_label = loss(method(Classification(CLASSES), convention=convention), index, inputs)
+    by_votes = loss(method(Distribution(CLASSES), convention=convention), votes, inputs)
+    assert by_label == pytest.approx(by_votes, rel=1e-5)
+
+
+def test_others_gives_epsilon_to_the_other_classes() -> None:
+    made = method(Classification(CLASSES), epsilon=0.3, convention="others")
+    inputs, index = torch.randn(1, 3), torch.tensor([2])
+    target = np.full(5, 0.3 / 4)
+    target[2] = 0.7
+    log_p = torch.log_softmax(made.network(inputs).double(), -1).detach().numpy()[0]
+    assert loss(made, index, inputs) == pytest.approx(-(target * log_p).sum(), rel=1e-5)
+
+
+def test_an_epsilon_that_turns_the_label_around_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"at most 0\.8"):
+        method(Classification(CLASSES), epsilon=0.9, convention="others")

@@ -1,0 +1,119 @@
+"""Classification and distribution: what the rest of the house may ask of a task."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
+
+from softlabel.errors import ConfigError
+from softlabel.tasks.class_space import ClassSpace
+from softlabel.tasks.classification import Classification
+from softlabel.tasks.distribution import Distribution
+from softlabel.tasks.resolve import task_for, task_from_json
+
+CLASSES = ["cat", "dog", "eel"]
+COUNTS = torch.tensor([200.0, 50.0, 5.0], dtype=torch.float64)
+
+
+def evaluated(task: ClassSpace, logits: torch.Tensor, annotation: torch.Tensor, chunk: int = 7):  # type: ignore[no-untyped-def]
+    evaluator = task.evaluator(COUNTS, "counts", keep_rows=True)
+    for z, a in zip(logits.split(chunk), annotation.split(chunk), strict=True):
+        evaluator.update(z, a)
+    return evaluator
+
+
+def test_scores_equal_scikit_learn() -> None:
+    logits, index = torch.randn(60, 3), torch.randint(0, 3, (60,))
+    scores = evaluated(Classification(CLASSES), logits, index).scores()
+    probabilities, predicted = logits.double().softmax(-1).numpy(), logits.argmax(-1).numpy()
+    assert scores["nll"] == pytest.approx(log_loss(index.numpy(), probabilities, labels=[0, 1, 2]), rel=1e-5)
+    assert scores["accuracy"] == pytest.approx((predicted == index.numpy()).mean())
+    assert scores["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(index.numpy(), predicted))
+    details = evaluated(Classification(CLASSES), logits, index).details()
+    assert details["confusion"] == confusion_matrix(index.numpy(), predicted).tolist()
+
+
+def test_groups_follow_the_training_counts_and_an_empty_group_has_no_score() -> None:
+    task = Classification(CLASSES)
+    logits, index = torch.eye(3)[[0, 0, 1, 2]] * 5, torch.tensor([0, 0, 1, 1])
+    details = evaluated(task, logits, index).details()
+    groups = {group["name"]: group for group in details["groups"]}
+    assert (groups["many"]["accuracy"], groups["medium"]["accuracy"]) == (1.0, 0.5)
+    assert groups["few"] == {"name": "few", "classes": 1, "rows": 0, "accuracy": None}
+
+
+def test_votes_as_counts_and_as_shares_are_the_same_truth() -> None:
+    task = Distribution(CLASSES)
+    counts = torch.randint(1, 9, (20, 3)).float()
+    logits = torch.randn(20, 3)
+    by_counts = evaluated(task, logits, counts).scores()
+    by_shares = evaluated(task, logits, counts / counts.sum(-1, keepdim=True)).scores()
+    assert by_counts == pytest.approx(by_shares, rel=1e-5, nan_ok=True)
+    torch.testing.assert_close(task.label(counts).dense().sum(-1), torch.ones(20))
+
+
+def test_a_unanimous_crowd_scores_like_a_label() -> None:
+    index, logits = torch.randint(0, 3, (30,)), torch.randn(30, 3)
+    votes = 9 * torch.nn.functional.one_hot(index, 3).float()
+    by_votes = evaluated(Distribution(CLASSES), logits, votes).scores()
+    by_label = evaluated(Classification(CLASSES), logits, index).scores()
+    assert by_votes == pytest.approx(by_label, rel=1e-5)
+
+
+def test_soft_truth_is_scored_by_expected_log_likelihood() -> None:
+    q = torch.tensor([[0.5, 0.3, 0.2]])
+    z = torch.tensor([[1.0, 0.0, -1.0]])
+    log_p = z.double().log_softmax(-1).numpy()
+    assert evaluated(Distribution(CLASSES), z, q).scores()["nll"] == pytest.approx(-(q.numpy() * log_p).sum(), rel=1e-5)
+
+
+def test_ties_in_votes_go_to_the_first_class() -> None:
+    votes = torch.tensor([[2.0, 5.0, 5.0], [1.0, 1.0, 1.0]])
+    assert Distribution(CLASSES).index(votes).tolist() == [1, 0]
+    assert Distribution(CLASSES).describe(votes) == ["dog", "cat"]
+
+
+def test_rows_kept_for_statistics_add_up_to_the_scores() -> None:
+    evaluator = evaluated(Classification(CLASSES), torch.randn(25, 3), torch.randint(0, 3, (25,)))
+    rows = evaluator.row_contributions()
+    assert len(rows["nll"].cell) == 25
+    assert rows["nll"].values.mean().item() == pytest.approx(evaluator.scores()["nll"])
+    assert "classwise_ece" not in rows  # a row adds to K cells of it
+
+
+def test_reliability_leaves_out_empty_bins() -> None:
+    evaluator = evaluated(Classification(CLASSES), torch.tensor([[50.0, 0.0, 0.0]]), torch.tensor([0]))
+    (only,) = evaluator.reliability()
+    assert (only["count"], only["high"]) == (1, 1.0)
+
+
+def test_answers_carry_the_whole_distribution() -> None:
+    (answer,) = Classification(CLASSES).answer(torch.tensor([[0.2, 0.5, 0.3]]))
+    assert answer["label"] == "dog"
+    assert answer["confidence"] == pytest.approx(0.5)
+    assert list(answer["distribution"]) == CLASSES
+
+
+def test_strata_are_the_classes() -> None:
+    assert Classification(CLASSES).stratify(torch.tensor([2, 0])).tolist() == [2, 0]
+    np.testing.assert_array_equal(Distribution(CLASSES).stratify(torch.tensor([[0.1, 0.2, 0.7]])), [2])
+
+
+def test_class_counts_are_samples_or_mass_of_votes() -> None:
+    assert Classification(CLASSES).class_counts(torch.tensor([0, 0, 2])).tolist() == [2, 0, 1]
+    assert Distribution(CLASSES).class_counts(torch.tensor([[1.0, 3.0, 0.0]])).tolist() == [0.25, 0.75, 0]
+
+
+def test_the_annotation_chooses_the_task() -> None:
+    assert task_for("auto", "label", CLASSES).name == "classification"
+    assert task_for("auto", "distribution", CLASSES).name == "distribution"
+    with pytest.raises(ConfigError, match="use 'classification' or 'auto'"):
+        task_for("distribution", "label", CLASSES)
+
+
+@pytest.mark.parametrize("task", [Classification(CLASSES), Distribution(CLASSES)])
+def test_round_trip_through_json(task: ClassSpace) -> None:
+    again = task_from_json(task.to_json())
+    assert (type(again), again.class_names) == (type(task), CLASSES)
