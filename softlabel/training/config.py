@@ -32,9 +32,12 @@ class TrainingConfig(BaseModel):
         "auto", description="auto: shift for grey images, crop-flip for colour; colour adds colour jitter"
     )
     sampler: Literal["instance", "square-root", "balanced", "progressive"] = Field(
-        "instance", description="class probability proportional to n^1, n^0.5, n^0, or moving from the first to the last"
+        "instance",
+        description="class probability proportional to n^1, n^0.5, n^0, or moving from the first to the last",
     )
-    head_limit: int | None = Field(None, ge=1, description="under-sample: at most this many samples of a class an epoch")
+    head_limit: int | None = Field(
+        None, ge=1, description="under-sample: at most this many samples of a class an epoch"
+    )
     precision: Literal["fp32", "bf16", "auto"] = Field("fp32", description="auto measures once and records its choice")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
     processes: int = Field(1, ge=1, description="processes that share each step")

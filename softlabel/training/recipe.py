@@ -21,7 +21,9 @@ def _table(values: Mapping[str, Any], path: list[str]) -> list[str]:
     """A table's own keys first, then the tables below it."""
     plain = [f"{_key(key)} = {_value(value)}" for key, value in values.items() if not isinstance(value, Mapping)]
     header = ["", f"[{'.'.join(_key(part) for part in path)}]"] if path and (plain or not values) else []
-    below = [line for key, value in values.items() if isinstance(value, Mapping) for line in _table(value, [*path, key])]
+    below = [
+        line for key, value in values.items() if isinstance(value, Mapping) for line in _table(value, [*path, key])
+    ]
     return header + plain + below
 
 

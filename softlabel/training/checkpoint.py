@@ -1,0 +1,130 @@
+"""Checkpoints: tensors as safetensors, everything else as JSON, each pair whole or absent and checked on reading."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from softlabel.errors import RunError
+from softlabel.training.atomic import write_bytes, write_text
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds: named tensors, and values that JSON can say."""
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+
+class CheckpointFolder:
+    """A folder of named checkpoints; saving one replaces the last of that name.
+
+    `<name>.json` names the file of its tensors and that file's SHA-256, and carries a digest of itself. The tensors
+    are written first under a name of their own, so that until the JSON is renamed into its place the old pair stands.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __contains__(self, name: str) -> bool:
+        return self._index(name).exists()
+
+    def save(self, name: str, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint. Raises OSError when the disk does not take it; the old one stands then."""
+        from safetensors.torch import save
+
+        self.path.mkdir(exist_ok=True)
+        content = save(_storable(checkpoint.tensors))
+        digest = hashlib.sha256(content).hexdigest()
+        tensors = self.path / f"{name}-{digest[:16]}.safetensors"
+        body = {"format": FORMAT, "tensors": tensors.name, "sha256": digest, "values": checkpoint.values}
+        try:
+            write_bytes(tensors, content)
+            write_text(self._index(name), json.dumps({"digest": _digest(body), **body}, indent=1) + "\n")
+        finally:
+            self._sweep(name)
+
+    def load(self, name: str) -> Checkpoint:
+        """Read a checkpoint. Raises RunError, naming the file, when it is missing or damaged."""
+        from safetensors.torch import load
+
+        body = self._read_index(name)
+        tensors = self.path / body["tensors"]
+        try:
+            content = tensors.read_bytes()
+        except OSError as error:
+            raise self._damaged(tensors, str(error), name) from None
+        if hashlib.sha256(content).hexdigest() != body["sha256"]:
+            raise self._damaged(tensors, f"its content is not what {self._index(name).name} says", name)
+        return Checkpoint(load(content), body["values"])
+
+    def _read_index(self, name: str) -> dict[str, Any]:
+        path = self._index(name)
+        try:
+            body = json.loads(path.read_bytes())
+            stated = body.pop("digest")
+        except FileNotFoundError:
+            raise RunError(f"{path}: there is no such checkpoint") from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._damaged(path, f"it cannot be read ({error})", name) from None
+        if stated != _digest(body):
+            raise self._damaged(path, "its content does not match its digest", name)
+        if body["format"] != FORMAT:
+            raise RunError(
+                f"{path}: format {body['format']} is newer than this version of softlabel, which reads {FORMAT}"
+            )
+        checked: dict[str, Any] = body
+        return checked
+
+    def _damaged(self, path: Path, why: str, name: str) -> RunError:
+        return RunError(f"{path} is damaged: {why}.{self._other_good(name)}")
+
+    def _other_good(self, name: str) -> str:
+        for index in sorted(self.path.glob("*.json")):
+            if index.stem != name:
+                try:
+                    self.load(index.stem)
+                except RunError:
+                    continue
+                return f" The checkpoint {index} is good."
+        return " There is no other checkpoint; start anew in another folder."
+
+    def _sweep(self, name: str) -> None:
+        """Remove tensors that the checkpoint in place does not name: old ones, and those of a save that was cut off."""
+        try:
+            current = json.loads(self._index(name).read_bytes())["tensors"]
+        except FileNotFoundError:
+            current = None
+        for path in self.path.glob(f"{name}-*.safetensors"):
+            if path.name != current:
+                path.unlink(missing_ok=True)
+
+    def _index(self, name: str) -> Path:
+        return self.path / f"{name}.json"
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """On the CPU, contiguous, each with memory of its own (tied weights are stored twice), in order of their names."""
+    stored: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().to("cpu").contiguous()
+        if tensor.untyped_storage().data_ptr() in seen:
+            tensor = tensor.clone(memory_format=torch.contiguous_format)
+        seen.add(tensor.untyped_storage().data_ptr())
+        stored[name] = tensor
+    return stored

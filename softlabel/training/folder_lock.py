@@ -1,0 +1,66 @@
+"""One process at a time holds a run folder; a holder that died holds nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from pathlib import Path
+
+from softlabel.errors import RunError
+
+
+class FolderLock:
+    """A lock file with its holder's process number.
+
+    The lock is the kernel's (flock), which ends with the process however it ends; what is in the file only serves to
+    name the holder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "lock"
+        self._handle: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises RunError, naming the holder, when a living process has it."""
+        while True:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                holder = _read_holder(handle)
+                os.close(handle)
+                raise RunError(f"{self.path.parent} is in use by {holder}; wait for it, or stop it") from None
+            if self._is_in_place(handle):
+                break
+            os.close(handle)  # the last holder removed the file between our opening and our locking it
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(_this_process()).encode(), 0)
+        self._handle = handle
+
+    def release(self) -> None:
+        """Give the lock back and remove its file."""
+        if self._handle is not None:
+            self.path.unlink(missing_ok=True)
+            os.close(self._handle)
+            self._handle = None
+
+    def _is_in_place(self, handle: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(handle), os.stat(self.path))
+        except FileNotFoundError:
+            return False
+
+
+def _this_process() -> dict[str, str | int]:
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+
+
+def _read_holder(handle: int) -> str:
+    try:
+        holder = json.loads(os.pread(handle, 4096, 0))
+        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+    except (OSError, ValueError, KeyError):
+        return "another process"

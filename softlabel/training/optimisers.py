@@ -1,0 +1,57 @@
+"""Optimisers, and their state as named tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from softlabel.errors import RunError
+from softlabel.training.config import TrainingConfig
+
+
+def build_optimiser(parameters: Sequence[nn.Parameter], config: TrainingConfig, weight_decay: float) -> Optimizer:
+    """SGD with Nesterov momentum, or AdamW (Loshchilov & Hutter, ICLR 2019), in one fused update a step."""
+    if config.optimiser == "adamw":
+        return AdamW(parameters, lr=0.0, betas=(config.momentum, 0.999), weight_decay=weight_decay, fused=True)
+    nesterov = config.momentum > 0
+    return SGD(parameters, lr=0.0, momentum=config.momentum, nesterov=nesterov, weight_decay=weight_decay, fused=True)
+
+
+def set_rate(optimiser: Optimizer, rate: float) -> None:
+    """Set the learning rate of every group."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:
+    """All state as tensors named '<parameter's place>.<what>'; the rest follows from the configuration."""
+    state = optimiser.state_dict()["state"]
+    return {
+        f"{place}.{what}": value
+        for place, values in state.items()
+        for what, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+@torch.no_grad()
+def load_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimiser_tensors` gave. Raises RunError when it belongs to other parameters."""
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    optimiser.state.clear()
+    for name, value in tensors.items():
+        place, what = name.split(".", 1)
+        if int(place) >= len(parameters):
+            raise RunError(f"the saved optimiser has a parameter {place}, this one only {len(parameters)}")
+        parameter = parameters[int(place)]
+        optimiser.state[parameter][what] = _like(parameter, value)
+
+
+def _like(parameter: Tensor, value: Tensor) -> Tensor:
+    """In the parameter's memory format, so that the update runs through memory as it did before it was saved."""
+    if value.shape != parameter.shape:  # a step counter
+        return value.to(parameter.device)
+    return torch.empty_like(parameter).copy_(value)

@@ -1,0 +1,213 @@
+"""The folder of one run: made once, held by one process, able to go on after a kill, free of absolute paths."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import tomllib
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel
+
+from softlabel.errors import RunError
+from softlabel.training.atomic import write_json, write_text
+from softlabel.training.folder_lock import FolderLock
+from softlabel.training.recipe import to_toml
+
+Kind = Literal["train", "compare"]
+RESULT: dict[Kind, str] = {"train": "result.json", "compare": "results.json"}
+CONFIG = "config.toml"
+
+
+class RunFolder:
+    """A folder that this process holds, until `close` or the end of a `with` block.
+
+    path      where it is
+    resumed   whether it held an unfinished run of the same configuration
+    finished  whether the run's result is already in it
+    """
+
+    def __init__(self, path: Path, kind: Kind, resumed: bool, lock: FolderLock) -> None:
+        self.path = path
+        self.kind = kind
+        self.resumed = resumed
+        self._lock = lock
+
+    @classmethod
+    def create(cls, config: Any, kind: Kind = "train") -> RunFolder:
+        """Make the next free `<runs>/<name>-NNNN`; two processes never get the same one."""
+        runs = Path(config.output.runs)
+        name = config.output.name or source_name(config.data.source)
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"output.runs: {runs} cannot be made a folder ({error.strerror})") from None
+        number = 1 + max((_number(path, name) for path in runs.iterdir()), default=0)
+        while True:
+            path = runs / f"{name}-{number:04d}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                number += 1
+                continue
+            return cls._hold(path, config, kind, resume=False)
+
+    @classmethod
+    def at(cls, path: Path, config: Any, kind: Kind = "train", *, resume: bool) -> RunFolder:
+        """Hold a folder that the caller names, new or (resume) with a run of this configuration in it.
+
+        Raises RunError when another process holds it, when it is not ours, when it already has a run and `resume` was
+        not asked for, or when its configuration is another one; the message shows the difference.
+        """
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file, expected a run folder")
+        if path.is_dir() and not (path / CONFIG).exists() and _foreign_files(path):
+            raise RunError(f"{path} is not a run folder: it has no {CONFIG}, but other files; name another folder")
+        path.mkdir(parents=True, exist_ok=True)
+        return cls._hold(path, config, kind, resume=resume)
+
+    @classmethod
+    def continue_or_create(cls, config: Any, kind: Kind = "train") -> RunFolder:
+        """Hold the newest unfinished folder of this very configuration, so that the same command goes on; else a new one.
+
+        Raises RunError when another process is at work in that folder.
+        """
+        path = _unfinished(config, kind)
+        return cls.create(config, kind) if path is None else cls._hold(path, config, kind, resume=True)
+
+    @classmethod
+    def _hold(cls, path: Path, config: Any, kind: Kind, *, resume: bool) -> RunFolder:
+        lock = FolderLock(path)
+        lock.acquire()
+        try:
+            existing = (path / CONFIG).exists()
+            if existing and not resume:
+                raise RunError(f"{path} already holds a run; resume it, or name another folder")
+            if existing:
+                refuse_difference(path, config)
+            else:
+                write_text(path / CONFIG, to_toml(config))
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, kind, existing, lock)
+
+    @property
+    def finished(self) -> bool:
+        return (self.path / RESULT[self.kind]).exists()
+
+    def log(self, text: str) -> None:
+        """Add a line to log.txt."""
+        with open(self.path / "log.txt", "a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file, whole or not at all; NaN becomes null."""
+        write_json(self.path / name, content)
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file. Raises RunError when it is missing or damaged."""
+        return read_json(self.path / name)
+
+    def add_seconds(self, seconds: float) -> float:
+        """Add to the time spent on this folder by all processes that worked on it, and return the sum."""
+        path = self.path / "seconds.json"
+        total = seconds + (read_json(path)["seconds"] if path.exists() else 0.0)
+        write_json(path, {"seconds": total})
+        return float(total)
+
+    def close(self) -> None:
+        """Let the folder go."""
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a run folder. Raises RunError when it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}") from None
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration of a run folder, as plain values. Raises RunError when it is missing or damaged."""
+    try:
+        return tomllib.loads((path / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} is not a run folder: it has no {CONFIG}") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path / CONFIG} is damaged: {error}") from None
+
+
+def refuse_difference(path: Path, config: BaseModel) -> None:
+    """Raise RunError, showing every option that differs, unless the folder's configuration is this one."""
+    stored = _flat(_comparable(read_config(path)))
+    given = _flat(_comparable(tomllib.loads(to_toml(config))))
+    lines = [
+        f"  {key}: {stored.get(key, 'not set')} in the folder, {given.get(key, 'not set')} now"
+        for key in sorted(stored.keys() | given.keys())
+        if stored.get(key) != given.get(key)
+    ]
+    if lines:
+        shown = lines[:6] + ([f"  and {len(lines) - 6} more"] if len(lines) > 6 else [])
+        raise RunError("\n".join([f"{path} was begun with another configuration:", *shown]))
+
+
+def source_name(source: str) -> str:
+    """A short name for run folders from a source such as csv:data/faces.csv."""
+    place = source.rpartition(":")[2].rstrip("/\\")
+    stem = re.split(r"[/\\]", place)[-1]
+    stem = re.sub(r"\.(csv|parquet)$", "", stem)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "run"
+
+
+def _unfinished(config: Any, kind: Kind) -> Path | None:
+    runs = Path(config.output.runs)
+    name = config.output.name or source_name(config.data.source)
+    if not runs.is_dir():
+        return None
+    for path in sorted((p for p in runs.iterdir() if _number(p, name)), key=lambda p: _number(p, name), reverse=True):
+        if not (path / CONFIG).exists() or (path / RESULT[kind]).exists():
+            continue
+        try:
+            refuse_difference(path, config)
+        except RunError:
+            continue
+        return path
+    return None
+
+
+def _comparable(config: dict[str, Any]) -> dict[str, Any]:
+    """Without the output section: a folder may be moved."""
+    return {key: value for key, value in config.items() if key != "output"}
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _number(path: Path, name: str) -> int:
+    match = re.fullmatch(re.escape(name) + r"-(\d{4,})", path.name)
+    return int(match[1]) if match else 0
+
+
+def _foreign_files(path: Path) -> bool:
+    """Whether there is anything that a run killed at its very start would not have left."""
+    ours = {"lock", "log.txt", f".{CONFIG}.partial"}
+    return any(entry.name not in ours for entry in path.iterdir())
