@@ -1,0 +1,71 @@
+"""Calibration errors over a stream: O(bins) memory, mergeable over batches, processes and saved runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from softlabel import confidence_bins
+from softlabel.calibration.inputs import as_labels, as_predictions, check_probabilities
+from softlabel.calibration.top_label import bin_sums, of_logits, of_probabilities
+from softlabel.confidence_bins import ReliabilityBin
+from softlabel.running_state import RunningState
+
+
+class StreamingCalibrationError(RunningState):
+    """ECE and its relatives of everything seen so far, from three float64 numbers a bin.
+
+        error = StreamingCalibrationError(num_bins=15)
+        error.update(labels, logits=logits)  # every batch, on any device
+        error.compute()
+
+    `merge_` adds another one, `all_reduce_` merges over processes.
+    """
+
+    def __init__(self, num_bins: int = 15, *, ignore_index: int = -100, validate: bool = True) -> None:
+        """`validate=False` does not look whether `probabilities` sum to 1, which waits for a GPU."""
+        super().__init__()
+        if num_bins < 1:
+            raise ValueError(f"num_bins is {num_bins}, expected a whole number from 1")
+        self.num_bins = num_bins
+        self.ignore_index = ignore_index
+        self.validate = validate
+        self.declare("sums", torch.zeros(num_bins, confidence_bins.WIDTH, dtype=torch.float64), "sum")
+
+    @torch.no_grad()
+    def update(self, labels: Any, *, logits: Any = None, probabilities: Any = None) -> None:
+        """Add a batch: either logits or probabilities, (N, K) or (N, K, ...), with labels as in `errors`.
+
+        Raises ValueError when neither or both are given, when shapes differ, or when rows do not sum to 1.
+        """
+        if (logits is None) == (probabilities is None):
+            raise ValueError("give either logits=... or probabilities=...")
+        if logits is None:
+            predictions = as_predictions(probabilities, "probabilities")
+            if self.validate:
+                check_probabilities(predictions)
+            top = of_probabilities(predictions, as_labels(labels, predictions), self.ignore_index)
+        else:
+            predictions = as_predictions(logits, "logits")
+            top = of_logits(predictions, as_labels(labels, predictions), self.ignore_index)
+        if self.tensor("sums").device != predictions.device:
+            self.to_(predictions.device)
+        cell = confidence_bins.bin_of(top.confidence, self.num_bins)
+        self.tensor("sums").add_(bin_sums(top, cell, self.num_bins))
+
+    def compute(self) -> float:
+        """The expected calibration error; NaN before the first row."""
+        return float(confidence_bins.expected_error(self.tensor("sums")))
+
+    def maximum(self) -> float:
+        """The maximum calibration error."""
+        return float(confidence_bins.maximum_error(self.tensor("sums")))
+
+    def debiased(self) -> float:
+        """The expected calibration error less its bias from small bins."""
+        return float(confidence_bins.debiased_error(self.tensor("sums")))
+
+    def reliability(self) -> list[ReliabilityBin]:
+        """The bins of a reliability diagram."""
+        return confidence_bins.reliability(self.tensor("sums"))
