@@ -8,6 +8,7 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
 from softlabel.errors import ConfigError
+from softlabel.metrics.statistic import total
 from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.distribution import Distribution
@@ -79,7 +80,10 @@ def test_rows_kept_for_statistics_add_up_to_the_scores() -> None:
     evaluator = evaluated(Classification(CLASSES), torch.randn(25, 3), torch.randint(0, 3, (25,)))
     rows = evaluator.row_contributions()
     assert len(rows["nll"].cell) == 25
-    assert rows["nll"].values.mean().item() == pytest.approx(evaluator.scores()["nll"])
+    for statistic in evaluator.statistics:
+        if statistic.name in rows:
+            again = float(statistic.value(total(statistic, rows[statistic.name])))
+            assert again == pytest.approx(evaluator.scores()[statistic.name] or 0.0, nan_ok=True), statistic.name
     assert "classwise_ece" not in rows  # a row adds to K cells of it
 
 
