@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import nn
 
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.networks.config import NetworkConfig
+from softlabel.networks.hub import PREFIX, load_hub, rebuild_hub
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.mlp import MLP
 from softlabel.networks.network import Backbone, Network
@@ -23,8 +25,8 @@ def resnet(blocks: int) -> Callable[[NetworkConfig, InputSpec], Backbone]:
     def build(config: NetworkConfig, inputs: InputSpec) -> Backbone:
         if inputs.kind != "image":
             raise UnsupportedError(
-                f"network.backbone: {config.backbone} needs images, and this source has {inputs.channels} features a row; "
-                "use mlp"
+                f"network.backbone: {config.backbone} needs images, but a row of this source is "
+                f"{inputs.channels} features; use mlp"
             )
         return ResNet(inputs.channels, blocks)
 
@@ -54,13 +56,31 @@ def build_network(config: NetworkConfig, inputs: InputSpec, num_outputs: int, se
     Raises ConfigError for an unknown backbone, UnsupportedError where it does not go with the inputs.
     """
     with addressed(seed, "initialisation"):
-        backbone = build_backbone(config, inputs)
-        head = nn.Linear(backbone.num_features, num_outputs)
-    return Network(Standardise(inputs), backbone, head)
+        preprocess: nn.Module
+        backbone: Backbone
+        if config.backbone.startswith(PREFIX):
+            preprocess, backbone = load_hub(config.backbone.removeprefix(PREFIX), inputs)
+        else:
+            preprocess = Standardise(inputs)
+            backbone = build_backbone(config, inputs)
+        return Network(preprocess, backbone, nn.Linear(backbone.num_features, num_outputs))
+
+
+def rebuild_network(
+    config: NetworkConfig, inputs: InputSpec, num_outputs: int, origin: Mapping[str, Any] | None
+) -> Network:
+    """A network of the same shape, to load saved weights into: nothing is downloaded.
+
+    origin   `network.backbone.origin` of a pretrained backbone, None for the library's own
+    """
+    if origin is None:
+        return build_network(config, inputs, num_outputs, seed=0)
+    preprocess, backbone = rebuild_hub(origin, inputs)
+    return Network(preprocess, backbone, nn.Linear(backbone.num_features, num_outputs))
 
 
 def build_backbone(config: NetworkConfig, inputs: InputSpec) -> Backbone:
-    """The backbone of a configuration, with weights from the global generator."""
+    """One of the library's own backbones, with weights from the global generator."""
     name = config.backbone
     if name == "auto":
         name = "resnet8" if inputs.kind == "image" else "mlp"
