@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Size = Annotated[int, Field(ge=1)]
 
 
 class DataConfig(BaseModel):
@@ -21,7 +22,7 @@ class DataConfig(BaseModel):
     vote_columns: list[str] = Field([], description="one column of votes (or probabilities) per class; 'votes_*' works")
     normalise: bool = Field(False, description="divide rows of votes that do not sum to 1 by their sum")
     split_column: str | None = Field(None, description="column that says train, validation or test")
-    resize: tuple[int, int] | None = Field(None, description="height and width to bring every image to")
+    resize: tuple[Size, Size] | None = Field(None, description="height and width to bring every image to")
     colour: Literal["auto", "grey", "rgb"] = Field("auto", description="channels of the decoded images")
     skip_bad: bool = Field(False, description="leave out rows that cannot be used (they are listed) instead of stopping")
     protocol: Literal["hold-out", "published"] = Field(

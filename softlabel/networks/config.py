@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,4 +18,4 @@ class NetworkConfig(BaseModel):
         "hf:PATH_OR_NAME",
     )
     trainable: Literal["all", "head"] = Field("all", description="all: fine-tune everything; head: linear probing")
-    hidden: list[int] = Field([128, 128], description="widths of the layers of the mlp")
+    hidden: list[Annotated[int, Field(ge=1)]] = Field([128, 128], description="widths of the layers of the mlp")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from softlabel.data.config import DataConfig
+from softlabel.data.config import DataConfig, Share
 from softlabel.networks.config import NetworkConfig
 
 
@@ -24,7 +24,7 @@ class TrainingConfig(BaseModel):
     weight_decay: float = Field(5e-4, ge=0, description="weight decay")
     warmup_epochs: float = Field(1.0, ge=0, description="epochs of linear warm-up")
     schedule: Literal["cosine", "step", "constant"] = Field("cosine", description="course of the rate after warm-up")
-    milestones: list[float] = Field([0.8, 0.9], description="step schedule: shares of the epochs after which to decay")
+    milestones: list[Share] = Field([0.8, 0.9], description="step schedule: shares of the epochs after which to decay")
     decay: float = Field(0.01, gt=0, le=1, description="step schedule: factor at every milestone")
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
     ema: float | None = Field(None, gt=0, lt=1, description="decay of an exponential moving average of the weights")

@@ -1,0 +1,51 @@
+"""`softlabel compare`: methods × seeds on the same data, with statistics, a report, and a kept model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from softlabel.cli.console import Console
+from softlabel.cli.parser import Parser
+from softlabel.cli.settings import read_settings, settings_parser, settled
+from softlabel.experiments.config import CompareConfig, default_compare_config
+
+EXAMPLES = """\
+Without --source, the digits are split first and their training part is made
+long-tailed (imbalance 20). The same command goes on with a stopped comparison.
+
+examples:
+  softlabel compare
+  softlabel compare --methods cross_entropy,label_smoothing --seeds 5
+  softlabel compare --source folder:photos --backbone resnet20 --epochs 60
+  softlabel compare --seeds 0,1 --label-smoothing.epsilon 0.2
+"""
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    return settings_parser(
+        "compare", "Train methods with several seeds on the same data, and compare them.", EXAMPLES, CompareConfig
+    )
+
+
+def run(words: list[str]) -> int:
+    """Compare methods, or go on with a comparison of the same configuration that was stopped."""
+    arguments, methods = read_settings(parser(), words)
+    defaults = default_compare_config().model_dump(exclude_unset=True)
+    config = settled(CompareConfig, arguments, methods, recipe=arguments.recipe, defaults=defaults)
+
+    from softlabel.cli.compare_screen import CompareScreen
+    from softlabel.experiments.compare import compare
+
+    screen = CompareScreen(Console(arguments.json), config)
+    with screen:
+        folder = compare(config, progress=screen, command=" ".join(["softlabel compare", *words]))
+        screen.finished(folder, results_of(folder))
+    return 0
+
+
+def results_of(folder: Path) -> dict[str, object]:
+    """What a finished comparison stored."""
+    stored: dict[str, object] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return stored

@@ -1,0 +1,63 @@
+"""`softlabel methods`: which methods there are, where they come from, and what can be set."""
+
+from __future__ import annotations
+
+from softlabel.cli.configuration import check_method_name
+from softlabel.cli.console import Console, wrapped
+from softlabel.cli.options import options_of
+from softlabel.cli.parser import Parser
+from softlabel.methods.discovery import find_method, method_names, summary
+
+EXAMPLES = """\
+examples:
+  softlabel methods
+  softlabel methods online_label_smoothing
+"""
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    parser = Parser("methods", "[NAME]", "List the methods and their options.", EXAMPLES)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="only this method, with its description")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def run(words: list[str]) -> int:
+    """List every method with its options, or say all of one."""
+    arguments = parser().read(words)
+    names = [arguments.name.replace("-", "_")] if arguments.name else method_names()
+    for name in names:
+        check_method_name(name, "NAME")
+    console = Console(arguments.json)
+    if arguments.json:
+        console.document([describe(name) for name in names])
+    else:
+        console.say("\n\n".join(_text(describe(name), detailed=arguments.name is not None) for name in names))
+    return 0
+
+
+def describe(name: str) -> dict[str, object]:
+    """Name, paper, what it does, and its options with defaults and limits."""
+    kind = find_method(name)
+    options = [
+        {
+            "name": option.name,
+            "flag": f"--{name}.{option.name}".replace("_", "-"),
+            "default": option.default,
+            "description": option.schema.get("description", ""),
+            "takes": option.expectation,
+        }
+        for option in options_of(kind.Config)
+    ]
+    return {"name": name, "source": summary(name), "description": kind.__doc__ or "", "options": options}
+
+
+def _text(method: dict[str, object], detailed: bool) -> str:
+    lines = [str(method["name"]), *wrapped(str(method["source"]), "  ")]
+    if detailed:
+        lines += wrapped(" ".join(str(method["description"]).split()), "  ")
+    for option in method["options"]:  # type: ignore[attr-defined]
+        lines.append(f"  {option['flag']}")
+        lines += wrapped(f"{option['description']}: {option['takes']} (default: {option['default']})", " " * 6)
+    return "\n".join(lines)

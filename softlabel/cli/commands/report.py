@@ -1,0 +1,60 @@
+"""`softlabel report`: the HTML report of a comparison, made again from its results.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from softlabel.cli.console import Console
+from softlabel.cli.new_file import refuse_existing
+from softlabel.cli.parser import Parser
+from softlabel.cli.run_folders import existing
+from softlabel.errors import RunError
+
+EXAMPLES = """\
+examples:
+  softlabel report runs/digits-0001
+  softlabel report runs/digits-0001 --out /tmp/report.html
+"""
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    parser = Parser("report", "RUN [options]", "Make the HTML report of a comparison again.", EXAMPLES)
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a comparison, or its results.json")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write it (default: RUN/report.html)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file that --out names")
+    return parser
+
+
+def run(words: list[str]) -> int:
+    """Write the report and say where it is."""
+    arguments = parser().read(words)
+    path = existing(arguments.run)
+    results = path if path.is_file() else path / "results.json"
+    content = read_results(results)
+    out = arguments.out or results.parent / "report.html"
+    if arguments.out:
+        refuse_existing(out, arguments.overwrite)
+
+    from softlabel.report.html import write_report
+
+    write_report(content, out)
+    Console().say(str(out.resolve()))
+    return 0
+
+
+def read_results(path: Path) -> dict[str, object]:
+    """The results of a comparison. Raises RunError when they are missing, damaged, or of something else."""
+    if not path.is_file():
+        hint = ": the comparison is not finished, or it is a single run" if (path.parent / "config.toml").is_file() else ""
+        raise RunError(f"{path.parent} has no results.json{hint}")
+    try:
+        content: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}") from None
+    if not isinstance(content, dict) or "summary" not in content:
+        raise RunError(f"{path} does not hold the results of a comparison")
+    if content.get("format") != 1:
+        raise RunError(f"{path} has format {content.get('format')}; this version reads format 1: use a newer softlabel")
+    return content

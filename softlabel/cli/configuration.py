@@ -1,0 +1,169 @@
+"""Puts one configuration together: defaults, then a recipe, then what was given by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from softlabel.cli.complaints import Spelling, by_hand, complaints, in_file, several, unknown, wrong_value
+from softlabel.cli.dead_options import refuse_dead_options
+from softlabel.cli.options import nested, options_of
+from softlabel.cli.wording import nearest
+from softlabel.errors import ConfigError
+from softlabel.methods.discovery import find_method, method_names
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+def assemble(
+    model: type[Config],
+    *,
+    recipe: Path | None = None,
+    given: Mapping[str, Any],
+    methods: Mapping[str, Mapping[str, Any]],
+    defaults: Mapping[str, Any] | None = None,
+    spell: Callable[[str], str],
+) -> Config:
+    """The configuration of one command.
+
+    recipe    a TOML file, or None
+    given     fields by their names without group, as typed by hand; texts are converted
+    methods   options of methods given by hand
+    defaults  values that replace the model's own where neither recipe nor hand names a source
+    spell     how a field's name is written where `given` comes from: --learning-rate, learning_rate
+
+    Raises ConfigError with one line per mistake.
+    """
+    _refuse_unknown(model, given, spell)
+    from_file = read_recipe(recipe, model) if recipe else {}
+    hand = {**nested(given, model), **({"methods": methods} if methods else {})}
+    source_named = "source" in given or "source" in from_file.get("data", {})
+    values = merged(merged({} if source_named else defaults or {}, from_file), hand)
+    config = validated(model, values, by_hand(spell))
+    refuse_dead_options(given, config, spell)
+    return _with_method_options(config, recipe, from_file.get("methods", {}), methods, spell)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two nested tables as one; where both name a key, `above` counts."""
+    result = dict(below)
+    for key, value in above.items():
+        tables = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if tables else value
+    return result
+
+
+def read_recipe(path: Path, model: type[BaseModel]) -> dict[str, Any]:
+    """The tables of a recipe, checked against the model with the types that TOML has: "3" is not a number."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        near = nearest(path.name, (other.name for other in path.parent.glob("*.toml"))) if path.parent.is_dir() else None
+        hint = f"; did you mean {path.parent / near}?" if near else ""
+        raise ConfigError(f"there is no recipe {str(path)!r}{hint}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the recipe {str(path)!r} cannot be read: byte {error.start} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the recipe {str(path)!r} cannot be read: {getattr(error, 'strerror', error)}") from None
+    validated(model, values, in_file(path), strict=True)
+    return values
+
+
+def validated(model: type[Config], values: Mapping[str, Any], spelling: Spelling, strict: bool = False) -> Config:
+    """The model of these values; strict allows no text for a number. Raises ConfigError with a line per key."""
+    try:
+        if strict:  # by way of JSON, where a list may stand for a pair
+            config = model.model_validate_json(json.dumps(values, default=str), strict=True)
+        else:
+            config = model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(complaints(error, model, values, spelling)) from None
+    _refuse_infinite(config, spelling)
+    return config
+
+
+def _refuse_infinite(config: BaseModel, spelling: Spelling) -> None:
+    lines = [
+        f"{spelling.full(group, name)} must be a finite number, not {number}"
+        for group, name, value in _leaves(config.model_dump())
+        for number in (value if isinstance(value, (list, tuple)) else [value])
+        if isinstance(number, float) and not math.isfinite(number)
+    ]
+    if lines:
+        raise ConfigError(several(lines))
+
+
+def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from ((key, name, leaf) for name, leaf in value.items())
+        else:
+            yield None, key, value
+
+
+def _refuse_unknown(model: type[BaseModel], given: Mapping[str, Any], spell: Callable[[str], str]) -> None:
+    names = [option.name for option in options_of(model)]
+    for name in given:
+        if name not in names:
+            near = nearest(name, names)
+            raise ConfigError(f"there is no option {spell(name)}" + (f"; did you mean {spell(near)}?" if near else ""))
+
+
+def _with_method_options(
+    config: Config,
+    recipe: Path | None,
+    from_file: Mapping[str, Mapping[str, Any]],
+    hand: Mapping[str, Mapping[str, Any]],
+    spell: Callable[[str], str],
+) -> Config:
+    """The configuration with the options of its methods checked and converted by the methods' own models."""
+    field, used = methods_of(config)
+    for name in used:
+        check_method_name(name, spell(field))
+    options: dict[str, dict[str, Any]] = {}
+    for name in [*from_file, *(name for name in hand if name not in from_file)]:
+        place = f"{recipe}, [methods.{name}]" if name in from_file else spell(f"{name}.{next(iter(hand[name]), '')}")
+        check_method_name(name, place)
+        if name not in used:
+            raise ConfigError(f"{place}: this run does not use {name}, only {', '.join(used)}")
+        kind = find_method(name).Config
+        if recipe:
+            validated(kind, from_file.get(name, {}), in_file(recipe, f"methods.{name}"), strict=True)
+        spelling = by_hand(spell, f"{name}.")
+        _refuse_missing_values(kind, hand.get(name, {}), spelling)
+        both = {**from_file.get(name, {}), **hand.get(name, {})}
+        options[name] = validated(kind, both, spelling).model_dump(mode="json", exclude_unset=True)
+    return config.model_copy(update={"methods": options})
+
+
+def _refuse_missing_values(kind: type[BaseModel], given: Mapping[str, Any], spelling: Spelling) -> None:
+    """An option without a value is switched on, which only a switch can be."""
+    options = {(option.group, option.name): option for option in options_of(kind)}
+    for name, value in given.items():
+        if (None, name) not in options:
+            raise ConfigError(unknown(spelling, (None, name), options))
+        if isinstance(value, bool) and not options[None, name].is_switch:
+            raise ConfigError(wrong_value(spelling.full(None, name), options[None, name], value))
+
+
+def methods_of(config: BaseModel) -> tuple[str, list[str]]:
+    """The field that names what a run or a comparison trains, and the methods."""
+    comparison = getattr(config, "comparison", None)
+    return ("methods", comparison.methods) if comparison else ("method", [config.model_dump()["method"]])
+
+
+def check_method_name(name: str, place: str) -> None:
+    """Raises ConfigError with the nearest name when there is no such method; imports none."""
+    names = method_names()
+    if name not in names:
+        near = nearest(name.replace("-", "_"), names)
+        hint = f"did you mean {near}?" if near else "the methods are " + ", ".join(names)
+        raise ConfigError(f"{place}: there is no method {name!r}; {hint}")

@@ -1,0 +1,172 @@
+"""The command `softlabel`: finds the command's module, runs it, and turns errors into one line and an exit code.
+
+0 done · 1 the run failed · 2 the input cannot be used · 130 Ctrl-C · 143 SIGTERM
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from softlabel import __version__
+from softlabel.cli.wording import nearest
+from softlabel.errors import ConfigError, SoftlabelError
+
+COMMANDS = {
+    "compare": "train several methods with several seeds, compare them, keep a calibrated model",
+    "train": "train one method once",
+    "evaluate": "score a trained model on labelled data",
+    "predict": "label distributions for a file, a folder or a table",
+    "export": "write a trained model as safetensors, torch.export or ONNX",
+    "report": "make the HTML report of a comparison again",
+    "methods": "list the methods, or the options of one",
+    "sources": "list the kinds of data that can be read",
+}
+
+HELP = """\
+usage: softlabel COMMAND [options]
+
+Compare ways of softening labels on your data, and keep a calibrated model.
+
+commands:
+{commands}
+
+  softlabel COMMAND --help   says what a command takes
+  softlabel --version        prints the version
+
+examples:
+  softlabel compare
+  softlabel compare --source folder:photos --seeds 5
+  softlabel train --source csv:faces.csv --vote-columns 'votes_*'
+  softlabel predict runs/digits-0001 photos/ --out answers.csv
+"""
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED, PIPE_CLOSED = 0, 1, 2, 130, 143, 141
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived; everything that saves on Ctrl-C saves on this too."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = next((word for word in words if not word.startswith("-")), "")
+    title = f"softlabel {command}" if command in COMMANDS else "softlabel"
+    try:
+        with _sigterm_raises():
+            return _run(words)
+    except Terminated as stop:
+        return _stopped(title, stop, TERMINATED)
+    except KeyboardInterrupt as stop:
+        return _stopped(title, stop, INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left; there is no one to tell
+        return PIPE_CLOSED
+    except Exception as error:
+        if _wants_traceback(words):
+            _print_traceback()
+        _say(f"{title}: {_in_words(error, words)}")
+        return BAD_INPUT if is_bad_input(error) else FAILED
+
+
+def is_bad_input(error: Exception) -> bool:
+    """True for mistakes in the input, False for runs that failed."""
+    return isinstance(error, SoftlabelError) and not getattr(error, "while_running", False)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP.format(commands="\n".join(f"  {name:<10}{line}" for name, line in COMMANDS.items())), end="")
+        return DONE
+    if words[0] in ("-V", "--version"):
+        print(f"softlabel {__version__}")
+        return DONE
+    if words[0] not in COMMANDS:
+        near = nearest(words[0], COMMANDS)
+        hint = f"did you mean `softlabel {near}`?" if near else "the commands are " + ", ".join(COMMANDS)
+        if words[0].startswith("-"):
+            hint = "options follow a command: see `softlabel --help`"
+        raise ConfigError(f"there is no {'option' if words[0].startswith('-') else 'command'} {words[0]!r}; {hint}")
+    if "-h" in words or "--help" in words:
+        print(help_page(words[0]), end="")
+        return DONE
+    command = importlib.import_module(f"softlabel.cli.commands.{words[0]}")
+    code: int = command.run(words[1:])
+    return code
+
+
+def help_page(command: str) -> str:
+    """The stored help of a command: making it takes pydantic, which would take most of the time."""
+    return (Path(__file__).parent / "help" / f"{command}.txt").read_text(encoding="utf-8")
+
+
+def _in_words(error: Exception, words: Sequence[str]) -> str:
+    if isinstance(error, SoftlabelError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        place = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror}{place}"
+    if _wants_traceback(words):
+        return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {_first_line(error)}\nThis is a fault of the program; {_log_of()} has the traceback."
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["(no message)"])[0][:300]
+
+
+def _log_of() -> str:
+    import tempfile
+    import traceback
+
+    handle, path = tempfile.mkstemp(prefix="softlabel-", suffix=".log", text=True)
+    with os.fdopen(handle, "w", encoding="utf-8") as log:
+        log.write(f"softlabel {__version__}\n{sys.argv}\n\n{traceback.format_exc()}")
+    return path
+
+
+def _wants_traceback(words: Sequence[str]) -> bool:
+    return "--traceback" in words or "-v" in words or os.environ.get("SOFTLABEL_TRACEBACK", "") not in ("", "0")
+
+
+def _stopped(title: str, stop: KeyboardInterrupt, code: int) -> int:
+    """`stop` carries the line that says how to go on, where there is anything to go on with."""
+    _say(f"\n{title}: stopped. {stop}".rstrip())
+    return code
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""How the command line speaks of values: what an option takes, and which word was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Schema = Mapping[str, Any]
+
+_NUMBERS = {2: "two", 3: "three", 4: "four"}
+_PLURAL = {"integer": "whole numbers", "number": "numbers", "string": "words"}
+
+
+def alternatives(schema: Schema) -> list[Schema]:
+    """The kinds of value that a JSON schema allows, without null."""
+    return [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
+
+
+def optional(schema: Schema) -> bool:
+    """True where a JSON schema allows null."""
+    return any(kind.get("type") == "null" for kind in schema.get("anyOf", []))
+
+
+def expectation(schema: Schema) -> str:
+    """What a value must be, to follow the words 'must be'."""
+    return " or ".join(_kind(kind) for kind in alternatives(schema)) + (", or none" if optional(schema) else "")
+
+
+def _kind(schema: Schema) -> str:
+    choices = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    if choices:
+        return ("one of " if len(choices) > 1 else "") + ", ".join(map(str, choices))
+    match schema.get("type"):
+        case "boolean":
+            return "true or false"
+        case "integer":
+            return "a whole number" + _bounds(schema)
+        case "number":
+            return "a number" + _bounds(schema)
+        case "array":
+            return _array(schema)
+        case "object":
+            return "a table"
+    return "a text"
+
+
+def _bounds(schema: Schema) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    parts = [
+        f" from {low:g}" if low is not None else "",
+        f" above {above:g}" if above is not None else "",
+        f" to {high:g}" if high is not None else "",
+        f" below {below:g}" if below is not None else "",
+    ]
+    lower, upper = parts[0] or parts[1], parts[2] or parts[3]
+    return lower + (" and" if lower and parts[3] else "") + upper
+
+
+def _array(schema: Schema) -> str:
+    places = schema.get("prefixItems")
+    if places:
+        return f"{_NUMBERS.get(len(places), len(places))} {_PLURAL[places[0]['type']]}"
+    items = schema.get("items", {})
+    return f"a list of {_PLURAL.get(items.get('type'), 'values')}{_bounds(items)}"
+
+
+def shown(value: Any) -> str:
+    """A value as it is spelled on the command line."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(shown(item) for item in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The word that was probably meant, or None."""
+    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return near[0] if near else None
