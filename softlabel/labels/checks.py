@@ -33,9 +33,8 @@ def check_probabilities(rows: Tensor, name: str) -> None:
     """Every row is non-negative, finite, and sums to 1."""
     bad = ~torch.isfinite(rows) | (rows < 0)
     if bad.any():
-        *row, column = first(bad)
-        value = rows[(*row, column)].item()
-        raise ValueError(f"{name}, {place(tuple(row))}, class {column}: {value:g} is not a probability{and_more(bad)}")
+        where, value = entry(rows, bad, "class")
+        raise ValueError(f"{name}, {where}: {value:g} is not a probability{and_more(bad)}")
     tolerance = 1e-5 if rows.dtype in (torch.float32, torch.float64) else 1e-2
     total = rows.sum(-1, dtype=torch.float64)
     bad = (total - 1).abs() > tolerance
@@ -48,7 +47,9 @@ def check_share(share: float | Tensor, num_classes: int, name: str) -> None:
     """A number in [0, 1], or one per class."""
     values = torch.as_tensor(share)
     if values.ndim and values.shape != (num_classes,):
-        raise ValueError(f"{name} has shape {tuple(values.shape)}, expected a number or one per class, ({num_classes},)")
+        raise ValueError(
+            f"{name} has shape {tuple(values.shape)}, expected a number or one per class, ({num_classes},)"
+        )
     bad = ~((values >= 0) & (values <= 1))
     if bad.any():
         row = first(bad)
@@ -62,7 +63,9 @@ def check_votes(counts: Tensor, prior: float | Tensor) -> None:
     if bad.any():
         *row, column = first(bad)
         value = counts[(*row, column)].item()
-        raise ValueError(f"counts, {place(tuple(row))}, class {column}: {value:g} is not a count of votes{and_more(bad)}")
+        raise ValueError(
+            f"counts, {place(tuple(row))}, class {column}: {value:g} is not a count of votes{and_more(bad)}"
+        )
     extra = torch.as_tensor(prior)
     if not (torch.isfinite(extra) & (extra >= 0)).all():
         raise ValueError(f"prior is {prior}, expected a number of votes (from 0)")
@@ -81,18 +84,16 @@ def check_top_k(values: Tensor, indices: Tensor, num_classes: int, rest: str) ->
         raise TypeError(f"indices are {indices.dtype}, expected an integer dtype")
     bad = (indices < 0) | (indices >= num_classes)
     if bad.any():
-        *row, column = first(bad)
-        value = indices[(*row, column)].item()
-        raise ValueError(f"indices, {place(tuple(row))}: {value} is not a class from 0 to {num_classes - 1}")
+        where, value = entry(indices, bad, "entry")
+        raise ValueError(f"indices, {where}: {value} is not a class from 0 to {num_classes - 1}{and_more(bad)}")
     ordered = indices.sort(-1).values
     bad = (ordered[..., 1:] == ordered[..., :-1]).any(-1)
     if bad.any():
         raise ValueError(f"indices, {place(first(bad))}: a class is listed twice{and_more(bad)}")
     bad = ~torch.isfinite(values) | (values < 0)
     if bad.any():
-        *row, column = first(bad)
-        value = values[(*row, column)].item()
-        raise ValueError(f"values, {place(tuple(row))}, entry {column}: {value:g} is not a probability{and_more(bad)}")
+        where, value = entry(values, bad, "entry")
+        raise ValueError(f"values, {where}: {value:g} is not a probability{and_more(bad)}")
     check_listed_mass(values, num_classes, rest)
 
 
@@ -114,6 +115,12 @@ def check_listed_mass(values: Tensor, num_classes: int, rest: str) -> None:
 def first(bad: Tensor) -> tuple[Any, ...]:
     """The position of the first True."""
     return tuple(bad.nonzero()[0].tolist())
+
+
+def entry(rows: Tensor, bad: Tensor, column_name: str) -> tuple[str, float]:
+    """The words for the place of the first bad entry of rows (..., m), and its value."""
+    position = first(bad)
+    return f"{place(position[:-1])}, {column_name} {position[-1]}", rows[position].item()
 
 
 def place(row: tuple[int, ...]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.labels.amounts import accumulation_dtype, only_known, surprise, times
+from softlabel.labels.amounts import accumulation_dtype, dot, only_known, surprise
 from softlabel.labels.checks import check_probabilities
-from softlabel.labels.distribution import LabelDistribution, Rows
+from softlabel.labels.distribution import Amount, LabelDistribution, Rows
 
 
 class Dense(LabelDistribution):
@@ -27,21 +27,35 @@ class Dense(LabelDistribution):
         return (self.probabilities,) if self.known is None else (self.probabilities, self.known)
 
     @property
+    def all_known(self) -> bool:
+        return False  # a row may be empty
+
+    @property
     def mass(self) -> Tensor:
-        return only_known((self.probabilities != 0).any(-1).to(torch.get_default_dtype()), self.known)
+        return only_known((self.row_sums() != 0).to(torch.get_default_dtype()), self.known)
 
     def inner(self, logits: Tensor) -> Tensor:
-        logits = logits.to(accumulation_dtype(logits.dtype))
-        return only_known(times(self.probabilities, logits).sum(-1), self.known)
+        return only_known(dot(self.probabilities, logits), self.known)
 
     def expectation(self, values: Tensor) -> Tensor:
         return only_known(self.probabilities @ values.to(self.probabilities.dtype), self.known)
 
-    def dense(self) -> Tensor:
-        return self.probabilities if self.known is None else self.probabilities.masked_fill(~self.known[..., None], 0)
+    def dense(self, dtype: torch.dtype | None = None) -> Tensor:
+        rows = self.probabilities.to(dtype or self.probabilities.dtype)
+        return rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)
 
-    def entropy(self) -> Tensor:
-        return only_known(surprise(self.probabilities).sum(-1), self.known)
+    def entropy(self, dtype: torch.dtype | None = None) -> Tensor:
+        dtype = dtype or self.probabilities.dtype
+        return only_known(surprise(self.probabilities.to(accumulation_dtype(dtype))).sum(-1), self.known).to(dtype)
+
+    def add_to_(self, rows: Tensor, scale: Amount) -> None:
+        if isinstance(scale, Tensor):
+            rows.addcmul_(self.probabilities.to(rows.dtype), scale[..., None].to(rows.dtype))
+        else:
+            rows.add_(self.probabilities, alpha=scale)
+
+    def row_sums(self) -> Tensor:
+        return self.probabilities.sum(-1, dtype=accumulation_dtype(self.probabilities.dtype))
 
     def to(self, device: torch.device | str) -> Dense:
         return Dense(self.probabilities.to(device), None if self.known is None else self.known.to(device))

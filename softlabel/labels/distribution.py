@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-Rows = slice | Tensor
+Rows = slice | Tensor | tuple[slice, ...]
 Amount = Tensor | float
 
 
@@ -45,12 +45,19 @@ class LabelDistribution(ABC):
         """<q, values> for one value per class: values (K,) -> (...)."""
 
     @abstractmethod
-    def dense(self) -> Tensor:
-        """The probabilities written out, (..., K)."""
+    def dense(self, dtype: torch.dtype | None = None) -> Tensor:
+        """The probabilities written out, (..., K); without a dtype, as they were given or in torch's default."""
 
     @abstractmethod
-    def entropy(self) -> Tensor:
+    def entropy(self, dtype: torch.dtype | None = None) -> Tensor:
         """H(q) in nats, (...); 0 where the element is ignored."""
+
+    @abstractmethod
+    def add_to_(self, rows: Tensor, scale: Amount) -> None:
+        """rows += scale q in place, without writing q out: rows (..., K), scale a number or (...).
+
+        What is added to the rows of ignored elements is not defined.
+        """
 
     @abstractmethod
     def to(self, device: torch.device | str) -> LabelDistribution:
@@ -58,7 +65,15 @@ class LabelDistribution(ABC):
 
     @abstractmethod
     def select(self, rows: Rows) -> LabelDistribution:
-        """The elements at these positions (slice, indices or bool) of the first batch axis."""
+        """The elements at these positions (slice, indices or bool) of the first batch axis, or at slices of several."""
+
+    def row_sums(self) -> Tensor | None:
+        """The sum of each row, (...), for forms that hold whatever they were given; None where it is 1 by nature."""
+        return None
+
+    def at_hand(self) -> LabelDistribution:
+        """The same labels in a form that is cheap to read several times; for blocks of rows, not for whole batches."""
+        return self
 
     @property
     def device(self) -> torch.device:
@@ -68,6 +83,11 @@ class LabelDistribution(ABC):
     def requires_grad(self) -> bool:
         """Whether a gradient is to flow into the label itself."""
         return any(tensor.requires_grad for tensor in self.tensors)
+
+    @property
+    def all_known(self) -> bool:
+        """Whether it is plain, without a look at values, that no element is ignored."""
+        return self.known is None
 
     @property
     def mass(self) -> Tensor:
@@ -80,4 +100,6 @@ class LabelDistribution(ABC):
         return self.shape[0]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(shape={tuple(self.shape)}, num_classes={self.num_classes}, device='{self.device}')"
+        return (
+            f"{type(self).__name__}(shape={tuple(self.shape)}, num_classes={self.num_classes}, device='{self.device}')"
+        )

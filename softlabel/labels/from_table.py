@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.labels.amounts import only_known, surprise, times
+from softlabel.labels.amounts import dot, only_known, surprise
 from softlabel.labels.checks import check_index, check_probabilities, split_ignored
-from softlabel.labels.distribution import LabelDistribution, Rows
+from softlabel.labels.dense import Dense
+from softlabel.labels.distribution import Amount, LabelDistribution, Rows
 
 
 class Table(LabelDistribution):
@@ -28,17 +29,28 @@ class Table(LabelDistribution):
         return (self.table, self.row) if self.known is None else (self.table, self.row, self.known)
 
     def inner(self, logits: Tensor) -> Tensor:
-        return only_known(times(self.table[self.row], logits).sum(-1), self.known)
+        return only_known(dot(self.table[self.row], logits), self.known)
 
     def expectation(self, values: Tensor) -> Tensor:
         return only_known((self.table @ values.to(self.table.dtype))[self.row], self.known)
 
-    def dense(self) -> Tensor:
-        rows = self.table[self.row]
+    def dense(self, dtype: torch.dtype | None = None) -> Tensor:
+        rows = self.table[self.row].to(dtype or self.table.dtype)
         return rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)
 
-    def entropy(self) -> Tensor:
-        return only_known(surprise(self.table).sum(-1)[self.row], self.known)
+    def entropy(self, dtype: torch.dtype | None = None) -> Tensor:
+        if self.row.numel() < self.table.shape[0]:
+            return self.at_hand().entropy(dtype)
+        return only_known(surprise(self.table).sum(-1)[self.row], self.known).to(dtype or self.table.dtype)
+
+    def add_to_(self, rows: Tensor, scale: Amount) -> None:
+        self.at_hand().add_to_(rows, scale)
+
+    def row_sums(self) -> Tensor:
+        return self.table.sum(-1)[self.row]
+
+    def at_hand(self) -> Dense:
+        return Dense(self.table[self.row], self.known)
 
     def to(self, device: torch.device | str) -> Table:
         return Table(self.table.to(device), self.row.to(device), None if self.known is None else self.known.to(device))

@@ -36,13 +36,38 @@ class Mixture(LabelDistribution):
     def expectation(self, values: Tensor) -> Tensor:
         return self.total([part.expectation(values) for part in self.parts])
 
-    def dense(self) -> Tensor:
+    @property
+    def all_known(self) -> bool:
+        return all(part.all_known for part in self.parts)
+
+    @property
+    def mass(self) -> Tensor:
+        mass = self.parts[0].mass
+        for part in self.parts[1:]:
+            mass = mass * part.mass
+        return mass
+
+    def dense(self, dtype: torch.dtype | None = None) -> Tensor:
         weights = [weight[..., None] if isinstance(weight, Tensor) else weight for weight in self.weights]
-        rows = sum_of([part.dense() * weight for part, weight in zip(self.parts, weights, strict=True)])
+        rows = sum_of([part.dense(dtype) * weight for part, weight in zip(self.parts, weights, strict=True)])
+        rows = rows if dtype is None else rows.to(dtype)
         return rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)
 
-    def entropy(self) -> Tensor:
-        return surprise(self.dense()).sum(-1)
+    def entropy(self, dtype: torch.dtype | None = None) -> Tensor:
+        return surprise(self.dense(dtype)).sum(-1)
+
+    def add_to_(self, rows: Tensor, scale: Amount) -> None:
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            part.add_to_(rows, weight * scale)
+
+    def row_sums(self) -> Tensor | None:
+        sums = [part.row_sums() for part in self.parts]
+        if all(each is None for each in sums):
+            return None
+        return self.total([self.parts[0].mass if each is None else each for each in sums])
+
+    def at_hand(self) -> Mixture:
+        return Mixture(tuple(part.at_hand() for part in self.parts), self.weights)
 
     def to(self, device: torch.device | str) -> Mixture:
         weights = tuple(w.to(device) if isinstance(w, Tensor) else w for w in self.weights)

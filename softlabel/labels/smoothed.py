@@ -1,4 +1,4 @@
-"""Label smoothing (Szegedy et al., CVPR 2016; Müller et al., NeurIPS 2019, section 1; per class: Zhong et al., 2021)."""
+"""Label smoothing (Szegedy et al., CVPR 2016; Müller et al., NeurIPS 2019; per class: Zhong et al., CVPR 2021)."""
 
 from __future__ import annotations
 

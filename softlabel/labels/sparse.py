@@ -47,20 +47,32 @@ class Sparse(LabelDistribution):
             result = result + values.sum() * self.background
         return only_known(result, self.known)
 
-    def dense(self) -> Tensor:
+    def dense(self, dtype: torch.dtype | None = None) -> Tensor:
         values = self.value_tensor()
         background = torch.as_tensor(self.background, dtype=values.dtype, device=self.device)
         rows = background[..., None].expand(*self.shape, self.num_classes)
         rows = rows.scatter_add(-1, self.indices, values)
-        return (rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)).to(self.public_dtype())
+        return (rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)).to(
+            dtype or torch.get_default_dtype()
+        )
 
-    def entropy(self) -> Tensor:
+    def entropy(self, dtype: torch.dtype | None = None) -> Tensor:
         entries = self.coalesced_values()
         background = torch.as_tensor(self.background, dtype=entries.dtype, device=self.device)
         rest = surprise(background)
         lifted = surprise((background[..., None] + entries).clamp_min(0)) - rest[..., None]
         entropy = self.num_classes * rest + lifted.masked_fill(entries == 0, 0).sum(-1)
-        return only_known(entropy, self.known).to(self.public_dtype())
+        return only_known(entropy, self.known).to(dtype or torch.get_default_dtype())
+
+    def add_to_(self, rows: Tensor, scale: Amount) -> None:
+        if isinstance(self.background, Tensor) or self.background:
+            shift = self.background * scale
+            rows.add_(shift[..., None].to(rows.dtype) if isinstance(shift, Tensor) else shift)
+        values = self.values * (scale[..., None] if isinstance(scale, Tensor) else scale)
+        if isinstance(values, Tensor):
+            rows.scatter_add_(-1, self.indices, values.to(rows.dtype).expand(self.indices.shape))
+        else:
+            rows.scatter_add_(-1, self.indices, rows.new_full((), values).expand(self.indices.shape))
 
     def to(self, device: torch.device | str) -> Sparse:
         values, background = (x.to(device) if isinstance(x, Tensor) else x for x in (self.values, self.background))
@@ -71,12 +83,6 @@ class Sparse(LabelDistribution):
         values, background = (x[rows] if isinstance(x, Tensor) else x for x in (self.values, self.background))
         known = None if self.known is None else self.known[rows]
         return Sparse(self.indices[rows], values, background, self.num_classes, known)
-
-    def public_dtype(self) -> torch.dtype:
-        """The floating dtype of what is handed out: that of the tensors given, or torch's default."""
-        given = [x.dtype for x in (self.values, self.background) if isinstance(x, Tensor)]
-        default = torch.get_default_dtype()
-        return torch.promote_types(given[0], given[-1]) if given else default
 
     def value_tensor(self) -> Tensor:
         """The values as a tensor (..., m); numbers become float64."""

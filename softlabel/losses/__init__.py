@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from softlabel.losses.cross_entropy import cross_entropy, kl_divergence
+from softlabel.losses.cross_entropy import cross_entropy
+from softlabel.losses.kl_divergence import kl_divergence
 from softlabel.losses.reduction import SumAndMass
 
 __all__ = ["SumAndMass", "cross_entropy", "kl_divergence"]

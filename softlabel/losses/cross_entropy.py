@@ -1,4 +1,4 @@
-"""Cross-entropy and Kullback-Leibler divergence against label distributions, at the price of hard labels."""
+"""Cross-entropy against label distributions (Szegedy et al., CVPR 2016, section 7, for soft labels in general)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Literal, overload
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
-from softlabel.labels.amounts import accumulation_dtype, per_row
-from softlabel.losses.plain import plain_values, without_classes
-from softlabel.losses.reduction import Reduction, SumAndMass, check_reduction, reduce
-from softlabel.losses.target import as_label, class_axis
+from softlabel.losses.evaluate import evaluate
+from softlabel.losses.reduction import Reduction, SumAndMass
 
 
 @overload
@@ -24,6 +22,7 @@ def cross_entropy(
     class_mask: Tensor | None = None,
     ignore_index: int = -100,
     reduction: Literal["none", "mean", "sum"] = "mean",
+    fused: bool = True,
 ) -> Tensor: ...
 
 
@@ -38,6 +37,7 @@ def cross_entropy(
     class_mask: Tensor | None = None,
     ignore_index: int = -100,
     reduction: Literal["sum_and_mass"],
+    fused: bool = True,
 ) -> SumAndMass: ...
 
 
@@ -51,81 +51,27 @@ def cross_entropy(
     class_mask: Tensor | None = None,
     ignore_index: int = -100,
     reduction: Reduction = "mean",
+    fused: bool = True,
 ) -> Tensor | SumAndMass:
-    """logsumexp(logits) - <q, logits>"""
-    return divergence_or_entropy(
-        logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, divergence=False
+    """logsumexp(z) - <q, z> per element, in float32 at least; its gradient in the logits z is softmax(z) - q.
+
+    logits         (K,), (N, K) or (N, K, ...): classes on axis 1, as in PyTorch
+    target         class indices (N, ...), probabilities of the logits' shape, or a label distribution of shape (N, ...)
+    weight         (K,): an element's mass is <q, weight>; its label, and so the optimum, stays q
+    sample_weight  (N,) or (N, ...): multiplies an element's mass
+    mask           bool (N,) or (N, ...): False takes the element out
+    class_mask     bool (K,) or of the logits' shape: False takes the class out of the softmax, and the label is
+                   conditioned on the classes left (infinite loss where it has nothing there)
+    ignore_index   of integer targets; a label distribution brings its own, a row of zeros is ignored as well
+    reduction      "mean" divides by the mass once and is 0 for a batch without mass; "sum"; "none" is each element's
+                   mass times its loss; "sum_and_mass" returns both for a division over several batches or processes
+    fused          False takes a chain of ordinary operations: for a second backward through one loss, derivatives of
+                   the gradient, and torch.func (which takes it by itself, as does a target or weight with a gradient)
+
+    Equal to torch.nn.functional.cross_entropy for class indices, except that a batch without mass gives 0, not NaN.
+    A logit of minus infinity counts only where the label has mass. Nothing is checked that would wait for a GPU.
+    Raises ValueError or TypeError for shapes and kinds that do not fit.
+    """
+    return evaluate(
+        logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence=False
     )
-
-
-@overload
-def kl_divergence(
-    logits: Tensor,
-    target: Tensor | LabelDistribution,
-    *,
-    weight: Tensor | None = None,
-    sample_weight: Tensor | None = None,
-    mask: Tensor | None = None,
-    class_mask: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: Literal["none", "mean", "sum"] = "mean",
-) -> Tensor: ...
-
-
-@overload
-def kl_divergence(
-    logits: Tensor,
-    target: Tensor | LabelDistribution,
-    *,
-    weight: Tensor | None = None,
-    sample_weight: Tensor | None = None,
-    mask: Tensor | None = None,
-    class_mask: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: Literal["sum_and_mass"],
-) -> SumAndMass: ...
-
-
-def kl_divergence(
-    logits: Tensor,
-    target: Tensor | LabelDistribution,
-    *,
-    weight: Tensor | None = None,
-    sample_weight: Tensor | None = None,
-    mask: Tensor | None = None,
-    class_mask: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: Reduction = "mean",
-) -> Tensor | SumAndMass:
-    """KL(q || softmax(logits)) = cross-entropy - H(q)"""
-    return divergence_or_entropy(
-        logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, divergence=True
-    )
-
-
-def divergence_or_entropy(
-    logits: Tensor,
-    target: Tensor | LabelDistribution,
-    weight: Tensor | None,
-    sample_weight: Tensor | None,
-    mask: Tensor | None,
-    class_mask: Tensor | None,
-    ignore_index: int,
-    reduction: Reduction,
-    *,
-    divergence: bool,
-) -> Tensor | SumAndMass:
-    check_reduction(reduction)
-    label = as_label(target, logits, ignore_index)
-    rows = logits.movedim(class_axis(logits), -1)
-    if class_mask is not None:
-        class_mask = class_mask if class_mask.ndim == 1 else class_mask.movedim(class_axis(logits), -1)
-        rows, label = without_classes(rows, label, class_mask)
-    mass = label.mass.to(accumulation_dtype(logits.dtype))
-    if weight is not None:
-        mass = mass * label.expectation(weight)
-    if sample_weight is not None:
-        mass = mass * per_row(sample_weight, label.shape, "sample_weight")
-    if mask is not None:
-        mass = mass * per_row(mask, label.shape, "mask")
-    return reduce(plain_values(rows, label, mass, divergence), mass, reduction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from softlabel.labels import Dense, LabelDistribution, hard
@@ -41,3 +42,16 @@ def as_label(target: Tensor | LabelDistribution, logits: Tensor, ignore_index: i
             f" {tuple(logits.shape)} (classes on axis {axis}) expect {tuple(batch_shape)} over {num_classes}"
         )
     return label
+
+
+def align_class_mask(class_mask: Tensor, logits: Tensor, axis: int) -> Tensor:
+    """A bool tensor (K,) or of the logits' shape, with its classes on the last axis."""
+    if class_mask.dtype != torch.bool:
+        raise TypeError(f"class_mask is {class_mask.dtype}, expected bool (True: the class takes part)")
+    if class_mask.shape == (logits.shape[axis],):
+        return class_mask
+    if class_mask.shape == logits.shape:
+        return class_mask.movedim(axis, -1)
+    raise ValueError(
+        f"class_mask has shape {tuple(class_mask.shape)}, expected ({logits.shape[axis]},) or {tuple(logits.shape)}"
+    )

@@ -1,0 +1,58 @@
+"""From the arguments of a loss to its reduced value, by the path that suits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from softlabel.labels import LabelDistribution
+from softlabel.labels.amounts import accumulation_dtype
+from softlabel.losses.fused import fused_total, fused_values
+from softlabel.losses.plain import plain_values
+from softlabel.losses.reduction import Reduction, SumAndMass, check_reduction, inverse
+from softlabel.losses.target import align_class_mask, as_label, class_axis
+from softlabel.losses.terms import Terms, element_mass
+
+
+def evaluate(
+    logits: Tensor,
+    target: Tensor | LabelDistribution,
+    weight: Tensor | None,
+    sample_weight: Tensor | None,
+    mask: Tensor | None,
+    class_mask: Tensor | None,
+    ignore_index: int,
+    reduction: Reduction,
+    fused: bool,
+    divergence: bool,
+) -> Tensor | SumAndMass:
+    """Cross-entropy, or with `divergence` that less the label's entropy."""
+    check_reduction(reduction)
+    axis = class_axis(logits)
+    label = as_label(target, logits, ignore_index)
+    left = None if class_mask is None else align_class_mask(class_mask, logits, axis)
+    mass = element_mass(label, accumulation_dtype(logits.dtype), weight, sample_weight, mask, left)
+    terms = Terms(label, mass, left, divergence)
+    if fused and not terms.learned and not torch._C._are_functorch_transforms_active():
+        return fused_loss(logits, terms, axis, reduction)
+    return plain_loss(logits, terms, axis, reduction)
+
+
+def fused_loss(logits: Tensor, terms: Terms, axis: int, reduction: Reduction) -> Tensor | SumAndMass:
+    if reduction == "none":
+        return fused_values(logits, terms, axis)
+    if reduction == "mean":
+        return fused_total(logits, terms, axis, inverse(terms.total_mass(logits)))
+    total = fused_total(logits, terms, axis, 1.0)
+    return total if reduction == "sum" else SumAndMass(total, terms.total_mass(total))
+
+
+def plain_loss(logits: Tensor, terms: Terms, axis: int, reduction: Reduction) -> Tensor | SumAndMass:
+    values = plain_values(logits.movedim(axis, -1), terms)
+    if reduction == "none":
+        return values
+    total = values.sum()
+    if reduction == "sum":
+        return total
+    mass = terms.total_mass(total)
+    return SumAndMass(total, mass) if reduction == "sum_and_mass" else total * inverse(mass)

@@ -1,0 +1,63 @@
+"""Kullback-Leibler divergence of label distributions from predictions (as in DLDL: Gao et al., IEEE TIP 2017)."""
+
+from __future__ import annotations
+
+from typing import Literal, overload
+
+from torch import Tensor
+
+from softlabel.labels import LabelDistribution
+from softlabel.losses.evaluate import evaluate
+from softlabel.losses.reduction import Reduction, SumAndMass
+
+
+@overload
+def kl_divergence(
+    logits: Tensor,
+    target: Tensor | LabelDistribution,
+    *,
+    weight: Tensor | None = None,
+    sample_weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    class_mask: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: Literal["none", "mean", "sum"] = "mean",
+    fused: bool = True,
+) -> Tensor: ...
+
+
+@overload
+def kl_divergence(
+    logits: Tensor,
+    target: Tensor | LabelDistribution,
+    *,
+    weight: Tensor | None = None,
+    sample_weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    class_mask: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: Literal["sum_and_mass"],
+    fused: bool = True,
+) -> SumAndMass: ...
+
+
+def kl_divergence(
+    logits: Tensor,
+    target: Tensor | LabelDistribution,
+    *,
+    weight: Tensor | None = None,
+    sample_weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    class_mask: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    fused: bool = True,
+) -> Tensor | SumAndMass:
+    """KL(q || softmax(logits)) per element: the cross-entropy less the label's entropy; 0 for a perfect prediction.
+
+    Arguments, shapes, errors and the gradient in the logits are those of `cross_entropy`; "mean" is over elements
+    (PyTorch's "batchmean"), never over elements times classes. A class without mass in the label contributes 0.
+    """
+    return evaluate(
+        logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence=True
+    )
