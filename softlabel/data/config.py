@@ -24,7 +24,9 @@ class DataConfig(BaseModel):
     split_column: str | None = Field(None, description="column that says train, validation or test")
     resize: tuple[Size, Size] | None = Field(None, description="height and width to bring every image to")
     colour: Literal["auto", "grey", "rgb"] = Field("auto", description="channels of the decoded images")
-    skip_bad: bool = Field(False, description="leave out rows that cannot be used (they are listed) instead of stopping")
+    skip_bad: bool = Field(
+        False, description="leave out rows that cannot be used (they are listed) instead of stopping"
+    )
     protocol: Literal["hold-out", "published"] = Field(
         "hold-out", description="hold-out: select and calibrate on a validation part; published: all rows, last epoch"
     )
@@ -37,4 +39,6 @@ class DataConfig(BaseModel):
     groups: Literal["counts", "thirds"] = Field(
         "counts", description="many/medium/few: by training counts (> 100, 20–100, < 20) or in thirds of the classes"
     )
-    memory: Literal["auto", "hold", "stream"] = Field("auto", description="hold decoded images in memory, or stream them")
+    memory: Literal["auto", "hold", "stream"] = Field(
+        "auto", description="hold decoded images in memory, or stream them"
+    )

@@ -1,0 +1,77 @@
+"""Augmentation of whole batches that leaves the annotation true; every draw comes from the generator it is given."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from softlabel.errors import ConfigError
+from softlabel.randomness import addressed
+
+AugmentationName = Literal["auto", "none", "shift", "crop-flip", "colour"]
+Augmentation = Literal["none", "shift", "crop-flip", "colour"]
+_JITTER = (0.4, 0.4, 0.4, 0.1)
+"""Largest changes of brightness, contrast, saturation and hue (the values of SimCLR-like set-ups, halved)."""
+
+
+def augmentation_for(name: AugmentationName, input_kind: str, input_shape: tuple[int, ...]) -> Augmentation:
+    """The augmentation that fits the inputs: 'auto' shifts grey images, crops and flips colour ones.
+
+    Raises ConfigError for images' augmentation on features, and for colour jitter on grey images.
+    """
+    if input_kind != "image":
+        if name not in ("auto", "none"):
+            raise ConfigError(f"augment {name!r} is for images, and these inputs are features: use 'auto' or 'none'")
+        return "none"
+    grey = input_shape[0] == 1
+    if name == "auto":
+        return "shift" if grey else "crop-flip"
+    if name == "colour" and grey:
+        raise ConfigError(
+            "augment 'colour' needs images with three channels, and these are grey: use 'shift' or 'crop-flip'"
+        )
+    return name
+
+
+def augment(inputs: Tensor, kind: Augmentation, generator: torch.Generator) -> Tensor:
+    """A changed copy of uint8 images (N, C, H, W), or the inputs themselves for 'none'.
+
+    shift       moved by up to an eighth of the size in each direction (one pixel at 8 x 8), zeros where nothing was
+    crop-flip   the same, and half of the images mirrored left to right: at 32 x 32 the usual 4-pixel pad and crop
+    colour      crop-flip, then kornia's jitter of brightness, contrast, saturation and hue
+    """
+    if kind == "none" or not len(inputs):
+        return inputs
+    moved = _shift(inputs, generator)
+    if kind == "shift":
+        return moved
+    flipped = _flip(moved, generator)
+    return flipped if kind == "crop-flip" else _jitter(flipped, generator)
+
+
+def _shift(inputs: Tensor, generator: torch.Generator) -> Tensor:
+    size, _, height, width = inputs.shape
+    up, left = max(1, height // 8), max(1, width // 8)
+    padded = functional.pad(inputs, (left, left, up, up))
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, 2 up + 1, 2 left + 1, H, W), a view
+    rows = torch.randint(0, 2 * up + 1, (size,), generator=generator)
+    columns = torch.randint(0, 2 * left + 1, (size,), generator=generator)
+    return windows[torch.arange(size), :, rows, columns]
+
+
+def _flip(inputs: Tensor, generator: torch.Generator) -> Tensor:
+    mirrored = torch.rand(len(inputs), generator=generator) < 0.5
+    return torch.where(mirrored[:, None, None, None], inputs.flip(-1), inputs)
+
+
+def _jitter(inputs: Tensor, generator: torch.Generator) -> Tensor:
+    from kornia.augmentation import ColorJitter
+
+    seed = int(torch.randint(0, 2**62, (1,), generator=generator))
+    with addressed(seed, "colour jitter"):  # kornia takes no generator
+        changed = ColorJitter(*_JITTER, p=1.0)(inputs.float() / 255)
+    pixels: Tensor = (changed * 255).round_().clamp_(0, 255).to(torch.uint8)
+    return pixels

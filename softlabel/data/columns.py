@@ -1,0 +1,181 @@
+"""Columns of a table: found by name or pattern, and turned into checked numbers or labels."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from softlabel.data.refusals import Refusals, among
+from softlabel.errors import DataError
+
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_SEPARATORS = "_-.:/ "
+
+
+def one_column(name: str, columns: Sequence[str], file: str) -> str:
+    """The column of this name. Raises DataError with the nearest name, or when the name occurs twice."""
+    if name not in columns:
+        raise DataError(f"{file}: no column {name!r}{nearest(name, columns)}")
+    if columns.count(name) > 1:
+        raise DataError(f"{file}: column {name!r} occurs {columns.count(name)} times, expected once")
+    return name
+
+
+def matching_columns(patterns: Sequence[str], columns: Sequence[str], file: str) -> list[str]:
+    """The columns that names or patterns such as 'votes_*' stand for; a pattern's in the order of the table.
+
+    Raises DataError when a name or pattern fits no column, or a column occurs twice.
+    """
+    found: list[str] = []
+    for pattern in patterns:
+        is_name = pattern in columns or not any(mark in pattern for mark in "*?[")
+        fitting = [pattern] if is_name else [column for column in columns if fnmatchcase(column, pattern)]
+        if not fitting:
+            raise DataError(f"{file}: no column fits {pattern!r}; the columns are {among(columns)}")
+        found += [one_column(column, columns, file) for column in fitting]
+    return list(dict.fromkeys(found))
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """The end of a sentence that names what was probably meant."""
+    folded = {other.strip().casefold(): other for other in names}
+    near = difflib.get_close_matches(name.strip().casefold(), folded, n=1)
+    return f"; did you mean {folded[near[0]]!r}?" if near else f"; there are {among(names)}"
+
+
+def numbers(column: pa.ChunkedArray, name: str, refusals: Refusals, expected: str) -> NDArray[np.float64]:
+    """A column as float64 (N,). Text that is no number, empty values, NaN and infinities are refused and become 0."""
+    column = _plain(column)
+    if not _is_text(column.type) and not _is_number(column.type):
+        raise DataError(f"{refusals.name}: column {name!r} holds values of type {column.type}, expected numbers")
+    values = _parsed(column)
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        refusals.add_where(wrong, name, _Values(column), expected)
+        values = np.where(wrong, 0.0, values)
+    return values
+
+
+def labels(column: pa.ChunkedArray, name: str, refusals: Refusals) -> pa.Array:
+    """A column as text, exactly as written; whole numbers as digits. Empty values are refused."""
+    column = _plain(column)
+    if pa.types.is_floating(column.type):  # whole numbers with gaps are often stored as floats
+        values = column.to_numpy()
+        wrong = np.isfinite(values) & (values != np.floor(values))
+        refusals.add_where(wrong, name, values, "a class (text or a whole number)")
+        column = pa.chunked_array([pa.array(np.nan_to_num(values).astype(np.int64), mask=~np.isfinite(values))])
+    try:
+        text = column.cast(pa.string()).combine_chunks()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise DataError(
+            f"{refusals.name}: column {name!r} holds values of type {column.type}, expected labels"
+        ) from None
+    empty = pc.fill_null(pc.equal(text, ""), True).to_numpy(zero_copy_only=False)
+    refusals.add_where(empty, name, _Values(column), "a class label")
+    return text
+
+
+def vote_table(
+    columns: Sequence[pa.ChunkedArray], names: Sequence[str], normalise: bool, refusals: Refusals
+) -> NDArray[np.float64]:
+    """Votes or probabilities, one column per class, as float64 (N, K).
+
+    A table of whole numbers holds counts; any other holds probabilities, whose rows sum to 1 (to 0.001), unless
+    `normalise` divides every row by its sum. Refused: NaN, negative values, rows of zeros, other sums.
+    """
+    votes = np.stack(
+        [numbers(c, n, refusals, "votes or a probability") for c, n in zip(columns, names, strict=True)], 1
+    )
+    fractional = votes != np.floor(votes)
+    sums = votes.sum(1)
+    counted = ~fractional.any(1) & (sums != 1)
+    counts = bool(counted.sum() > fractional.any(1).sum()) or not fractional.any()
+    expected = "a count of votes (a whole number from 0)" if counts else "a probability (from 0)"
+    for k, name in enumerate(names):
+        wrong = (votes[:, k] < 0) | (fractional[:, k] & counts & (not normalise))
+        refusals.add_where(wrong, name, votes[:, k], expected)
+    _check_sums(np.clip(votes, 0, None).sum(1), names, counts or normalise, refusals)
+    return votes / np.where(sums > 0, sums, 1)[:, None] if normalise else votes
+
+
+def class_names_of(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Classes named after their vote columns, without what all names begin with ('votes_happy' -> 'happy').
+
+    A lone pattern 'p*' says what to take off; otherwise it is the common beginning up to its last separator.
+    """
+    if len(patterns) == 1 and patterns[0].endswith("*") and not any(mark in patterns[0][:-1] for mark in "*?["):
+        prefix = patterns[0][:-1]
+    else:
+        prefix = _common_start(names)
+        prefix = prefix[: max((prefix.rfind(mark) for mark in _SEPARATORS), default=-1) + 1]
+    short = [name.removeprefix(prefix) for name in names]
+    return short if all(short) else list(names)
+
+
+def _common_start(names: Sequence[str]) -> str:
+    first, last = min(names), max(names)
+    length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:length]
+
+
+def in_order(names: Sequence[str]) -> list[str]:
+    """Distinct names, sorted: as numbers where all are whole numbers ('2' before '10'), otherwise as text."""
+    distinct = set(names)
+    if all(re.fullmatch(r"-?\d{1,18}", name) for name in distinct):
+        return sorted(distinct, key=lambda name: (int(name), name))
+    return sorted(distinct)
+
+
+def _check_sums(sums: NDArray[np.float64], names: Sequence[str], any_sum: bool, refusals: Refusals) -> None:
+    column = names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
+    open_ = ~refusals.bad
+    for position in np.flatnonzero(open_ & (sums == 0)).tolist():
+        refusals.add(position, column, "no votes at all", "at least one")
+    if not any_sum:
+        off = open_ & (sums != 0) & (np.abs(sums - 1) > 1e-3)
+        for position in np.flatnonzero(off).tolist():
+            refusals.add(position, column, f"a row that sums to {sums[position]:g}", "a sum of 1 (or pass --normalise)")
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    is_number = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean, pa.types.is_null)
+    return any(check(kind) for check in is_number)
+
+
+def _parsed(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    if not _is_text(column.type):
+        return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    try:
+        return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    except pa.ArrowInvalid:  # something is no number: leave it out, then the rest can be read
+        trimmed = pc.utf8_trim_whitespace(column)
+        known = pc.if_else(pc.match_substring_regex(trimmed, _NUMBER), trimmed, pa.scalar(None, trimmed.type))
+        return np.asarray(known.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+class _Values:
+    """The values of an Arrow column by position, as Python objects."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._column = column
+
+    def __getitem__(self, position: int) -> Any:
+        return self._column[position].as_py()

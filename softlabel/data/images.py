@@ -1,0 +1,187 @@
+"""Encoded images to uint8 arrays, with Pillow: what is read, what is refused, how colours are made."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_PIXELS = 50_000_000
+GREY_MODES = ("1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N")
+ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+UNSCALED_MODES = ("I", "F")
+ORIENTATION = 0x0112
+_AN_IMAGE = "a whole image (PNG, JPEG, WebP, BMP, GIF or TIFF)"
+
+Colour = Literal["grey", "rgb"]
+Encoded = str | bytes
+"""The path of an image file, or its bytes."""
+
+
+class BadImageError(Exception):
+    """What is wrong with an image, as part of a sentence, and what was expected instead."""
+
+    def __init__(self, problem: str, expected: str = _AN_IMAGE) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.expected = expected
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of an image without decoding it; height and width after turning it upright."""
+
+    height: int
+    width: int
+    grey: bool
+    alpha: bool
+
+
+@contextmanager
+def quiet_decoding() -> Iterator[None]:
+    """Silence Pillow's warnings inside the block: what matters of them is refused. Not for several threads at once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_header(encoded: Encoded) -> Header:
+    """Size and kind of an image from its first bytes, and whether the file is whole by its last.
+
+    Raises BadImageError for what is no image, more than 50 megapixels, a cut file, or a scale that is not stated.
+    """
+    with _opened(encoded) as stream:
+        image = _open(stream)
+        width, height = image.size
+        if image.mode in UNSCALED_MODES:
+            raise BadImageError(f"holds values without a stated scale (mode {image.mode})", "8 or 16 bits a channel")
+        if not _is_whole(image, stream):
+            raise BadImageError("is cut off before its end")
+        if _orientation(image) >= 5:  # on its side
+            height, width = width, height
+        alpha = image.mode in ALPHA_MODES or "transparency" in image.info
+        return Header(height, width, image.mode in GREY_MODES, alpha)
+
+
+def decode(encoded: Encoded, colour: Colour, resize: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """An image as uint8 (1, H, W) or (3, H, W), upright by its EXIF tag; of an animation the first frame.
+
+    An alpha channel is left out; 16-bit grey is divided by 257 and rounded, so that full scale stays full scale;
+    `resize` (height, width) is bilinear with anti-aliasing. Raises BadImageError.
+    """
+    with _opened(encoded) as stream:
+        image = _open(stream)
+        try:
+            image.load()
+            upright: Image.Image = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
+            upright = _in_colour(upright, colour)
+        except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, MemoryError, Warning) as error:
+            raise BadImageError(f"cannot be decoded ({_one_line(error)})") from None
+        except Exception as error:  # damaged files make Pillow's readers raise almost anything
+            raise BadImageError(f"cannot be decoded ({type(error).__name__}: {_one_line(error)})") from None
+    if resize is not None and upright.size != (resize[1], resize[0]):
+        upright = upright.resize((resize[1], resize[0]), Image.Resampling.BILINEAR)
+    pixels = np.asarray(upright)
+    return pixels[None] if colour == "grey" else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+@contextmanager
+def _opened(encoded: Encoded) -> Iterator[BinaryIO]:
+    if isinstance(encoded, bytes):
+        yield io.BytesIO(encoded)
+        return
+    try:
+        stream = open(encoded, "rb")  # noqa: SIM115 (closed below; a failing open is a bad image, not an error here)
+    except OSError as error:
+        raise BadImageError(f"cannot be opened ({error.strerror})") from None
+    with stream:
+        yield stream
+
+
+def _open(stream: BinaryIO) -> Image.Image:
+    try:
+        image = Image.open(stream, formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        pixels = re.search(r"\((\d+) pixels\)", str(error))
+        raise _too_large(int(pixels[1]) if pixels else 2 * MAX_PIXELS) from None
+    except UnidentifiedImageError:
+        raise BadImageError("is empty" if not _size(stream) else "is not an image that can be read") from None
+    except Exception as error:
+        raise BadImageError(f"cannot be read ({_one_line(error)})") from None
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(image.width * image.height)
+    return image
+
+
+def _too_large(pixels: int) -> BadImageError:
+    return BadImageError(f"has {pixels / 1e6:,.1f} megapixels", f"at most {MAX_PIXELS // 1_000_000} megapixels")
+
+
+def _is_whole(image: Image.Image, stream: BinaryIO) -> bool:
+    """Whether the file ends as its format must; where an end mark is missing and may be, decoding decides."""
+    if image.format == "WEBP":
+        return _size(stream) >= 8 + _number_at(stream, 4)
+    if image.format == "BMP":
+        return _size(stream) >= _number_at(stream, 2)
+    tail = _tail(stream, 4096)
+    if image.format == "PNG":
+        return b"IEND\xaeB`\x82" in tail
+    if image.format == "GIF":
+        return tail.rstrip(b"\0").endswith(b"\x3b")
+    return b"\xff\xd9" in tail[-64:] or _can_be_decoded(image)  # JPEG (cameras append things to it) and TIFF
+
+
+def _can_be_decoded(image: Image.Image) -> bool:
+    try:
+        image.load()
+    except Exception:  # damaged files make Pillow's readers raise almost anything
+        return False
+    return True
+
+
+def _tail(stream: BinaryIO, length: int) -> bytes:
+    stream.seek(max(0, _size(stream) - length))
+    return stream.read(length)
+
+
+def _number_at(stream: BinaryIO, offset: int) -> int:
+    stream.seek(offset)
+    return int.from_bytes(stream.read(4), "little")
+
+
+def _size(stream: BinaryIO) -> int:
+    return stream.seek(0, os.SEEK_END)
+
+
+def _orientation(image: Image.Image) -> int:
+    # PNG is left out: its tag may stand behind the pixels, so that asking for it decodes the whole image.
+    if image.format not in ("JPEG", "MPO", "WEBP", "TIFF"):
+        return 1
+    try:
+        turn = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # a damaged tag does not turn an image
+        return 1
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+
+
+def _in_colour(image: Image.Image, colour: Colour) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        values: NDArray[Any] = np.asarray(image).astype(np.float64)
+        image = Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # the palette's alpha is left out like any other
+    return image.convert("L" if colour == "grey" else "RGB")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,64 @@
+"""Which rows an epoch visits: class probability proportional to n^q (Kang et al., ICLR 2020, section 3)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+SamplerName = Literal["instance", "square-root", "balanced", "progressive"]
+_EXPONENT = {"instance": 1.0, "square-root": 0.5, "balanced": 0.0}
+
+
+def class_probabilities(counts: Tensor, sampler: SamplerName, *, epoch: int = 0, epochs: int = 1) -> Tensor:
+    """Probability of each class (K,) float64, from its number of rows (K,); classes without rows have none.
+
+    instance n^1, square-root n^0.5, balanced n^0; progressive (1 - t / (E - 1)) instance + t / (E - 1) balanced in
+    epoch t of E (instance where E is 1).
+    """
+    if sampler == "progressive":
+        progress = epoch / (epochs - 1) if epochs > 1 else 0.0
+        return torch.lerp(class_probabilities(counts, "instance"), class_probabilities(counts, "balanced"), progress)
+    counts = counts.double()
+    mass = torch.where(counts > 0, counts ** _EXPONENT[sampler], 0.0)
+    return mass / mass.sum()
+
+
+def epoch_order(
+    class_index: Tensor,
+    sampler: SamplerName,
+    *,
+    epoch: int,
+    epochs: int,
+    generator: torch.Generator,
+    head_limit: int | None = None,
+) -> Tensor:
+    """Positions of one epoch, int64, in the order of the visit; class_index (N,) is the class of each row.
+
+    The instance sampler visits every row once. The others draw classes by `class_probabilities`, then a row of the
+    class, with replacement, as many as there are rows. `head_limit` first leaves at most so many rows of a class, drawn
+    anew in each epoch.
+    """
+    order = torch.randperm(len(class_index), generator=generator)
+    if head_limit is not None:
+        order = _first_of_each_class(order, class_index, head_limit)
+    if sampler == "instance" or not len(order):
+        return order
+    grouped = order[class_index[order].argsort(stable=True)]
+    counts = torch.bincount(class_index[order])
+    probabilities = class_probabilities(counts, sampler, epoch=epoch, epochs=epochs)
+    drawn = torch.multinomial(probabilities, len(order), replacement=True, generator=generator)
+    within = torch.rand(len(order), dtype=torch.float64, generator=generator) * counts[drawn]
+    starts = counts.cumsum(0) - counts
+    return grouped[starts[drawn] + within.long()]
+
+
+def _first_of_each_class(order: Tensor, class_index: Tensor, limit: int) -> Tensor:
+    classes = class_index[order]
+    by_class = classes.argsort(stable=True)
+    counts = torch.bincount(classes)
+    starts = counts.cumsum(0) - counts
+    rank = torch.empty_like(order)
+    rank[by_class] = torch.arange(len(order)) - starts[classes[by_class]]
+    return order[rank < limit]

@@ -1,0 +1,177 @@
+"""Samples of a source: held in memory, or decoded on demand; both give the same tensors."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from softlabel.data.images import BadImageError, Colour, Encoded, decode
+from softlabel.errors import DataError
+
+InputKind = Literal["image", "features"]
+
+
+class Samples(Protocol):
+    """Inputs and annotations of one part of a source.
+
+    annotation   class index (N,) int64, or votes or probabilities (N, K) float32
+    sample_id    (N,) int64, the row in the source, from 0; a table's row number less 1
+    input_kind   'image': uint8 of input_shape (C, H, W); 'features': float32 of input_shape (D,)
+    streamed     True when `read` is slow and worth doing ahead of time
+    """
+
+    annotation: Tensor
+    sample_id: Tensor
+    input_kind: InputKind
+    input_shape: tuple[int, ...]
+    streamed: bool
+
+    def __len__(self) -> int: ...
+
+    def read(self, rows: Tensor) -> Tensor:
+        """Inputs at these positions, (n, *input_shape). Raises DataError for an image that cannot be decoded."""
+
+    def select(self, rows: Tensor) -> Samples:
+        """The samples at these positions, without copying inputs."""
+
+    def annotated(self, annotation: Tensor) -> Samples:
+        """The same inputs with other annotations."""
+
+    def stored_sizes(self) -> Tensor:
+        """Bytes of each stored input, (N,) int64: inputs of different sizes cannot be equal."""
+
+    def digest(self, row: int) -> bytes:
+        """A hash of one stored input: pixels or features where they are held, the encoded file where streamed."""
+
+
+class HeldSamples:
+    """Samples whose inputs lie in one tensor (M, *input_shape); `rows` (N,) says which of them these are."""
+
+    streamed = False
+
+    def __init__(self, inputs: Tensor, rows: Tensor, annotation: Tensor, sample_id: Tensor) -> None:
+        self._inputs = inputs
+        self._rows = rows
+        self.annotation = annotation
+        self.sample_id = sample_id
+        self.input_kind: InputKind = "image" if inputs.dtype == torch.uint8 else "features"
+        self.input_shape = tuple(inputs.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, rows: Tensor) -> Tensor:
+        return self._inputs.index_select(0, self._rows[rows])
+
+    def select(self, rows: Tensor) -> HeldSamples:
+        return HeldSamples(self._inputs, self._rows[rows], self.annotation[rows], self.sample_id[rows])
+
+    def annotated(self, annotation: Tensor) -> HeldSamples:
+        return HeldSamples(self._inputs, self._rows, annotation, self.sample_id)
+
+    def stored_sizes(self) -> Tensor:
+        return torch.full((len(self),), self._inputs[:1].nbytes)
+
+    def digest(self, row: int) -> bytes:
+        return _hash(self._inputs[self._rows[row]].numpy().tobytes())
+
+
+class StreamedSamples:
+    """Image samples decoded when they are read, from an Arrow column of structs {bytes, path}."""
+
+    streamed = True
+    input_kind: InputKind = "image"
+
+    def __init__(
+        self,
+        column: pa.ChunkedArray,
+        rows: Tensor,
+        annotation: Tensor,
+        sample_id: Tensor,
+        shape: tuple[int, int, int],
+        resize: tuple[int, int] | None = None,
+    ) -> None:
+        self._column = column
+        self._rows = rows
+        self._resize = resize
+        self._colour: Colour = "grey" if shape[0] == 1 else "rgb"
+        self.annotation = annotation
+        self.sample_id = sample_id
+        self.input_shape: tuple[int, ...] = shape
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, rows: Tensor) -> Tensor:
+        inputs = np.empty((len(rows), *self.input_shape), dtype=np.uint8)
+        for position, row in enumerate(rows.tolist()):
+            inputs[position] = self._decoded(row)
+        return torch.from_numpy(inputs)
+
+    def select(self, rows: Tensor) -> StreamedSamples:
+        return self._with(self._rows[rows], self.annotation[rows], self.sample_id[rows])
+
+    def annotated(self, annotation: Tensor) -> StreamedSamples:
+        return self._with(self._rows, annotation, self.sample_id)
+
+    def stored_sizes(self) -> Tensor:
+        return torch.tensor(
+            [_stored_size(encoded_at(self._column, row)) for row in self._rows.tolist()], dtype=torch.int64
+        )
+
+    def digest(self, row: int) -> bytes:
+        encoded = encoded_at(self._column, int(self._rows[row]))
+        if isinstance(encoded, bytes):
+            return _hash(encoded)
+        with open(encoded, "rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+
+    def _decoded(self, row: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        encoded = encoded_at(self._column, int(self._rows[row]))
+        where = encoded if isinstance(encoded, str) else f"row {int(self.sample_id[row]) + 1}"
+        try:
+            pixels = decode(encoded, self._colour, self._resize)
+        except BadImageError as bad:
+            raise DataError(f"{where}: {bad.problem}, expected {bad.expected}") from None
+        if pixels.shape != self.input_shape:
+            raise DataError(f"{where}: changed to {pixels.shape[1]} x {pixels.shape[2]} pixels while it was read")
+        return pixels
+
+    def _with(self, rows: Tensor, annotation: Tensor, sample_id: Tensor) -> StreamedSamples:
+        channels, height, width = self.input_shape
+        return StreamedSamples(self._column, rows, annotation, sample_id, (channels, height, width), self._resize)
+
+
+def encoded_at(column: pa.ChunkedArray, row: int) -> Encoded:
+    """The encoded image at a row of an Arrow column of structs {bytes, path}: its bytes, or else its path."""
+    value = column[row].as_py()
+    encoded: Encoded = value["bytes"] if value["bytes"] is not None else value["path"]
+    return encoded
+
+
+def same_inputs(a: Samples, b: Samples) -> list[tuple[int, int]]:
+    """Pairs of positions (in a, in b) whose stored inputs are equal, at most one for each position of a."""
+    sizes_a, sizes_b = a.stored_sizes(), b.stored_sizes()
+    known = {b.digest(row): row for row in _where_in(sizes_b, sizes_a)}
+    found = ((row, known.get(a.digest(row))) for row in _where_in(sizes_a, sizes_b))
+    return [(row, other) for row, other in found if other is not None]
+
+
+def _where_in(values: Tensor, others: Tensor) -> Sequence[int]:
+    positions: list[int] = torch.isin(values, others).nonzero().flatten().tolist()
+    return positions
+
+
+def _stored_size(encoded: Encoded) -> int:
+    return len(encoded) if isinstance(encoded, bytes) else os.stat(encoded).st_size
+
+
+def _hash(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()

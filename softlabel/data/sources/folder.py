@@ -1,0 +1,164 @@
+"""Folders of images, one folder per class; or train, validation and test folders with class folders inside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from softlabel.data.columns import in_order
+from softlabel.data.config import DataConfig
+from softlabel.data.draft import Draft, complete
+from softlabel.data.files import BadFileError, Root, is_hidden, is_image_name
+from softlabel.data.image_table import struct_column
+from softlabel.data.refusals import Refusals, among
+from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
+from softlabel.errors import ConfigError, DataError
+
+SPLIT_FOLDERS = {
+    "train": TRAIN, "training": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST
+}  # fmt: skip
+
+
+@dataclass
+class Listing:
+    """Image files below a folder: names relative to it, the class and split of each, and what was passed by."""
+
+    names: list[str] = field(default_factory=list)
+    classes: list[str | None] = field(default_factory=list)
+    splits: list[int] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+
+
+def read(config: DataConfig, argument: str) -> Source:
+    """The images of a folder; classes are named after their folders. Files that are no images by name are counted."""
+    root = _existing_folder(argument)
+    listing = Listing()
+    parts = _split_folders(root)
+    for part in sorted(parts) or [""]:
+        _list_classes(Root(root), part, SPLIT_FOLDERS.get(part.lower(), TRAIN), listing)
+    if not listing.names:
+        raise DataError(f"{argument}: no images in class folders, expected {argument}/CLASS/IMAGE.png and the like")
+    draft = _draft(root, listing)
+    draft.split = np.array(listing.splits, dtype=np.int8) if parts else None
+    _check_parts(argument, parts, listing)
+    return complete(draft, config)
+
+
+def _existing_folder(argument: str) -> str:
+    if not argument:
+        raise ConfigError("source 'folder' needs a path: folder:PATH")
+    if not os.path.isdir(argument):
+        what = "is a file" if os.path.exists(argument) else "does not exist"
+        raise DataError(f"{argument}: {what}, expected a folder of class folders")
+    return os.path.normpath(argument)
+
+
+def _split_folders(root: str) -> list[str]:
+    """Names of the split folders, if that is what all folders are and one of them is for training."""
+    folders = [entry.name for entry in os.scandir(root) if entry.is_dir() and not is_hidden(entry.name)]
+    kinds = [SPLIT_FOLDERS.get(name.lower()) for name in folders]
+    if TRAIN not in kinds or None in kinds:
+        return []
+    if len(set(kinds)) < len(kinds):
+        raise DataError(f"{root}: two folders for one split among {among(sorted(folders))}")
+    training = os.path.join(root, folders[kinds.index(TRAIN)])
+    return folders if any(entry.is_dir() for entry in os.scandir(training)) else []
+
+
+def _check_parts(argument: str, parts: list[str], listing: Listing) -> None:
+    for part in parts:
+        if SPLIT_FOLDERS[part.lower()] not in listing.splits:
+            raise DataError(f"{argument}: the split folder {part!r} holds no images in class folders")
+
+
+def _list_classes(root: Root, part: str, split: int, listing: Listing) -> None:
+    with os.scandir(os.path.join(root.folder, part)) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        name = os.path.join(part, entry.name)
+        if is_hidden(entry.name):
+            continue
+        if entry.is_dir():
+            _list_images(root, name, entry.name, split, listing)
+        elif is_image_name(entry.name):
+            _add(listing, name, None, split)
+        else:
+            listing.others.append(name)
+
+
+def _list_images(root: Root, folder: str, class_name: str, split: int, listing: Listing) -> None:
+    before = len(listing.names)
+    for name in _walk(root, folder, listing, set()):
+        if is_image_name(name):
+            _add(listing, name, class_name, split)
+        else:
+            listing.others.append(name)
+    if len(listing.names) == before:
+        listing.empty.append(folder)
+
+
+def _walk(root: Root, folder: str, listing: Listing, visited: set[str]) -> Iterator[str]:
+    """Files below a folder in the order of their names; linked folders only inside the root, each folder once."""
+    path = os.path.join(root.folder, folder)
+    real = os.path.realpath(path)
+    if real in visited:
+        return
+    visited.add(real)
+    if not root.holds(path):
+        raise DataError(f"{folder}: is a link that leads outside {root.folder}, expected a folder inside it")
+    with os.scandir(path) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        name = os.path.join(folder, entry.name)
+        if is_hidden(entry.name):
+            continue
+        if entry.is_dir():
+            yield from _walk(root, name, listing, visited)
+        else:
+            yield name
+
+
+def _add(listing: Listing, name: str, class_name: str | None, split: int) -> None:
+    listing.names.append(name)
+    listing.classes.append(class_name)
+    listing.splits.append(split)
+
+
+def _draft(root: str, listing: Listing) -> Draft:
+    name = os.path.basename(os.path.abspath(root))
+    refusals = Refusals(name, len(listing.names), lambda position: (listing.names[position], None))
+    inside = Root(root)
+    paths: list[str | None] = [
+        _located(inside, image, position, refusals) for position, image in enumerate(listing.names)
+    ]
+    for position, class_name in enumerate(listing.classes):
+        if class_name is None:
+            refusals.add(position, None, "lies in no class folder", "CLASS/IMAGE")
+    draft = Draft(
+        name=name,
+        refusals=refusals,
+        sample_id=np.arange(len(paths)),
+        images=struct_column(None, pa.chunked_array([pa.array(paths, pa.string())])),
+        labels=pa.array(listing.classes, pa.string()),
+    )
+    if listing.others:
+        count = len(listing.others)
+        draft.notes.append(
+            f"{count:,} files that are no images by their names are left out ({among(listing.others, 3)})"
+        )
+    if listing.empty:
+        draft.warnings.append(f"no images in {among(in_order(listing.empty), 5)}: no class is made of it")
+    return draft
+
+
+def _located(root: Root, name: str, position: int, refusals: Refusals) -> str | None:
+    try:
+        return root.locate(name)
+    except BadFileError as bad:
+        refusals.add(position, None, str(bad), f"an image file inside {root.folder}")
+        return None

@@ -1,0 +1,178 @@
+"""A dataset of the Hugging Face Hub (hub:NAME or hub:NAME#SUBSET), or a local dataset folder without a script."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+
+import datasets
+import numpy as np
+import pyarrow as pa
+
+from softlabel.data.config import DataConfig
+from softlabel.data.draft import Draft, complete
+from softlabel.data.refusals import Place, among
+from softlabel.data.source import TRAIN, Source
+from softlabel.data.table_draft import SPLIT_WORDS, columns_to_read, draft_of
+from softlabel.data.tables import Table
+from softlabel.errors import ConfigError, DataError
+
+_TIMEOUT = 10.0
+
+
+def read(config: DataConfig, argument: str) -> Source:
+    """The train, validation and test splits of a dataset; the image and the class column are found by their types."""
+    if not argument:
+        raise ConfigError("source 'hub' needs a name: hub:NAME or hub:FOLDER")
+    name, _, subset = argument.partition("#")
+    parts, notes = _known_splits(_load(name, subset or None))
+    features = next(iter(parts.values())).features
+    config = _with_defaults(config, features, notes)
+    joined = datasets.concatenate_datasets([_undecoded(part) for part in parts.values()])
+    chosen = columns_to_read(config, argument)(joined.column_names)
+    table = Table(joined.data.table.select(chosen), np.arange(1, len(joined) + 1), [], notes)
+    folder = name if os.path.isdir(name) else str(datasets.config.HF_CACHE_HOME)
+    draft = draft_of(_with_class_names(table, config, features), config, os.path.join(folder, os.path.basename(name)))
+    draft.name = os.path.basename(os.path.normpath(name))
+    _place_in_splits(draft, argument, parts, config)
+    return complete(draft, config)
+
+
+def _load(name: str, subset: str | None) -> datasets.DatasetDict:
+    """All splits, from a local folder, the Hub, or the local cache when the Hub cannot be reached."""
+    with _quiet():
+        try:
+            if os.path.isdir(name) and _is_saved(name):
+                loaded = datasets.load_from_disk(name)
+            elif os.path.isdir(name) or _reachable(name):
+                loaded = datasets.load_dataset(name, subset)
+            else:
+                with _offline(name):
+                    loaded = datasets.load_dataset(name, subset)
+        except DataError:
+            raise
+        except Exception as error:  # whatever a foreign dataset or the network raises is one line for the user
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(f"hub:{name}: cannot be loaded ({reason or type(error).__name__})") from None
+    return loaded if isinstance(loaded, datasets.DatasetDict) else datasets.DatasetDict(train=loaded)
+
+
+def _is_saved(folder: str) -> bool:
+    return any(os.path.isfile(os.path.join(folder, file)) for file in ("dataset_dict.json", "state.json"))
+
+
+def _reachable(name: str) -> bool:
+    """Ask the Hub once, briefly; `load_dataset` itself would try for half a minute."""
+    import huggingface_hub
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    if huggingface_hub.constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        huggingface_hub.HfApi().dataset_info(name, timeout=_TIMEOUT)
+    except RepositoryNotFoundError:
+        raise DataError(f"hub:{name}: the Hub has no such dataset, or it is private") from None
+    except huggingface_hub.errors.HFValidationError as error:
+        raise DataError(f"hub:{name}: {' '.join(str(error).split())[:160]}") from None
+    except Exception:  # no network, a proxy, a timeout: the cache may still have it
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _offline(name: str) -> Iterator[None]:
+    import huggingface_hub
+
+    before = huggingface_hub.constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE
+    huggingface_hub.constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    except (ConnectionError, FileNotFoundError):
+        raise DataError(
+            f"hub:{name}: the Hub cannot be reached, and the dataset is neither a folder here nor in the cache"
+        ) from None
+    finally:
+        huggingface_hub.constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    bars = datasets.are_progress_bars_disabled()
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if not bars:
+            datasets.enable_progress_bars()
+
+
+def _known_splits(loaded: datasets.DatasetDict) -> tuple[dict[str, datasets.Dataset], list[str]]:
+    parts = {name: part for name, part in loaded.items() if name.lower() in SPLIT_WORDS}
+    if not any(SPLIT_WORDS[name.lower()] == TRAIN for name in parts):
+        raise DataError(f"the dataset has the splits {among(loaded)}, expected one named 'train'")
+    others = [name for name in loaded if name not in parts]
+    return parts, [f"splits {among(others)} are left out"] if others else []
+
+
+def _with_defaults(config: DataConfig, features: datasets.Features, notes: list[str]) -> DataConfig:
+    """Image and label columns by their types, where there is one of a kind and the options name none."""
+    found: dict[str, str] = {}
+    if config.image_column is None and not config.feature_columns:
+        found |= _only("image_column", [name for name, kind in features.items() if isinstance(kind, datasets.Image)])
+    if config.label_column is None and not config.vote_columns:
+        found |= _only(
+            "label_column", [name for name, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
+        )
+    notes += [f"{option.replace('_', ' ')}: {name!r} (by its type)" for option, name in found.items()]
+    return config.model_copy(update=found)
+
+
+def _only(option: str, names: list[str]) -> dict[str, str]:
+    return {option: names[0]} if len(names) == 1 else {}
+
+
+def _undecoded(part: datasets.Dataset) -> datasets.Dataset:
+    for name, kind in part.features.items():
+        if isinstance(kind, datasets.Image):
+            part = part.cast_column(name, datasets.Image(decode=False))
+    return part.flatten_indices() if part._indices is not None else part
+
+
+def _with_class_names(table: Table, config: DataConfig, features: datasets.Features) -> Table:
+    """Class numbers replaced by their names; a number without a name (-1 of hidden labels) stays and is refused."""
+    kind = features.get(config.label_column) if config.label_column else None
+    if not isinstance(kind, datasets.ClassLabel):
+        return table
+    position = table.columns.column_names.index(config.label_column)
+    numbers = table.columns.column(position).to_pylist()
+    names = [
+        kind.names[n] if n is not None and 0 <= n < len(kind.names) else None if n is None else str(n) for n in numbers
+    ]
+    columns = table.columns.set_column(position, config.label_column, pa.array(names, pa.string()))
+    return Table(columns, table.rows, table.ragged, table.notes)
+
+
+def _place_in_splits(draft: Draft, argument: str, parts: dict[str, datasets.Dataset], config: DataConfig) -> None:
+    """Rows are named by split and the row in it, and carry the split unless a column says it."""
+    starts = np.cumsum([0, *(len(part) for part in parts.values())])
+    names = list(parts)
+
+    def place(position: int) -> Place:
+        part = int(np.searchsorted(starts, position, side="right")) - 1
+        return f"hub:{argument}, split {names[part]!r}", position - int(starts[part]) + 1
+
+    draft.refusals.place = place
+    kind = next(iter(parts.values())).features.get(config.label_column) if config.label_column else None
+    if isinstance(kind, datasets.ClassLabel):
+        draft.classes = list(kind.names)
+    if config.split_column is None and len(parts) > 1:
+        words = [SPLIT_WORDS[name.lower()] for name in names]
+        draft.split = np.repeat(np.array(words, dtype=np.int8), np.diff(starts))

@@ -1,0 +1,15 @@
+"""A Parquet file: as csv, and images may also lie in it as bytes."""
+
+from __future__ import annotations
+
+from softlabel.data.config import DataConfig
+from softlabel.data.draft import complete
+from softlabel.data.source import Source
+from softlabel.data.table_draft import columns_to_read, draft_of
+from softlabel.data.tables import existing_file, read_parquet
+
+
+def read(config: DataConfig, argument: str) -> Source:
+    """The rows of a Parquet file. Image paths are relative to the file's folder and stay inside it."""
+    path = existing_file(argument, "parquet")
+    return complete(draft_of(read_parquet(path, columns_to_read(config, argument)), config, path), config)

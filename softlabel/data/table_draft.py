@@ -1,0 +1,158 @@
+"""From the columns of a table, as the options name them, to a draft: shared by csv, parquet and hub."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from softlabel.data.columns import class_names_of, labels, matching_columns, numbers, one_column, vote_table
+from softlabel.data.config import DataConfig
+from softlabel.data.draft import Draft
+from softlabel.data.files import Root
+from softlabel.data.image_table import Subject, images_at, struct_column
+from softlabel.data.refusals import Refusals, among, shown
+from softlabel.data.source import SPLIT_NAMES
+from softlabel.data.tables import Table
+from softlabel.errors import ConfigError, DataError
+
+SPLIT_WORDS = {
+    "train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2, "testing": 2
+}  # fmt: skip
+
+
+def columns_to_read(config: DataConfig, file: str) -> Callable[[list[str]], list[str]]:
+    """Which columns of a table the options ask for. Raises ConfigError when they do not say what is input and label."""
+
+    def choose(columns: list[str]) -> list[str]:
+        _check_options(config, columns, file)
+        chosen = [config.image_column, config.label_column, config.split_column]
+        named = [one_column(name, columns, file) for name in chosen if name is not None]
+        patterned = features_of(config.feature_columns, columns, config, file) + votes_of(config, columns, file)
+        return list(dict.fromkeys(named + patterned))
+
+    return choose
+
+
+def features_of(patterns: Sequence[str], columns: Sequence[str], config: DataConfig, file: str) -> list[str]:
+    """The feature columns. A pattern leaves out label, votes and split; a name that is one of them is refused."""
+    if not patterns:
+        return []
+    taken = {config.label_column, config.split_column, *votes_of(config, columns, file)}
+    for pattern in patterns:
+        if pattern in taken:
+            raise ConfigError(f"{file}: column {pattern!r} is to be a feature and also a label, vote or split")
+    found = [name for name in matching_columns(patterns, columns, file) if name not in taken]
+    if not found:
+        raise DataError(f"{file}: no feature columns are left beside label, votes and split")
+    return found
+
+
+def votes_of(config: DataConfig, columns: Sequence[str], file: str) -> list[str]:
+    """The vote columns, at least two."""
+    if not config.vote_columns:
+        return []
+    found = matching_columns(config.vote_columns, columns, file)
+    if len(found) < 2:
+        raise DataError(f"{file}: only one column of votes ({found[0]!r}), expected one per class")
+    return found
+
+
+def draft_of(table: Table, config: DataConfig, path: str) -> Draft:
+    """Check the columns of a table: numbers, labels, votes, splits and the places of image files."""
+    file = os.path.basename(path)
+    columns, names = table.columns, table.columns.column_names
+    refusals = Refusals(file, columns.num_rows, lambda position: (file, int(table.rows[position])))
+    for refusal in table.ragged:
+        refusals.add_outside(refusal)
+    draft = Draft(name=os.path.splitext(file)[0], refusals=refusals, sample_id=table.rows - 1, notes=list(table.notes))
+    if config.split_column is not None:
+        draft.split = split_of(columns.column(config.split_column), config.split_column, refusals)
+    if config.label_column is not None:
+        draft.label_column = config.label_column
+        draft.labels = labels(columns.column(config.label_column), config.label_column, refusals)
+    else:
+        votes = votes_of(config, names, file)
+        draft.votes = vote_table([columns.column(name) for name in votes], votes, config.normalise, refusals)
+        draft.classes = class_names_of(votes, config.vote_columns)
+    if config.image_column is not None:
+        add_images(draft, columns.column(config.image_column), config.image_column, os.path.dirname(path) or ".")
+    else:
+        draft.feature_names = features_of(config.feature_columns, names, config, file)
+        draft.features = feature_table(columns, draft.feature_names, refusals)
+    return draft
+
+
+def add_images(draft: Draft, column: pa.ChunkedArray, name: str, folder: str) -> None:
+    """Give a draft its images: paths below a folder, bytes, or structs {bytes, path}."""
+    draft.image_column = name
+    draft.images, draft.subject = image_cells(column, name, Root(folder), draft.refusals)
+
+
+def image_cells(column: pa.ChunkedArray, name: str, root: Root, refusals: Refusals) -> tuple[pa.ChunkedArray, Subject]:
+    """Images of a table's column as structs {bytes, path}, and how to speak of each. Empty cells are refused."""
+    kind = column.type
+    if pa.types.is_struct(kind) and {"bytes", "path"} <= {kind.field(i).name for i in range(kind.num_fields)}:
+        content, paths = pc.struct_field(column, "bytes"), pc.struct_field(column, "path")
+    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        content, paths = column.cast(pa.binary()), pa.chunked_array([pa.nulls(len(column), pa.string())])
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        content, paths = None, column
+    else:
+        raise DataError(f"{refusals.name}: column {name!r} holds values of type {kind}, expected paths or image bytes")
+    if content is not None and content.null_count == 0:
+        return struct_column(content), lambda position: "the image "
+    names = paths.to_pylist()
+    if content is None:
+        located = struct_column(None, images_at(names, root, name, refusals))
+        return located, lambda position: f"{shown(names[position])} "
+    missing = content.is_null().to_numpy()
+    located = images_at(names, root, name, refusals, only=missing)
+    return struct_column(
+        content, located
+    ), lambda position: f"{shown(names[position])} " if missing[position] else "the image "
+
+
+def feature_table(columns: pa.Table, names: Sequence[str], refusals: Refusals) -> NDArray[np.float32]:
+    """Numeric columns as float32 (N, D); a value that float32 cannot hold is refused like an infinite one."""
+    features = np.empty((columns.num_rows, len(names)), dtype=np.float32)
+    for d, name in enumerate(names):
+        values = numbers(columns.column(name), name, refusals, "a finite number")
+        wide = np.abs(values) > np.finfo(np.float32).max
+        refusals.add_where(wide, name, values, "a number that float32 can hold")
+        features[:, d] = np.where(wide, 0, values)
+    return features
+
+
+def split_of(column: pa.ChunkedArray, name: str, refusals: Refusals) -> NDArray[np.int8]:
+    """A column of split names as 0 (train), 1 (validation), 2 (test)."""
+    words = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    known = [SPLIT_WORDS.get((word or "").strip().lower(), -1) for word in words.dictionary.to_pylist()]
+    codes = pc.fill_null(words.indices, len(known)).to_numpy(zero_copy_only=False)
+    split: NDArray[np.int8] = np.array([*known, -1], dtype=np.int8)[codes]
+    refusals.add_where(split < 0, name, _Cells(column), " or ".join(SPLIT_NAMES))
+    return np.maximum(split, np.int8(0))
+
+
+def _check_options(config: DataConfig, columns: list[str], file: str) -> None:
+    there = f"; the columns are {among(columns)}"
+    if (config.image_column is None) == (not config.feature_columns):
+        problem = "both --image-column and --feature-columns are given" if config.image_column else "no input is named"
+        raise ConfigError(f"{file}: {problem}, expected either --image-column NAME or --feature-columns NAMES{there}")
+    if (config.label_column is None) == (not config.vote_columns):
+        problem = "both --label-column and --vote-columns are given" if config.vote_columns else "no label is named"
+        raise ConfigError(f"{file}: {problem}, expected either --label-column NAME or --vote-columns NAMES{there}")
+
+
+class _Cells:
+    """The values of an Arrow column by position, as Python objects."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._column = column
+
+    def __getitem__(self, position: int) -> object:
+        return self._column[position].as_py()

@@ -1,0 +1,161 @@
+"""CSV and Parquet files to Arrow tables of the columns that are used; text stays text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import mmap
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from softlabel.data.refusals import Refusal, shown
+from softlabel.errors import ConfigError, DataError
+
+BLOCK = 16 * 2**20
+IN_MEMORY = 2**30
+"""Parquet files above this size are converted to Arrow once (in the cache folder of `datasets`) and memory-mapped."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a file.
+
+    rows      (N,) the number of each row in the file; row 1 is the first below the header, blank lines do not count
+    ragged    lines that have too few or too many values
+    notes     what was decided while reading
+    """
+
+    columns: pa.Table
+    rows: NDArray[np.int64]
+    ragged: list[Refusal]
+    notes: list[str]
+
+
+Choose = Callable[[list[str]], Sequence[str]]
+"""Given all column names, the ones to read; raises DataError for missing ones."""
+
+
+def read_csv(path: str, choose: Choose) -> Table:
+    """The chosen columns of a CSV file, all as text, so that '007' and 'NA' stay what they are.
+
+    UTF-8 with or without a byte-order mark; any line ends; separated by commas, semicolons or tabs, whichever occurs
+    most in the header. Raises DataError for a file that cannot be read as such.
+    """
+    name = os.path.basename(path)
+    header, delimiter = _header(path, name)
+    _check_quotes(path)
+    chosen = list(choose(header))
+    ragged: list[tuple[int, pa.csv.InvalidRow]] = []
+
+    def keep_note(row: pa.csv.InvalidRow) -> str:
+        ragged.append((row.number - 1, row))  # lines count from 1, with the header
+        return "skip"
+
+    try:
+        table = pa.csv.read_csv(
+            path,
+            read_options=pa.csv.ReadOptions(use_threads=False, block_size=BLOCK),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep_note
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                include_columns=chosen, column_types=dict.fromkeys(chosen, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        raise DataError(f"{name}: {_csv_problem(path, str(error))}") from None
+    refused = [
+        Refusal(
+            name,
+            row,
+            None,
+            f"{line.actual_columns} values ({shown(line.text)})",
+            f"{line.expected_columns} as in the header",
+        )
+        for row, line in ragged
+    ]
+    rows = np.setdiff1d(np.arange(1, table.num_rows + len(ragged) + 1), [row for row, _ in ragged])
+    notes = [] if delimiter == "," else [f"{name} is separated by {'tabs' if delimiter == chr(9) else 'semicolons'}"]
+    return Table(table, rows, refused, notes)
+
+
+def read_parquet(path: str, choose: Choose) -> Table:
+    """The chosen columns of a Parquet file, with the file's own types. Raises DataError for anything else."""
+    name = os.path.basename(path)
+    try:
+        header = pa.parquet.read_schema(path).names
+        chosen = list(choose(header))
+        if os.path.getsize(path) <= IN_MEMORY:
+            table = pa.parquet.read_table(path, columns=chosen)
+        else:
+            import datasets  # takes a second to import, and only files of this size need it
+
+            table = datasets.Dataset.from_parquet(path, columns=chosen).data.table
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{name}: cannot be read as Parquet ({reason[:120]})") from None
+    return Table(table, np.arange(1, table.num_rows + 1), [], [])
+
+
+def _header(path: str, name: str) -> tuple[list[str], str]:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            line = next(csv.reader(io.StringIO(file.readline(BLOCK))), [])
+            file.seek(0)
+            text = file.readline(BLOCK)
+    except UnicodeDecodeError:
+        raise DataError(f"{name}: {_csv_problem(path, 'invalid UTF8 data')}") from None
+    except (OSError, csv.Error) as error:
+        raise DataError(f"{name}: cannot be read ({error})") from None
+    if not line:
+        raise DataError(f"{name}: is empty, expected a header and rows")
+    delimiter = max(",;\t", key=text.count)
+    return next(csv.reader(io.StringIO(text), delimiter=delimiter)), delimiter
+
+
+def _csv_problem(path: str, message: str) -> str:
+    """An Arrow error in words that say what to do."""
+    if "UTF8" in message:
+        return f"{_first_undecodable_line(path)}expected UTF-8 text: save the file again with that encoding"
+    if "straddling" in message:
+        return f"one row has more than {BLOCK // 2**20} MB, expected paths or numbers (large images belong into files)"
+    return " ".join(message.split())[:200]
+
+
+def _first_undecodable_line(path: str) -> str:
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                return f"line {number} of the file holds the byte 0x{line[error.start]:02x}, "
+    return ""
+
+
+def _check_quotes(path: str) -> None:
+    """Refuse a CSV file in which a quotation mark is opened and never closed: it would swallow the rows behind it."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        count = sum(data[start : start + BLOCK].count(b'"') for start in range(0, len(data), BLOCK))
+    if count % 2:
+        name = os.path.basename(path)
+        raise DataError(
+            f'{name}: {count:,} quotation marks, expected an even number: a value opened with " is never closed'
+        )
+
+
+def existing_file(path: str, source: str) -> str:
+    """The path of a table. Raises ConfigError without one, DataError when it is no file."""
+    if not path:
+        raise ConfigError(f"source {source!r} needs a path: {source}:PATH")
+    if not os.path.isfile(path):
+        raise DataError(
+            f"{path}: {'is a folder' if os.path.isdir(path) else 'does not exist'}, expected a {source} file"
+        )
+    return path
