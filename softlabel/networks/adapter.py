@@ -158,7 +158,10 @@ def take_out(module: nn.Module, name: str, inputs: Tensor) -> nn.Module:
     module.set_submodule(name, gap)
     passed: list[Tensor] = []
     hook = gap.register_forward_hook(lambda _, arguments, output: passed.append(output))
-    output = module(inputs)
+    try:
+        output = module(inputs)
+    except Exception as error:  # the user's code may raise anything; the cause keeps its traceback
+        raise UnsupportedError(f"adapt: without {name!r} the module fails on {_shape(inputs)}: {error}") from error
     hook.remove()
     if not isinstance(output, Tensor) or len(passed) != 1 or not torch.equal(output, passed[0]):
         raise UnsupportedError(f"adapt: the output of the module is not that of {name!r}; give features= instead")

@@ -35,8 +35,6 @@ def resnet(blocks: int) -> Callable[[NetworkConfig, InputSpec], Backbone]:
 
 def mlp(config: NetworkConfig, inputs: InputSpec) -> Backbone:
     """An MLP with the hidden layers of the configuration."""
-    if not config.hidden or min(config.hidden) < 1:
-        raise ConfigError(f"network.hidden: {config.hidden} must name at least one layer, each of width 1 or more")
     return MLP(inputs.size, config.hidden)
 
 

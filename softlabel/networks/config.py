@@ -18,4 +18,6 @@ class NetworkConfig(BaseModel):
         "hf:PATH_OR_NAME",
     )
     trainable: Literal["all", "head"] = Field("all", description="all: fine-tune everything; head: linear probing")
-    hidden: list[Annotated[int, Field(ge=1)]] = Field([128, 128], description="widths of the layers of the mlp")
+    hidden: list[Annotated[int, Field(ge=1)]] = Field(
+        [128, 128], min_length=1, description="widths of the layers of the mlp"
+    )
