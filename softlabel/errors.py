@@ -19,3 +19,7 @@ class UnsupportedError(SoftlabelError):
 
 class RunError(SoftlabelError):
     """A run folder is missing, damaged, held by another process, or belongs to another configuration."""
+
+
+class FailedRunError(RunError):
+    """A run broke off while it was running (a loss that is not finite): not a mistake in the input, so exit code 1."""

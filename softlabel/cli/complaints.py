@@ -108,7 +108,7 @@ def _complaint(
 def wrong_value(label: str, option: Option, given: Any) -> str:
     """A value that the option cannot take; of several choices the one that was probably meant."""
     choices = [choice for kind in alternatives(option.schema) for choice in kind.get("enum", [])]
-    near = nearest(given, choices) if isinstance(given, str) else None
+    near = nearest(given, [choice for choice in choices if choice[:1] == given[:1]]) if isinstance(given, str) else None
     return f"{label} must be {option.expectation}, not {_quoted(given)}" + (f"; did you mean {near}?" if near else "")
 
 
@@ -123,5 +123,5 @@ def _quoted(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         text = shown(value) or "an empty list"
     else:
-        text = str(value).lower() if isinstance(value, bool) else repr(value)
+        text = repr(value) if isinstance(value, str) else str(value).lower()
     return text if len(text) <= 60 else text[:57] + "..."

@@ -47,6 +47,7 @@ def assemble(
     values = merged(merged({} if source_named else defaults or {}, from_file), hand)
     config = validated(model, values, by_hand(spell))
     refuse_dead_options(given, config, spell)
+    _check_methods(config, given, recipe, spell)
     return _with_method_options(config, recipe, from_file.get("methods", {}), methods, spell)
 
 
@@ -64,7 +65,9 @@ def read_recipe(path: Path, model: type[BaseModel]) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        near = nearest(path.name, (other.name for other in path.parent.glob("*.toml"))) if path.parent.is_dir() else None
+        near = (
+            nearest(path.name, (other.name for other in path.parent.glob("*.toml"))) if path.parent.is_dir() else None
+        )
         hint = f"; did you mean {path.parent / near}?" if near else ""
         raise ConfigError(f"there is no recipe {str(path)!r}{hint}") from None
     except UnicodeDecodeError as error:
@@ -125,9 +128,7 @@ def _with_method_options(
     spell: Callable[[str], str],
 ) -> Config:
     """The configuration with the options of its methods checked and converted by the methods' own models."""
-    field, used = methods_of(config)
-    for name in used:
-        check_method_name(name, spell(field))
+    _, _, used = methods_of(config)
     options: dict[str, dict[str, Any]] = {}
     for name in [*from_file, *(name for name in hand if name not in from_file)]:
         place = f"{recipe}, [methods.{name}]" if name in from_file else spell(f"{name}.{next(iter(hand[name]), '')}")
@@ -154,10 +155,23 @@ def _refuse_missing_values(kind: type[BaseModel], given: Mapping[str, Any], spel
             raise ConfigError(wrong_value(spelling.full(None, name), options[None, name], value))
 
 
-def methods_of(config: BaseModel) -> tuple[str, list[str]]:
-    """The field that names what a run or a comparison trains, and the methods."""
-    comparison = getattr(config, "comparison", None)
-    return ("methods", comparison.methods) if comparison else ("method", [config.model_dump()["method"]])
+def methods_of(config: BaseModel) -> tuple[str | None, str, list[str]]:
+    """Group and name of the field that says which methods a run or a comparison trains, and the methods."""
+    values = config.model_dump()
+    return (
+        ("comparison", "methods", values["comparison"]["methods"])
+        if "comparison" in values
+        else (None, "method", [values["method"]])
+    )
+
+
+def _check_methods(
+    config: BaseModel, given: Mapping[str, Any], recipe: Path | None, spell: Callable[[str], str]
+) -> None:
+    group, field, used = methods_of(config)
+    place = in_file(recipe).full(group, field) if recipe and field not in given else spell(field)
+    for name in used:
+        check_method_name(name, place)
 
 
 def check_method_name(name: str, place: str) -> None:

@@ -49,4 +49,3 @@ class Console:
 def wrapped(text: str, indent: str) -> list[str]:
     """The text in lines of at most 80 columns."""
     return textwrap.wrap(text, 80, initial_indent=indent, subsequent_indent=indent) or [indent]
-

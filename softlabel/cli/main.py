@@ -17,7 +17,7 @@ from types import FrameType
 
 from softlabel import __version__
 from softlabel.cli.wording import nearest
-from softlabel.errors import ConfigError, SoftlabelError
+from softlabel.errors import ConfigError, FailedRunError, SoftlabelError
 
 COMMANDS = {
     "compare": "train several methods with several seeds, compare them, keep a calibrated model",
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def is_bad_input(error: Exception) -> bool:
     """True for mistakes in the input, False for runs that failed."""
-    return isinstance(error, SoftlabelError) and not getattr(error, "while_running", False)
+    return isinstance(error, SoftlabelError) and not isinstance(error, FailedRunError)
 
 
 def _run(words: list[str]) -> int:
@@ -116,7 +116,9 @@ def _in_words(error: Exception, words: Sequence[str]) -> str:
         return f"{error.strerror}{place}"
     if _wants_traceback(words):
         return f"{type(error).__name__}: {error}"
-    return f"{type(error).__name__}: {_first_line(error)}\nThis is a fault of the program; {_log_of()} has the traceback."
+    return (
+        f"{type(error).__name__}: {_first_line(error)}\nThis is a fault of the program; {_log_of()} has the traceback."
+    )
 
 
 def _print_traceback() -> None:

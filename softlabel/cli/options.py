@@ -48,7 +48,7 @@ class Option:
     @property
     def metavar(self) -> str:
         """What stands for the value in the help."""
-        kinds = []
+        kinds: list[str] = []
         for kind in alternatives(self.schema):
             choices = kind.get("enum", [kind["const"]] if "const" in kind else [])
             kinds += choices or [_placeholder(kind)]
@@ -59,8 +59,9 @@ class Option:
     def help(self) -> str:
         """Description and default, for the help."""
         default = self.default
+        description = str(self.schema.get("description", ""))
         quiet = default is None or default == [] or (self.is_switch and not default)
-        return self.schema.get("description", "") + ("" if quiet else f" (default: {shown(default)})")
+        return description + ("" if quiet else f" (default: {shown(default)})")
 
     def value(self, texts: list[str]) -> Any:
         """The value of the texts given on the command line, not yet validated; several texts are a list."""
@@ -77,7 +78,11 @@ class Option:
 def options_of(model: type[BaseModel]) -> list[Option]:
     """The options of a configuration model: its own plain fields, then those of its groups, in their order."""
     top = model.model_json_schema()["properties"]
-    own = [Option(name, None, top[name]) for name in model.model_fields if name not in groups_of(model) and name != "methods"]
+    own = [
+        Option(name, None, top[name])
+        for name in model.model_fields
+        if name not in groups_of(model) and name != "methods"
+    ]
     grouped = [
         Option(name, group, schema)
         for group, part in groups_of(model).items()
@@ -106,7 +111,11 @@ def _add_option(parser: argparse._ActionsContainer, option: Option) -> None:
         parser.add_argument(option.flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
     else:
         parser.add_argument(
-            option.flag, action="append", default=argparse.SUPPRESS, metavar=option.metavar.replace("%", "%%"), help=text
+            option.flag,
+            action="append",
+            default=argparse.SUPPRESS,
+            metavar=option.metavar.replace("%", "%%"),
+            help=text,
         )
 
 

@@ -18,7 +18,9 @@ def folder_to_resume(named: str, runs: Path) -> Path:
     started = [path for path in _children(runs) if (path / "config.toml").is_file() and (path / "checkpoints").is_dir()]
     unfinished = [path for path in started if not (path / "result.json").exists()]
     if not unfinished:
-        seen = f"{len(started)} run{'s' * (len(started) != 1)} there, all finished" if started else "no training run there"
+        seen = (
+            f"{len(started)} run{'s' * (len(started) != 1)} there, all finished" if started else "no training run there"
+        )
         raise RunError(f"nothing to resume in {runs}: {seen}")
     return max(unfinished, key=_last_change)
 
@@ -33,7 +35,9 @@ def model_folder(run: Path) -> Path:
         raise RunError(f"{run} is a file; RUN is the folder of a comparison, a run or a model")
     inside = [path for path in _children(run) if (path / "model" / "model.json").is_file()]
     if inside:
-        raise RunError(f"{run} holds {len(inside)} runs; name one of them, for instance {max(inside, key=_last_change)}")
+        raise RunError(
+            f"{run} holds {len(inside)} runs; name one of them, for instance {max(inside, key=_last_change)}"
+        )
     started = (run / "config.toml").is_file()
     raise RunError(f"{run} has no model" + (" yet: the run is not finished" if started else ""))
 

@@ -61,7 +61,7 @@ def _bounds(schema: Schema) -> str:
 def _array(schema: Schema) -> str:
     places = schema.get("prefixItems")
     if places:
-        return f"{_NUMBERS.get(len(places), len(places))} {_PLURAL[places[0]['type']]}"
+        return f"{_NUMBERS.get(len(places), len(places))} {_PLURAL[places[0]['type']]}{_bounds(places[0])}"
     items = schema.get("items", {})
     return f"a list of {_PLURAL.get(items.get('type'), 'values')}{_bounds(items)}"
 

@@ -47,7 +47,9 @@ def run(words: list[str]) -> int:
 def read_results(path: Path) -> dict[str, object]:
     """The results of a comparison. Raises RunError when they are missing, damaged, or of something else."""
     if not path.is_file():
-        hint = ": the comparison is not finished, or it is a single run" if (path.parent / "config.toml").is_file() else ""
+        hint = (
+            ": the comparison is not finished, or it is a single run" if (path.parent / "config.toml").is_file() else ""
+        )
         raise RunError(f"{path.parent} has no results.json{hint}")
     try:
         content: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))

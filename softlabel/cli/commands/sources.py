@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import pkgutil
+from pathlib import Path
+
+import softlabel.data.sources
+
 from softlabel.cli.console import Console, wrapped
 from softlabel.cli.parser import Parser
 from softlabel.cli.wording import nearest
@@ -25,14 +32,33 @@ def parser() -> Parser:
 def run(words: list[str]) -> int:
     """List every kind of source, or say all of one."""
     arguments = parser().read(words)
-
-    from softlabel.data.open_source import list_sources
-
-    sources = {source.name: source for source in list_sources()}
     name = (arguments.name or "").partition(":")[0]
-    if name and name not in sources:
-        near = nearest(name, sources)
-        raise ConfigError(f"there is no source {name!r}; " + (f"did you mean {near}?" if near else "the sources are " + ", ".join(sources)))
+    kinds = source_names()
+    if name and name not in kinds:
+        near = nearest(name, kinds)
+        hint = f"did you mean {near}?" if near else "the sources are " + ", ".join(kinds)
+        raise ConfigError(f"NAME: there is no source {name!r}; {hint}")
+    sources = [{"name": kind, "description": description(kind)} for kind in kinds if not name or kind == name]
     console = Console(arguments.json)
-    ...
+    if arguments.json:
+        console.document(sources)
+    else:
+        console.say("\n".join(_text(source["name"], source["description"], bool(name)) for source in sources))
     return 0
+
+
+def source_names() -> list[str]:
+    """The kinds of sources by module name, as `open_source` finds them; this does not import what reads data."""
+    return sorted(module.name for module in pkgutil.iter_modules(softlabel.data.sources.__path__))
+
+
+def description(kind: str) -> str:
+    """What the source's module says of itself."""
+    (folder,) = softlabel.data.sources.__path__
+    text = ast.get_docstring(ast.parse((Path(folder) / f"{kind}.py").read_text(encoding="utf-8")))
+    return inspect.cleandoc(text or "")
+
+
+def _text(name: str, text: str, detailed: bool) -> str:
+    lines = text.splitlines() if detailed else wrapped(text.partition("\n")[0], "  ")
+    return "\n".join([name, *(line if line.startswith("  ") else f"  {line}" for line in lines)])

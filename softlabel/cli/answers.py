@@ -1,0 +1,126 @@
+"""Answers of `predict` as CSV, JSON, Parquet or a short table; row by row, whatever their number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from softlabel.cli.new_file import written_whole
+from softlabel.cli.wording import nearest
+from softlabel.errors import ConfigError
+from softlabel.report.safe_csv import write_csv
+from softlabel.report.visible import visible
+from softlabel.training.atomic import to_json
+
+Answer = Mapping[str, Any]
+Write = Callable[[Any, Sequence[str], Iterable[Answer]], None]
+PARQUET_ROWS = 4096
+TABLE_ROWS = 20
+
+
+def columns(class_names: Sequence[str], places: Sequence[str], top: int | None) -> list[str]:
+    """Names of the columns: the places of a row (file, row), label, confidence, and the distribution."""
+    if top is None:
+        return [*places, "label", "confidence", *(f"p_{name}" for name in class_names)]
+    return [
+        *places,
+        "label",
+        "confidence",
+        *(f"{kind}_{rank}" for rank in range(1, top + 1) for kind in ("label", "p")),
+    ]
+
+
+def flat(answer: Answer, top: int | None) -> dict[str, Any]:
+    """An answer as cells by column; `top` keeps the most probable classes only."""
+    cells = {name: value for name, value in answer.items() if name != "distribution"}
+    cells["confidence"] = _short(answer["confidence"])
+    if top is None:
+        return cells | {f"p_{name}": _short(share) for name, share in answer["distribution"].items()}
+    for rank, (name, share) in enumerate(most_probable(answer, top), start=1):
+        cells |= {f"label_{rank}": name, f"p_{rank}": _short(share)}
+    return cells
+
+
+def shortened(answer: Answer, top: int | None) -> dict[str, Any]:
+    """An answer as JSON; `top` keeps the most probable classes only, best first."""
+    return dict(answer) if top is None else {**answer, "distribution": dict(most_probable(answer, top))}
+
+
+def most_probable(answer: Answer, count: int) -> list[tuple[str, float]]:
+    """The most probable classes with their probabilities, best first."""
+    return sorted(answer["distribution"].items(), key=lambda item: -item[1])[:count]
+
+
+def writer_for(path: Path) -> Write:
+    """How a file of this name is written. Raises ConfigError for another ending."""
+    ending = path.suffix.lower()
+    if ending not in WRITERS:
+        near = nearest(ending, WRITERS)
+        raise ConfigError(
+            f"--out {path}: answers are written as {', '.join(WRITERS)}" + (f"; did you mean {near}?" if near else "")
+        )
+    return WRITERS[ending]
+
+
+def write_file(path: Path, names: Sequence[str], rows: Iterable[Answer]) -> None:
+    """Write all rows into a new file, whole or not at all."""
+    write = writer_for(path)
+    with written_whole(path, binary=write is write_parquet) as stream:
+        write(stream, names, rows)
+
+
+def write_json(stream: IO[str], names: Sequence[str], rows: Iterable[Answer]) -> None:
+    """A JSON array, one answer a line."""
+    stream.write("[")
+    for number, row in enumerate(rows):
+        stream.write(("," if number else "") + "\n" + to_json(dict(row)))
+    stream.write("\n]\n")
+
+
+def write_parquet(stream: IO[bytes], names: Sequence[str], rows: Iterable[Answer]) -> None:
+    """A Parquet table."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, _arrow_type(pa, name)) for name in names])
+    with pq.ParquetWriter(stream, schema) as writer:
+        for batch in _batches(rows, PARQUET_ROWS):
+            writer.write_table(pa.Table.from_pylist([dict(row) for row in batch], schema=schema))
+
+
+def _arrow_type(pa: Any, name: str) -> Any:
+    if name == "row":
+        return pa.int64()
+    return pa.float64() if name == "confidence" or name.startswith("p_") else pa.string()
+
+
+WRITERS: dict[str, Write] = {".csv": write_csv, ".json": write_json, ".parquet": write_parquet}
+
+
+def table(rows: Iterable[Answer], width: int) -> str:
+    """The first answers for people, with the three most probable classes."""
+    shown = list(islice(rows, TABLE_ROWS))
+    lines = [(_place(row), *(f"{visible(name)} {share:.3f}" for name, share in most_probable(row, 3))) for row in shown]
+    if not lines:
+        return ""
+    sizes = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(size) for cell, size in zip(line, sizes, strict=True)).rstrip()[:width] for line in lines
+    )
+
+
+def _place(row: Answer) -> str:
+    return visible(", row ".join(str(row[name]) for name in ("file", "row") if row.get(name) is not None))
+
+
+def _short(share: float) -> float:
+    """Six digits that count: more would be noise, fewer decimals would make small probabilities zero."""
+    return float(f"{share:.6g}")
+
+
+def _batches(rows: Iterable[Answer], size: int) -> Iterator[list[Answer]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,50 @@
+"""`softlabel export`: a trained model for other programs, with its temperature folded in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from softlabel.cli.console import Console
+from softlabel.cli.parser import Parser
+from softlabel.cli.run_folders import model_folder
+
+FORMATS = {"safetensors": "", "torch": ".pt2", "onnx": ".onnx"}
+
+EXAMPLES = """\
+safetensors  a folder with weights and JSON, the temperature folded into the head
+torch        a torch.export program: raw inputs in, calibrated probabilities out
+onnx         the same as an ONNX graph; needs pip install 'softlabel[onnx]'
+
+Each is run and compared with the original before it is kept.
+
+examples:
+  softlabel export runs/digits-0001 --format torch
+  softlabel export runs/digits-0001 --format onnx --out digits.onnx
+"""
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    parser = Parser("export", "RUN --format FORMAT [options]", "Write a trained model for other programs.", EXAMPLES)
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a comparison, a run or a model")
+    parser.add_argument("--format", choices=FORMATS, required=True, help="what to write")
+    parser.add_argument("--out", type=Path, metavar="PATH", help="where (default: RUN's name in the current folder)")
+    parser.add_argument("--json", action="store_true", help="print JSON; words go to stderr")
+    return parser
+
+
+def run(words: list[str]) -> int:
+    """Export, check, and say where it is."""
+    arguments = parser().read(words)
+    folder = model_folder(arguments.run)
+    out = arguments.out or Path(f"{arguments.run.resolve().name}-export{FORMATS[arguments.format]}")
+
+    from softlabel.training.export import export_model
+
+    report = export_model(folder, out, arguments.format)
+    console = Console(arguments.json)
+    if arguments.json:
+        console.document(report.to_json())
+    console.say(f"{report.path.resolve()}  ({report.bytes / 1e6:.1f} MB)")
+    console.say(f"checked: no probability differs from the original's by more than {report.max_difference:.1e}")
+    return 0

@@ -1,0 +1,97 @@
+"""`softlabel predict`: the calibrated label distribution of every input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from softlabel.cli.answers import TABLE_ROWS, columns, flat, shortened, table, write_file, write_json, writer_for
+from softlabel.cli.console import Console
+from softlabel.cli.new_file import refuse_existing
+from softlabel.cli.parser import Parser
+from softlabel.cli.run_folders import model_folder
+from softlabel.errors import ConfigError
+from softlabel.report.safe_csv import write_csv
+
+EXAMPLES = """\
+Without --out the answers go to the screen: a short table on a terminal, CSV
+through a pipe. CSV is safe to open in a spreadsheet.
+
+examples:
+  softlabel predict runs/digits-0001 image.png
+  softlabel predict runs/digits-0001 photos/ --out answers.csv
+  softlabel predict runs/faces-0003 new.csv --image-column file --top 3
+"""
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    parser = Parser("predict", "RUN INPUT [options]", "Label distributions for a file, a folder or a table.", EXAMPLES)
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a comparison, a run or a model")
+    parser.add_argument("input", metavar="INPUT", help="an image, a folder of images, or a table (csv, parquet)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write answers to a .csv, .json or .parquet file")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file that --out names")
+    parser.add_argument("--top", type=int, metavar="K", help="only the K most probable classes of each row")
+    parser.add_argument("--json", action="store_true", help="print a JSON array; words go to stderr")
+    parser.add_argument(
+        "--image-column", metavar="TEXT", help="table: column with image paths or bytes (default: as in training)"
+    )
+    parser.add_argument(
+        "--feature-columns", metavar="TEXT,...", help="table: feature columns (default: as in training)"
+    )
+    parser.add_argument("--resize", action="store_true", default=None, help="bring images of another size to the model's")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out inputs that cannot be used, and list them")
+    return parser
+
+
+def run(words: list[str]) -> int:
+    """Predict, and write the answers where they were asked for."""
+    arguments = parser().read(words)
+    if arguments.top is not None and arguments.top < 1:
+        raise ConfigError(f"--top must be a whole number from 1, not '{arguments.top}'")
+    if arguments.out:
+        writer_for(arguments.out)
+        refuse_existing(arguments.out, arguments.overwrite)
+    folder = model_folder(arguments.run)
+    if not Path(arguments.input).exists():
+        raise ConfigError(f"INPUT: there is no {arguments.input!r}")
+
+    from softlabel.training.predict import predict
+
+    predictions = predict(
+        folder,
+        arguments.input,
+        image_column=arguments.image_column,
+        feature_columns=[name.strip() for name in (arguments.feature_columns or "").split(",") if name.strip()],
+        resize=arguments.resize,
+        skip_bad=arguments.skip_bad,
+    )
+    console = Console(json_only=True)  # stdout is for answers; whatever else there is to say goes to stderr
+    for note in predictions.inputs.notes:
+        console.say(note)
+    for refusal in predictions.inputs.refused:
+        console.say(f"left out: {refusal}")
+    class_names = predictions.model.class_names
+    top = None if arguments.top is None else min(arguments.top, len(class_names))
+    names = columns(class_names, predictions.places, top)
+    if arguments.out:
+        json_file = arguments.out.suffix.lower() == ".json"
+        write_file(arguments.out, names, _rows(predictions, top, as_cells=not json_file))
+        console.say(f"{len(predictions):,} answers in {arguments.out.resolve()}")
+    elif arguments.json:
+        write_json(sys.stdout, names, _rows(predictions, top, as_cells=False))
+    elif sys.stdout.isatty():
+        print(table(islice(predictions, TABLE_ROWS), Console().width))
+        if len(predictions) > TABLE_ROWS:
+            console.say(f"… and {len(predictions) - TABLE_ROWS:,} more; --out FILE writes them all")
+    else:
+        write_csv(sys.stdout, names, _rows(predictions, top, as_cells=True))
+    return 0
+
+
+def _rows(answers: Iterable[Mapping[str, Any]], top: int | None, *, as_cells: bool) -> Iterable[dict[str, Any]]:
+    """Answers as cells of a table, or as JSON objects with the distribution inside."""
+    return (flat(answer, top) if as_cells else shortened(answer, top) for answer in answers)

@@ -1,0 +1,115 @@
+"""What a trained model says of inputs that nobody has labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from softlabel.data.config import DataConfig
+from softlabel.data.inference import Expected, Inputs, read_inputs
+from softlabel.data.samples import Samples
+from softlabel.errors import RunError
+from softlabel.tasks.resolve import task_from_json
+from softlabel.training.evaluation import device_of
+from softlabel.training.model_folder import DeployedModel, find_model, load_model
+from softlabel.training.run_folder import CONFIG, read_config
+
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Inputs that were read and checked, and the model that answers them.
+
+    places   what names a row: 'file', or 'row' (from 1) of a table, or both
+    """
+
+    model: DeployedModel
+    inputs: Inputs
+    places: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.inputs.names)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The answers in the order of the inputs: places, label, confidence, distribution."""
+        rows = zip(
+            self.inputs.names, self.inputs.samples.sample_id, answers(self.model, self.inputs.samples), strict=True
+        )
+        for name, sample_id, answer in rows:
+            place = {"file": name, "row": int(sample_id) + 1}
+            yield {key: place[key] for key in self.places} | answer
+
+
+def predict(
+    run: str | Path,
+    source: str | Path,
+    *,
+    image_column: str | None = None,
+    feature_columns: Sequence[str] = (),
+    resize: bool | None = None,
+    skip_bad: bool = False,
+) -> Predictions:
+    """Read what is to be predicted in the shape that the model of `run` expects; answers come when iterated.
+
+    run      the folder of a comparison, a run or a model
+    source   an image, a folder of images, or a table (csv, parquet)
+    columns  by default those that the run was trained on
+    resize   by default as in training
+
+    Raises RunError for a folder without a whole model, DataError or ConfigError for inputs that cannot be used.
+    """
+    model = load_model(Path(run))
+    trained = training_data(Path(run)) or DataConfig()
+    expected = Expected(
+        kind=model.inputs.kind,
+        shape=tuple(model.inputs.shape),
+        resize=trained.resize is not None if resize is None else resize,
+        image_column=image_column or trained.image_column,
+        feature_columns=list(feature_columns) or trained.feature_columns,
+        skip_bad=skip_bad,
+    )
+    return Predictions(model, read_inputs(str(source), expected), _places(Path(source), expected))
+
+
+def training_data(run: Path) -> DataConfig | None:
+    """How the data of a run were read; None for a model folder that was taken out of its run."""
+    folder = find_model(run)
+    for place in (run, folder, folder.parent):
+        if (place / CONFIG).is_file():
+            return _data_config(place)
+    return None
+
+
+@torch.no_grad()
+def answers(model: DeployedModel, samples: Samples, chunk: int = CHUNK) -> Iterator[dict[str, Any]]:
+    """One answer a sample, in order: label, calibrated confidence, and the whole distribution by class name.
+
+    Reads `chunk` inputs at a time, so that memory does not grow with the number of samples.
+    """
+    task = task_from_json(model.task_json)
+    device = device_of(model)
+    model.eval()
+    for start in range(0, len(samples), chunk):
+        rows = torch.arange(start, min(start + chunk, len(samples)))
+        yield from task.answer(model(samples.read(rows).to(device)).cpu())
+
+
+def _data_config(folder: Path) -> DataConfig:
+    from pydantic import ValidationError
+
+    try:
+        return DataConfig.model_validate(read_config(folder).get("data", {}))
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise RunError(f"{folder / CONFIG} is damaged: data.{place}: {error.errors()[0]['msg']}") from None
+
+
+def _places(source: Path, expected: Expected) -> tuple[str, ...]:
+    if source.suffix.lower() not in (".csv", ".tsv", ".txt", ".parquet", ".pq"):
+        return ("file",)
+    return ("row",) if expected.kind == "features" else ("row", "file")
