@@ -1,0 +1,130 @@
+"""The model card: what a model is, how good and how sure it is, and how to use it, in Markdown from results.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from softlabel.report.comparison import Comparison, Json, chosen, final
+from softlabel.report.numbers import DASH, count, interval, is_number, number
+from softlabel.report.sections.data import understood
+from softlabel.report.sections.scores import heading
+from softlabel.report.visible import one_line
+
+_MARKUP = re.compile(r"([\\`*\[\]<>#|~$&@]|(?<!\w)_|_(?!\w)|^[-+=]|(?<=^www)\.|(?<=\Wwww)\.|:(?=//)|(?<=^\d)[.)])")
+
+
+def model_card(results: Mapping[str, Any], cell: Mapping[str, Any] | None = None) -> str:
+    """The card of one model of a comparison: of `cell`, or of the kept one.
+
+    Only what is known is written: a part without facts is left out. Raises RunError for results of another format, and
+    ValueError where no cell finished.
+    """
+    comparison = Comparison(results)
+    model = dict(cell) if cell is not None else comparison.shown_cell
+    if model is None:
+        raise ValueError("no run of this comparison finished, so there is no model to describe")
+    return "\n".join(_lines(comparison, model)) + "\n"
+
+
+def escaped(text: Any) -> str:
+    """Text that Markdown shows as it is: no markup, no link, no mention."""
+    return _MARKUP.sub(r"\\\1", one_line(str(text)))
+
+
+def _lines(comparison: Comparison, cell: Json) -> Iterator[str]:
+    data = comparison.results["data"]
+    yield f"# {escaped(cell['method'])} on {escaped(data['source'])}"
+    yield ""
+    yield _what_it_is(comparison, cell)
+    yield from _part("Data", [f"- {heading_}: {escaped(answer)}" for heading_, answer in understood(comparison)])
+    yield from _part("Notes on the data", [f"- {escaped(note)}" for note in data.get("notes") or []])
+    yield from _part("Scores on the test split", _scores(comparison, cell))
+    yield from _part("Where it is weak", _weakest(cell))
+    yield from _part("Calibration", _calibration(cell))
+    yield from _part("Compared with", _compared(comparison))
+    yield from _part("Use", _use(cell))
+    yield from _part("How it was made", _origin(comparison))
+
+
+def _part(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield from ("", f"## {title}", *lines)
+
+
+def _what_it_is(comparison: Comparison, cell: Json) -> str:
+    kind = escaped((comparison.results["data"].get("input") or {}).get("kind") or "input")
+    chosen_ = " It was kept by the comparison below." if _is_kept(comparison, cell) else ""
+    return (
+        f"Predicts a distribution over {len(comparison.class_names)} classes from one {kind}. Trained with "
+        f"{escaped(cell['method'])}, seed {cell['seed']}.{chosen_}"
+    )
+
+
+def _is_kept(comparison: Comparison, cell: Json) -> bool:
+    kept = comparison.kept or {}
+    return (kept.get("method"), kept.get("seed")) == (cell["method"], cell["seed"])
+
+
+def _scores(comparison: Comparison, cell: Json) -> list[str]:
+    scores, last = chosen(cell), final(cell.get("last") or {})
+    if scores.get("after"):
+        head, parts = "| score | before temperature | after | last epoch |", [scores["before"], scores["after"], last]
+    else:
+        head, parts = "| score | value |", [final(scores)]
+    rows = [
+        f"| {escaped(heading(score))} | " + " | ".join(number(part.get(score["name"])) for part in parts) + " |"
+        for score in comparison.scores
+    ]
+    return [head, "|---|" + "---:|" * len(parts), *rows]
+
+
+def _weakest(cell: Json) -> list[str]:
+    """The classes that it gets wrong most often."""
+    known = [entry for entry in cell["details"].get("per_class") or [] if is_number(entry["accuracy"])]
+    worst = sorted(known, key=lambda entry: entry["accuracy"])[:3]
+    return [
+        f"- {escaped(entry['class'])}: accuracy {number(entry['accuracy'])} on {count(entry['test_count'])} test rows, "
+        f"from {count(entry['training_count'])} training rows"
+        for entry in worst
+    ]
+
+
+def _calibration(cell: Json) -> list[str]:
+    if not is_number(cell.get("temperature")):
+        return ["No temperature was fitted: confidences are as trained."]
+    bounds = interval(cell.get("temperature_interval"))
+    flag = f" {escaped(cell['temperature_flag'])}." if cell.get("temperature_flag") else ""
+    between = f" {bounds}" if bounds else ""
+    fitted = f"the temperature {number(cell['temperature'], 2)}{between}, fitted on validation rows"
+    return [f"Logits are divided by {fitted}.{flag}"]
+
+
+def _compared(comparison: Comparison) -> list[str]:
+    if len(comparison.methods) < 2:
+        return []
+    title = comparison.primary["name"]
+    lines = [escaped(comparison.results["verdict"]["text"]), ""]
+    for entry in comparison.summary:
+        score = entry["scores"].get(title) or {}
+        bounds = interval(score.get("interval")) or DASH
+        rank = entry["rank"] if entry.get("rank") is not None else DASH
+        lines.append(
+            f"- rank {rank}: {escaped(entry['method'])}, {escaped(heading(comparison.primary))} "
+            f"{number(score.get('mean'))} {bounds} over {entry['seeds']} seeds"
+        )
+    return lines
+
+
+def _use(cell: Json) -> list[str]:
+    folder = cell.get("folder")
+    return [f"    softlabel predict {one_line(str(folder))} FILE_OR_FOLDER"] if folder else []
+
+
+def _origin(comparison: Comparison) -> list[str]:
+    results = comparison.results
+    version, when, test = (
+        escaped(text) for text in (results["softlabel"], results["created"], results["data"]["test_hash"])
+    )
+    return [f"    {one_line(str(results['command']))}", "", f"softlabel {version}, {when}; test split {test}."]

@@ -1,0 +1,126 @@
+"""results.json as the report reads it: nothing is computed here but means over seeds of what is stored there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+from softlabel.errors import RunError
+from softlabel.report.numbers import is_number
+
+FORMAT = 1
+
+Json = dict[str, Any]
+
+
+class Comparison:
+    """The results of one comparison, by method and seed.
+
+    Raises RunError for a format that this version cannot read.
+    """
+
+    def __init__(self, results: Mapping[str, Any]) -> None:
+        if results.get("format") != FORMAT:
+            raise RunError(
+                f"results.json has format {results.get('format')!r}, and this version of softlabel reads {FORMAT}; "
+                "read it with the version that wrote it, or repeat the comparison"
+            )
+        self.results = results
+
+    @cached_property
+    def summary(self) -> list[Json]:
+        """One entry a method, the best rank first."""
+        return sorted(self.results["summary"], key=lambda entry: (entry.get("rank") is None, entry.get("rank") or 0))
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """The methods in the order of their ranks."""
+        return [entry["method"] for entry in self.summary]
+
+    @cached_property
+    def series(self) -> dict[str, int]:
+        """The place of each method in the palette: the baseline is 0, then by name, whatever their rank."""
+        others = sorted(method for method in self.methods if method != self.baseline)
+        return {method: place for place, method in enumerate([self.baseline, *others])}
+
+    @property
+    def baseline(self) -> str:
+        return str(self.results["baseline"])
+
+    @property
+    def scores(self) -> list[Json]:
+        """The scores in the order in which they are shown, the primary one first."""
+        return sorted(self.results["scores"], key=lambda score: score["name"] != self.results["primary"])
+
+    @property
+    def primary(self) -> Json:
+        return self.scores[0]
+
+    @property
+    def published(self) -> bool:
+        """True under the protocol that selects and calibrates nothing."""
+        return bool(self.results["data"]["protocol"] == "published")
+
+    @cached_property
+    def cells(self) -> list[Json]:
+        """The cells that finished, in the order of the methods' ranks and of their seeds."""
+        finished = [cell for cell in self.results["cells"] if cell["status"] == "finished"]
+        return sorted(finished, key=lambda cell: (self.methods.index(cell["method"]), cell["seed"]))
+
+    @cached_property
+    def failed(self) -> list[Json]:
+        """The cells that did not finish."""
+        return [cell for cell in self.results["cells"] if cell["status"] != "finished"]
+
+    def of(self, method: str) -> list[Json]:
+        """The finished cells of a method."""
+        return [cell for cell in self.cells if cell["method"] == method]
+
+    @cached_property
+    def calibrated(self) -> bool:
+        """True where temperatures were fitted."""
+        return any(chosen(cell).get("after") for cell in self.cells)
+
+    @cached_property
+    def kept(self) -> Json | None:
+        """What the verdict keeps: method, seed, folder, temperature; or None."""
+        kept: Json | None = self.results["verdict"].get("kept")
+        return kept
+
+    @cached_property
+    def shown_cell(self) -> Json | None:
+        """The cell that is looked at closely: the kept one, else the first of the best rank."""
+        kept = self.kept
+        for cell in self.cells:
+            if kept and (cell["method"], cell["seed"]) == (kept["method"], kept["seed"]):
+                return cell
+        return self.cells[0] if self.cells else None
+
+    @property
+    def class_names(self) -> list[str]:
+        return list(self.results["data"]["class_names"])
+
+
+def chosen(cell: Json) -> Json:
+    """The scores before and after temperature of the epoch that counts: the selected one, else the last."""
+    return cell.get("selected") or cell.get("last") or {}
+
+
+def final(scores: Json) -> Json:
+    """The scores that count of a before/after pair: after temperature where there is one."""
+    return scores.get("after") or scores.get("before") or {}
+
+
+def mean(values: Iterable[Any]) -> float:
+    """The mean of the finite values; NaN of none."""
+    kept = [value for value in values if is_number(value)]
+    return fmean(kept) if kept else math.nan
+
+
+def extent(values: Iterable[Any]) -> tuple[float, float]:
+    """The least and the greatest of the finite values; NaN of none."""
+    kept = [value for value in values if is_number(value)]
+    return (min(kept), max(kept)) if kept else (math.nan, math.nan)

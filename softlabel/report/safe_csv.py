@@ -1,0 +1,49 @@
+"""CSV files that are safe to open in a spreadsheet: text that would run as a formula is marked, and comes back whole.
+
+A cell whose text begins with = + - @, a tab, a carriage return or a line feed gets an apostrophe in front, which
+spreadsheets take as "this is text". A text that already begins with apostrophes and then one of these gets one more, so
+that reading takes away exactly what writing added. Numbers are written as numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TextIO
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+
+Cell = str | int | float | None
+
+
+def neutralise(text: str) -> str:
+    """The text as a spreadsheet may see it."""
+    return "'" + text if _FORMULA.match(text) else text
+
+
+def restore(text: str) -> str:
+    """What `neutralise` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> None:
+    """Write rows, mappings by column, after a header; the stream is opened with newline=''."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([neutralise(column) for column in columns])
+    for row in rows:
+        writer.writerow([_cell(row.get(column)) for column in columns])
+
+
+def read_csv(stream: TextIO) -> Iterator[dict[str, str]]:
+    """The rows of a file that `write_csv` wrote, every cell as text; the stream is opened with newline=''."""
+    reader = csv.reader(stream)
+    columns = [restore(column) for column in next(reader, [])]
+    for row in reader:
+        yield dict(zip(columns, map(restore, row), strict=True))
+
+
+def _cell(value: Cell) -> str:
+    if value is None:
+        return ""
+    return neutralise(value) if isinstance(value, str) else repr(value)

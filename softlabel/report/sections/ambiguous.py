@@ -1,0 +1,86 @@
+"""The most ambiguous test images of the model that is looked at closely, with what it says of them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from softlabel.report.comparison import Comparison
+from softlabel.report.numbers import is_number, number
+from softlabel.report.sections.heat_map import png_uri
+
+SHOWN = 12
+NAMED = 4
+LARGEST_SIDE = 96
+TINY_SIDE = 64
+PIXELS_AT_MOST = 4096 * 4096
+_PREFIX = "data:image/png;base64,"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One class of a prediction: its name, its share as text and as percent of the bar, and if it is the truth."""
+
+    name: str
+    share: str
+    percent: str
+    true: bool
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A test row: its image (a data URI, tiny ones to be shown with hard pixels), its truth, and the prediction."""
+
+    name: str
+    image: str | None
+    tiny: bool
+    truth: str
+    entropy: str
+    bars: list[Bar]
+
+
+def ambiguous_samples(comparison: Comparison) -> list[Sample]:
+    """The rows of the highest predictive entropy, most ambiguous first."""
+    cell = comparison.shown_cell
+    stored = (cell.get("ambiguous") or []) if cell else []
+    ordered = sorted(stored, key=lambda entry: -(entry["entropy"] if is_number(entry["entropy"]) else 0.0))
+    return [_sample(entry) for entry in ordered[:SHOWN]]
+
+
+def own_png(uri: Any) -> tuple[str, bool] | None:
+    """A picture read and written again, at most LARGEST_SIDE wide, and whether it is tiny; None where it is no PNG."""
+    if not isinstance(uri, str) or not uri.startswith(_PREFIX):
+        return None
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(uri[len(_PREFIX) :], validate=True)), formats=["PNG"]) as image:
+            if image.width * image.height > PIXELS_AT_MOST:
+                return None
+            plain = image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
+    except (binascii.Error, UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        return None
+    tiny = max(plain.size) <= TINY_SIDE
+    plain.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    return png_uri(plain), tiny
+
+
+def _sample(entry: dict[str, Any]) -> Sample:
+    picture = own_png(entry.get("image"))
+    probabilities = {name: share for name, share in entry["probabilities"].items() if is_number(share)}
+    first = sorted(probabilities.items(), key=lambda pair: -pair[1])[:NAMED]
+    truth = str(entry["truth"])
+    return Sample(
+        name=str(entry["sample_id"]),
+        image=picture[0] if picture else None,
+        tiny=bool(picture and picture[1]),
+        truth=truth,
+        entropy=number(entry["entropy"], 2),
+        bars=[
+            Bar(name, number(share, 2), f"{100 * min(max(share, 0.0), 1.0):.1f}", name == truth)
+            for name, share in first
+        ],
+    )

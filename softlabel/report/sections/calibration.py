@@ -1,0 +1,180 @@
+"""Calibration: reliability before and after temperature, with the rows of every bin, and what temperature changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from softlabel.report.comparison import Comparison, chosen, extent, mean
+from softlabel.report.numbers import DASH, count, interval, is_number, number
+from softlabel.report.page import Cell, Panel, Section, Table
+from softlabel.report.palette import MUTED, series_colour
+from softlabel.report.sections.scores import heading
+from softlabel.report.svg import drawing, inline_svg
+
+_NORMAL_QUANTILE = 1.959964  # of 97.5 %
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A bin of confidence, pooled over seeds; the interval is that of one seed's rows, as all seeds share the rows."""
+
+    low: float
+    high: float
+    count: float
+    confidence: float
+    accuracy: float
+    interval: tuple[float, float]
+
+
+def calibration_section(comparison: Comparison) -> Section | None:
+    """Whether confidence can be believed; None where no bins were stored."""
+    bins = {method: _both(comparison, method) for method in comparison.methods}
+    panels = [_panel(comparison, method, *both) for method, both in bins.items() if both[0]]
+    if not panels:
+        return None
+    return Section(
+        "Calibration",
+        [_how_to_read(comparison)],
+        tables=[_temperatures(comparison)] if comparison.calibrated else [],
+        panels=panels,
+        folded=[_table(method, *both) for method, both in bins.items() if both[0]],
+    )
+
+
+def wilson(share: float, rows: float) -> tuple[float, float]:
+    """The 95 % interval of a share of so many rows (Wilson 1927)."""
+    square = _NORMAL_QUANTILE**2 / rows
+    middle = (share + square / 2) / (1 + square)
+    half = math.sqrt(max(0.0, share * (1 - share) * square + square**2 / 4)) / (1 + square)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def pooled(runs: Sequence[Sequence[dict[str, Any]]]) -> list[Bin]:
+    """The bins of several seeds as one list; empty bins are left out."""
+    found = []
+    for bins in zip(*runs, strict=True):
+        total = sum(entry["count"] for entry in bins)
+        if total <= 0:
+            continue
+        confidence = sum(entry["count"] * entry["confidence"] for entry in bins if entry["count"]) / total
+        accuracy = sum(entry["count"] * entry["accuracy"] for entry in bins if entry["count"]) / total
+        rows = total / len(bins)
+        found.append(Bin(bins[0]["low"], bins[0]["high"], rows, confidence, accuracy, wilson(accuracy, rows)))
+    return found
+
+
+def _both(comparison: Comparison, method: str) -> tuple[list[Bin], list[Bin]]:
+    stored = [cell["details"].get("reliability") or {} for cell in comparison.of(method)]
+    before, after = ([runs[when] for runs in stored if runs.get(when)] for when in ("before", "after"))
+    return pooled(before), pooled(after)
+
+
+def _how_to_read(comparison: Comparison) -> str:
+    after = "Hollow: before temperature. Filled: after. " if comparison.calibrated else "No temperature was fitted. "
+    return (
+        f"{after}On the diagonal, confidence is as high as accuracy; below it the model is over-confident. "
+        "Bars are 95 % intervals; the strip below counts the test rows of each bin."
+    )
+
+
+def _temperatures(comparison: Comparison) -> Table:
+    rows: list[list[Cell | str]] = [
+        ["temperature", *(_temperature(comparison.of(method)) for method in comparison.methods)],
+    ]
+    for score in comparison.scores:
+        if score.get("calibration"):
+            rows.append(
+                [heading(score), *(_change(comparison.of(method), score["name"]) for method in comparison.methods)]
+            )
+    return Table("Before → after temperature (means over seeds)", ["score", *comparison.methods], rows)
+
+
+def _temperature(cells: list[dict[str, Any]]) -> Cell:
+    values = [cell.get("temperature") for cell in cells]
+    low, high = extent(values)
+    several = is_number(low) and len(values) > 1
+    return Cell(number(mean(values), 2), f"{number(low, 2)} to {number(high, 2)}" if several else "")
+
+
+def _change(cells: list[dict[str, Any]], name: str) -> str:
+    before = number(mean((chosen(cell).get("before") or {}).get(name) for cell in cells))
+    after = number(mean((chosen(cell).get("after") or {}).get(name) for cell in cells))
+    return DASH if before == after == DASH else f"{before} → {after}"
+
+
+def _table(method: str, before: list[Bin], after: list[Bin]) -> Table:
+    columns = ["confidence", "rows", "mean confidence", "accuracy"]
+    if after:
+        columns += ["rows after", "mean confidence after", "accuracy after"]
+    found = {when: {bin_.low: bin_ for bin_ in bins} for when, bins in (("before", before), ("after", after))}
+    edges = {bin_.low: bin_.high for bin_ in [*before, *after]}
+    rows = [
+        [
+            f"{number(low, 2)} to {number(edges[low], 2)}",
+            *_bin_cells(found["before"].get(low)),
+            *(_bin_cells(found["after"].get(low)) if after else []),
+        ]
+        for low in sorted(edges)
+    ]
+    return Table(f"Reliability of {method} (rows of one seed)", columns, rows)
+
+
+def _bin_cells(found: Bin | None) -> list[Cell | str]:
+    if found is None:
+        return ["0", DASH, DASH]
+    return [
+        count(round(found.count, 1)),
+        number(found.confidence),
+        Cell(number(found.accuracy), interval(found.interval)),
+    ]
+
+
+def _panel(comparison: Comparison, method: str, before: list[Bin], after: list[Bin]) -> Panel:
+    return Panel(method, _draw(series_colour(comparison.series[method]), before, after, f"Reliability of {method}"))
+
+
+def _draw(colour: str, before: list[Bin], after: list[Bin], description: str) -> Markup:
+    with drawing(250, 290) as figure:
+        axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)))
+        main = after or before
+        if after:
+            axes.plot(
+                [bin_.confidence for bin_ in before],
+                [bin_.accuracy for bin_ in before],
+                "o",
+                color=MUTED,
+                fillstyle="none",
+            )
+        for bin_ in main:
+            axes.plot([bin_.confidence] * 2, bin_.interval, color=colour, linewidth=1.4, alpha=0.55)
+        axes.plot([bin_.confidence for bin_ in main], [bin_.accuracy for bin_ in main], "o", color=colour)
+        _draw_counts(strip, colour, before, after)
+        for part in (axes, strip):
+            part.patch.set_visible(False)
+            part.spines["left"].set_visible(False)
+            part.tick_params(axis="y", length=0)
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02), ylabel="accuracy", xticks=[0, 0.25, 0.5, 0.75, 1])
+        axes.grid(axis="y")
+        axes.tick_params(axis="x", length=0)
+        strip.set_xlabel("confidence")
+        strip.set_ylabel("rows")
+        return inline_svg(figure, description)
+
+
+def _draw_counts(strip: Any, colour: str, before: list[Bin], after: list[Bin]) -> None:
+    _draw_bars(strip, after or before, color=colour, alpha=0.35, linewidth=0)
+    if after:
+        _draw_bars(strip, before, color="none", edgecolor=MUTED, linewidth=0.8)
+    strip.set_yticks([0, max(bin_.count for bin_ in [*before, *after])])
+    strip.yaxis.set_major_formatter(lambda value, _: count(round(value)))
+
+
+def _draw_bars(strip: Any, bins: list[Bin], **look: Any) -> None:
+    widths = [bin_.high - bin_.low for bin_ in bins]
+    strip.bar([bin_.low for bin_ in bins], [bin_.count for bin_ in bins], widths, align="edge", **look)

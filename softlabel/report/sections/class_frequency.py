@@ -1,0 +1,148 @@
+"""Accuracy by class frequency: every class, most training rows first, and the groups many, medium and few."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from softlabel.report.comparison import Comparison, extent, mean
+from softlabel.report.numbers import DASH, count, is_number, number
+from softlabel.report.page import Cell, Panel, Section, Table
+from softlabel.report.palette import INK, marker, series_colour
+from softlabel.report.svg import drawing, inline_svg, transparent_axes
+from softlabel.report.visible import shortened
+
+NAMED_CLASSES = 30
+"""With more classes than this, each is a point without a name."""
+
+Values = dict[str, list[float]]
+"""Per method, the accuracies of its seeds."""
+
+
+def frequency_section(comparison: Comparison) -> Section | None:
+    """Who wins where the rows are, and where they are not; None where no class was evaluated."""
+    classes = _classes(comparison)
+    if not classes:
+        return None
+    draw = _draw_named if len(classes) <= NAMED_CLASSES else _draw_many
+    panel = Panel(
+        "Accuracy by class, most training rows first",
+        draw(comparison, classes),
+        "Mean over seeds; the bar reaches from the least to the greatest."
+        + (" Beside each class: its training rows." if len(classes) <= NAMED_CLASSES else ""),
+    )
+    return Section(
+        "Accuracy by class frequency",
+        legend=True,
+        beside=True,
+        tables=[_groups(comparison)],
+        panels=[panel],
+        folded=[_table(comparison, classes)],
+    )
+
+
+def _classes(comparison: Comparison) -> list[tuple[dict[str, Any], Values]]:
+    """Classes from the most to the fewest training rows, with the accuracies of every method."""
+    found: dict[str, tuple[dict[str, Any], Values]] = {}
+    for cell in comparison.cells:
+        for entry in cell["details"].get("per_class") or []:
+            _, values = found.setdefault(str(entry["class"]), (entry, {method: [] for method in comparison.methods}))
+            values[cell["method"]].append(entry["accuracy"])
+    return sorted(found.values(), key=lambda pair: -pair[0]["training_count"])
+
+
+def _groups(comparison: Comparison) -> Table:
+    names: list[str] = []
+    sizes: dict[str, str] = {}
+    accuracies: dict[tuple[str, str], list[Any]] = {}
+    for cell in comparison.cells:
+        for group in cell["details"].get("groups") or []:
+            name = str(group["name"])
+            if name not in sizes:
+                names.append(name)
+                sizes[name] = _size(_how_many(group["classes"]), group["rows"])
+            accuracies.setdefault((cell["method"], name), []).append(group["accuracy"])
+    rows = [
+        [Cell(method, tone="strong"), *(_group_cell(accuracies.get((method, name), [])) for name in names)]
+        for method in comparison.methods
+    ]
+    return Table("Accuracy by group", ["method", *(f"{name} ({sizes[name]})" for name in names)], rows)
+
+
+def _how_many(classes: Any) -> int:
+    return len(classes) if isinstance(classes, list) else int(classes)
+
+
+def _size(classes: int, rows: Any) -> str:
+    return f"{classes} class{'' if classes == 1 else 'es'}, {count(rows)} rows"
+
+
+def _group_cell(values: list[Any]) -> Cell:
+    low, high = extent(values)
+    several = is_number(low) and len(values) > 1
+    return Cell(number(mean(values)), f"{number(low)} to {number(high)}" if several else "")
+
+
+def _table(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]]) -> Table:
+    rows = [
+        [
+            str(entry["class"]),
+            count(entry["training_count"]),
+            count(entry["test_count"]),
+            *(number(mean(values[method])) for method in comparison.methods),
+        ]
+        for entry, values in classes
+    ]
+    return Table("Accuracy of every class (means over seeds)", ["class", "training", "test", *comparison.methods], rows)
+
+
+def _draw_named(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]]) -> Markup:
+    step = 0.72 / max(len(comparison.methods), 1)
+    with drawing(330, 40 + len(classes) * (8 + 6 * len(comparison.methods))) as figure:
+        axes = transparent_axes(figure)
+        for row, (_, values) in enumerate(classes):
+            for place, method in enumerate(comparison.methods):
+                height = row + (place - (len(comparison.methods) - 1) / 2) * step
+                _draw_values(axes, values[method], height, comparison.series[method])
+        axes.set_yticks(
+            range(len(classes)),
+            [f"{shortened(str(entry['class']), 18)}  ·  {count(entry['training_count'])}" for entry, _ in classes],
+        )
+        axes.set_ylim(len(classes) - 0.5, -0.5)
+        axes.set_xlim(right=1.02)
+        axes.tick_params(axis="y", length=0, labelcolor=INK)
+        axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("accuracy")
+        return inline_svg(figure, "Accuracy by class, most training rows first")
+
+
+def _draw_values(axes: Any, values: list[float], height: float, place: int) -> None:
+    low, high = extent(values)
+    if is_number(low):
+        axes.plot([low, high], [height, height], color=series_colour(place), linewidth=1.4, alpha=0.55)
+        axes.plot([mean(values)], [height], marker(place), color=series_colour(place), markersize=4.5)
+
+
+def _draw_many(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]]) -> Markup:
+    with drawing(330, 260) as figure:
+        axes = transparent_axes(figure)
+        for method in comparison.methods:
+            place = comparison.series[method]
+            points = [(max(entry["training_count"], 0.5), mean(values[method])) for entry, values in classes]
+            shown = [point for point in points if is_number(point[1])]
+            if shown:
+                axes.plot(
+                    *zip(*shown, strict=True), marker(place), color=series_colour(place), markersize=3.5, alpha=0.6
+                )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: count(value) if value >= 1 else DASH)
+        axes.xaxis.set_minor_formatter(lambda value, _: "")
+        axes.invert_xaxis()
+        axes.set_xlabel("training rows of the class")
+        axes.set_ylabel("accuracy")
+        axes.grid(axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        return inline_svg(figure, "Accuracy of every class by its training rows")

@@ -1,0 +1,30 @@
+"""What each method cost."""
+
+from __future__ import annotations
+
+from softlabel.report.comparison import Comparison, mean
+from softlabel.report.numbers import count, duration, is_number
+from softlabel.report.page import Cell, Section, Table
+
+
+def cost_section(comparison: Comparison) -> Section:
+    """Time and throughput by method."""
+    rows: list[list[Cell | str]] = []
+    for method in comparison.methods:
+        cells = comparison.of(method)
+        speed = mean(cell.get("images_per_second") for cell in cells)
+        seconds = [cell["seconds"] for cell in cells if is_number(cell.get("seconds"))]
+        rows.append(
+            [
+                Cell(method, tone="strong"),
+                duration(mean(seconds)),
+                duration(sum(seconds)) if seconds else duration(None),
+                count(round(speed) if is_number(speed) else None),
+            ]
+        )
+    total = duration(comparison.results.get("seconds"))
+    return Section(
+        "Cost",
+        [f"The whole comparison took {total}; runs that train at the same time share the machine."],
+        tables=[Table("Training time", ["method", "a run", "all seeds", "images/s"], rows)],
+    )

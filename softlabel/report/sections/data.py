@@ -1,0 +1,57 @@
+"""What was understood of the data, before anything was trained."""
+
+from __future__ import annotations
+
+from softlabel.report.comparison import Comparison
+from softlabel.report.numbers import count, is_number, number
+
+_PROTOCOLS = {
+    "published": "published: all training rows, last epoch; nothing selected, nothing calibrated",
+    "hold-out": "hold-out: epoch and temperature are chosen on validation rows, never on the test split",
+}
+_GROUPS = {
+    "counts": "by training rows: many over 100, medium 20 to 100, few under 20",
+    "thirds": "thirds of the classes, by training rows",
+}
+
+
+def understood(comparison: Comparison) -> list[tuple[str, str]]:
+    """Headings and answers, in the order in which a reader checks them."""
+    data = comparison.results["data"]
+    rows = data["rows"]
+    parts = [f"{name} {count(rows.get(name))}" for name in ("training", "validation", "test")]
+    answers = [
+        ("source", " · ".join(filter(None, [data["source"], data.get("description")]))),
+        ("task", comparison.results["task"]),
+        ("rows", ", ".join(parts)),
+        ("input", _input(data.get("input") or {})),
+        ("classes", _classes(comparison.class_names)),
+        ("tail", _tail(comparison.class_names, data.get("training_counts") or [])),
+        ("protocol", _PROTOCOLS.get(data["protocol"].replace("holdout", "hold-out"), data["protocol"])),
+        ("groups", _GROUPS.get(data.get("groups", ""), data.get("groups") or "")),
+        ("test split", f"hash {data['test_hash']}"),
+    ]
+    if is_number(data.get("effective_validation_size")):
+        answers.insert(
+            7, ("validation", f"worth {number(data['effective_validation_size'], 1)} rows when balanced by class")
+        )
+    return [(heading, answer) for heading, answer in answers if answer]
+
+
+def _input(spec: dict[str, object]) -> str:
+    shape = spec.get("shape")
+    size = " × ".join(map(str, shape)) if isinstance(shape, list) else ""
+    return f"{spec.get('kind', '')} {size}".strip()
+
+
+def _classes(names: list[str]) -> str:
+    shown = ", ".join(names[:12])
+    return f"{len(names)}: {shown}" + (f", and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def _tail(names: list[str], counts: list[float]) -> str:
+    if not counts:
+        return ""
+    rarest, most = min(range(len(counts)), key=counts.__getitem__), max(range(len(counts)), key=counts.__getitem__)
+    ratio = f", {number(counts[most] / counts[rarest], 1)} to 1" if counts[rarest] > 0 else ""
+    return f"most {names[most]} ({count(counts[most])}), fewest {names[rarest]} ({count(counts[rarest])}){ratio}"

@@ -1,0 +1,136 @@
+"""The result tables: the primary score with its difference to the baseline, all scores, the last epoch, every run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from softlabel.report.comparison import Comparison, chosen, final, mean
+from softlabel.report.numbers import DASH, count, duration, interval, is_number, number, signed
+from softlabel.report.page import Cell, Section, Table, Tone
+from softlabel.report.sections.verdict import difference
+
+ARROWS = {"lower": "↓", "higher": "↑"}
+_TONES: dict[str, Tone] = {"better": "good", "worse": "bad"}
+
+
+def score_section(comparison: Comparison) -> Section:
+    """What the comparison measured."""
+    return Section(
+        "Results on the test split",
+        [_what_is_shown(comparison)],
+        tables=[ranking(comparison), all_scores(comparison)],
+        folded=[last_epoch(comparison), every_run(comparison)],
+    )
+
+
+def heading(score: dict[str, Any]) -> str:
+    """A score's title with the arrow of its better direction."""
+    return f"{score['title']} {ARROWS[score['better']]}"
+
+
+def mean_and_spread(stored: dict[str, Any] | None) -> str:
+    """A mean over seeds and how far the seeds lie apart; the mean alone where one seed shows no spread."""
+    if not stored or not is_number(stored.get("mean")):
+        return DASH
+    return number(stored["mean"]) + (f" ±{number(stored['spread'])}" if is_number(stored.get("spread")) else "")
+
+
+def ranking(comparison: Comparison) -> Table:
+    """The methods by rank; those that cannot be told apart share one."""
+    score = comparison.primary
+    columns = ["method", "rank", heading(score), f"difference to {comparison.baseline}", "verdict", "seeds", "time"]
+    rows = [_ranking_row(comparison, entry) for entry in comparison.summary]
+    return Table("Ranking", columns, rows, frozenset({4}))
+
+
+def all_scores(comparison: Comparison) -> Table:
+    """Every score of every method, coloured where it differs from the baseline by more than noise."""
+    rows = [
+        [Cell(heading(score)), *(_score_cell(comparison, entry, score["name"]) for entry in comparison.summary)]
+        for score in comparison.scores
+    ]
+    return Table("All scores", ["score", *comparison.methods], rows)
+
+
+def last_epoch(comparison: Comparison) -> Table:
+    """Means over seeds at the last epoch, which nothing selected."""
+    last = {method: [final(cell.get("last") or {}) for cell in comparison.of(method)] for method in comparison.methods}
+    rows = [
+        [heading(score), *(number(mean(found.get(score["name"]) for found in last[method])) for method in last)]
+        for score in comparison.scores
+    ]
+    return Table("Scores at the last epoch (means over seeds)", ["score", *last], rows)
+
+
+def every_run(comparison: Comparison) -> Table:
+    """One line a run, failed ones with their reason."""
+    title = comparison.primary["title"]
+    columns = ["run", "epoch", "temperature", f"{title} before", f"{title} after", "time", "remark"]
+    rows = [_run_row(cell, comparison.primary["name"]) for cell in comparison.cells + comparison.failed]
+    return Table("Every run", columns, rows, frozenset({6}))
+
+
+def _what_is_shown(comparison: Comparison) -> str:
+    epoch = "last" if comparison.published else "selected"
+    after = ", after temperature scaling" if comparison.calibrated else ""
+    rows = count(comparison.results["data"]["rows"]["test"])
+    return (
+        f"Mean ± spread over seeds on {rows} test rows, at the {epoch} epoch{after}; 95 % intervals below. "
+        f"↓ lower is better, ↑ higher is better. Methods that cannot be told apart share a rank."
+    )
+
+
+def _ranking_row(comparison: Comparison, entry: dict[str, Any]) -> list[Cell | str]:
+    score = entry["scores"].get(comparison.primary["name"])
+    stored = difference(comparison, entry)
+    failed = f"{entry['failed']} failed" if entry.get("failed") else ""
+    return [
+        Cell(entry["method"], tone="strong"),
+        str(entry["rank"]) if entry.get("rank") is not None else DASH,
+        Cell(mean_and_spread(score), interval((score or {}).get("interval"))),
+        *_difference_cells(comparison, entry, stored),
+        Cell(str(entry["seeds"]), failed, "bad" if failed else ""),
+        duration(entry.get("seconds")),
+    ]
+
+
+def _difference_cells(comparison: Comparison, entry: dict[str, Any], stored: dict[str, Any] | None) -> list[Cell]:
+    if stored is None:
+        return [Cell(DASH), Cell("baseline" if entry["method"] == comparison.baseline else DASH, tone="muted")]
+    corrected = f"p {number(stored['p_adjusted'])}" if is_number(stored.get("p_adjusted")) else ""
+    return [
+        Cell(signed(stored["estimate"]), interval(stored.get("interval"), sign=True)),
+        Cell(stored["verdict"], corrected, _TONES.get(stored["verdict"], "muted")),
+    ]
+
+
+def _score_cell(comparison: Comparison, entry: dict[str, Any], name: str) -> Cell:
+    stored = entry["scores"].get(name)
+    verdict = (difference(comparison, entry, name) or {}).get("verdict", "")
+    tone = _TONES.get(verdict, "")
+    note = " ".join(filter(None, [interval((stored or {}).get("interval")), verdict if tone else ""]))
+    return Cell(mean_and_spread(stored), note, tone)
+
+
+def _run_row(cell: dict[str, Any], primary: str) -> list[Cell | str]:
+    name = f"{cell['method']}, seed {cell['seed']}"
+    if cell["status"] != "finished":
+        return [
+            name,
+            DASH,
+            DASH,
+            DASH,
+            DASH,
+            DASH,
+            Cell(f"failed: {cell.get('reason') or 'unknown reason'}", tone="bad"),
+        ]
+    scores = chosen(cell)
+    return [
+        name,
+        str(cell["selected_epoch"]) if is_number(cell.get("selected_epoch")) else DASH,
+        Cell(number(cell.get("temperature"), 2), interval(cell.get("temperature_interval"))),
+        number((scores.get("before") or {}).get(primary)),
+        number((scores.get("after") or {}).get(primary)),
+        duration(cell.get("seconds")),
+        cell.get("temperature_flag") or "",
+    ]
