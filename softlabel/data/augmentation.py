@@ -59,12 +59,13 @@ def _shift(inputs: Tensor, generator: torch.Generator) -> Tensor:
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, 2 up + 1, 2 left + 1, H, W), a view
     rows = torch.randint(0, 2 * up + 1, (size,), generator=generator)
     columns = torch.randint(0, 2 * left + 1, (size,), generator=generator)
-    return windows[torch.arange(size), :, rows, columns]
+    sample, row, column = (index.to(inputs.device) for index in (torch.arange(size), rows, columns))
+    return windows[sample, :, row, column]
 
 
 def _flip(inputs: Tensor, generator: torch.Generator) -> Tensor:
     mirrored = torch.rand(len(inputs), generator=generator) < 0.5
-    return torch.where(mirrored[:, None, None, None], inputs.flip(-1), inputs)
+    return torch.where(mirrored.to(inputs.device)[:, None, None, None], inputs.flip(-1), inputs)
 
 
 def _jitter(inputs: Tensor, generator: torch.Generator) -> Tensor:

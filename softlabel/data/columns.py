@@ -17,6 +17,7 @@ from softlabel.data.refusals import Refusals, among
 from softlabel.errors import DataError
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+LONGEST_LABEL = 200
 _SEPARATORS = "_-.:/ "
 
 
@@ -65,7 +66,7 @@ def numbers(column: pa.ChunkedArray, name: str, refusals: Refusals, expected: st
 
 
 def labels(column: pa.ChunkedArray, name: str, refusals: Refusals) -> pa.Array:
-    """A column as text, exactly as written; whole numbers as digits. Empty values are refused."""
+    """A column as text, exactly as written; whole numbers as digits. Empty and endless values are refused."""
     column = _plain(column)
     if pa.types.is_floating(column.type):  # whole numbers with gaps are often stored as floats
         values = column.to_numpy()
@@ -80,6 +81,8 @@ def labels(column: pa.ChunkedArray, name: str, refusals: Refusals) -> pa.Array:
         ) from None
     empty = pc.fill_null(pc.equal(text, ""), True).to_numpy(zero_copy_only=False)
     refusals.add_where(empty, name, _Values(column), "a class label")
+    long = pc.fill_null(pc.greater(pc.utf8_length(text), LONGEST_LABEL), False).to_numpy(zero_copy_only=False)
+    refusals.add_where(long, name, _Values(column), f"a class label of at most {LONGEST_LABEL} characters")
     return text
 
 
@@ -111,7 +114,12 @@ def class_names_of(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
     A lone pattern 'p*' says what to take off; otherwise it is the common beginning up to its last separator.
     """
-    if len(patterns) == 1 and patterns[0].endswith("*") and not any(mark in patterns[0][:-1] for mark in "*?["):
+    if (
+        len(patterns) == 1
+        and len(patterns[0]) > 1
+        and patterns[0].endswith("*")
+        and not any(mark in patterns[0][:-1] for mark in "*?[")
+    ):
         prefix = patterns[0][:-1]
     else:
         prefix = _common_start(names)

@@ -56,18 +56,18 @@ class Draft:
 def complete(draft: Draft, config: DataConfig) -> Source:
     """Check images and labels of a draft, and make its samples.
 
-    Raises RefusedRowsError for rows that cannot be used (unless they are to be skipped), and DataError for an empty split or
-    fewer than two classes.
+    Raises RefusedRowsError for rows that cannot be used (unless they are to be skipped), and DataError for an empty
+    training split or fewer than two classes.
     """
     images = _images(draft, config)
     kind: AnnotationKind = "label" if draft.votes is None else "distribution"
+    _check_training_split(draft)
     annotation, classes = _annotation(draft)
     refused = draft.refusals.settle(config.skip_bad)
     kept = draft.refusals.good
     split = None if draft.split is None else draft.split[kept]
-    _check_splits(draft.name, split)
     if refused:
-        draft.warnings.append(f"{draft.name}: {int(draft.refusals.bad.sum()):,} rows that cannot be used are left out")
+        draft.warnings.append(f"{draft.refusals.name}: {len(draft.refusals):,} rows that cannot be used are left out")
     draft.warnings += _class_warnings(draft, annotation[kept], classes, split)
     rows = torch.from_numpy(kept)
     annotations, sample_id = torch.from_numpy(annotation[kept]), torch.from_numpy(draft.sample_id[kept])
@@ -148,16 +148,17 @@ def _training_classes(draft: Draft, codes: NDArray[np.int64], names: Sequence[st
     return in_order([name for name in (names[code] for code in np.unique(codes[training])) if name])
 
 
-def _check_splits(name: str, split: NDArray[np.int8] | None) -> None:
-    if split is not None and not (split == TRAIN).any():
-        raise DataError(f"{name}: the training split is empty, expected rows of split 'train'")
+def _check_training_split(draft: Draft) -> None:
+    good = ~draft.refusals.bad
+    if draft.split is not None and good.any() and not (draft.split[good] == TRAIN).any():
+        raise DataError(f"{draft.refusals.name}: the training split is empty, expected rows of split 'train'")
 
 
 def _class_warnings(
     draft: Draft, annotation: NDArray[np.generic], classes: list[str], split: NDArray[np.int8] | None
 ) -> list[str]:
     if len(classes) < 2:
-        raise DataError(f"{draft.name}: one class only ({among(classes)}), expected at least two")
+        raise DataError(f"{draft.refusals.name}: one class only ({among(classes)}), expected at least two")
     warnings = [f"classes {shown(a)} and {shown(b)} differ only in spaces or case" for a, b in _twins(classes)]
     if annotation.ndim == 1:
         training = annotation if split is None else annotation[split == TRAIN]

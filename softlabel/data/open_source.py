@@ -17,12 +17,6 @@ def list_sources() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(softlabel.data.sources.__path__))
 
 
-def summary(kind: str) -> str:
-    """What a kind of source is, in one line: the first of its module's docstring."""
-    module = importlib.import_module(f"softlabel.data.sources.{kind}")
-    return (module.__doc__ or "").strip().splitlines()[0]
-
-
 def open_source(config: DataConfig) -> Source:
     """Read and check the source that the configuration names.
 

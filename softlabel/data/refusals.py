@@ -77,6 +77,10 @@ class Refusals:
         for position in np.flatnonzero(wrong).tolist():
             self.add(position, column, shown(values[position]), expected)
 
+    def __len__(self) -> int:
+        """How many rows are bad."""
+        return int(self.bad.sum()) + len(self._outside)
+
     @property
     def good(self) -> NDArray[np.int64]:
         """The positions that nothing was said against."""
@@ -89,7 +93,7 @@ class Refusals:
         """
         refused = [refusal for _, refusal in sorted(self._items, key=lambda item: item[0])] + self._outside
         num_rows = len(self.bad) + len(self._outside)
-        num_bad = int(self.bad.sum()) + len(self._outside)
+        num_bad = len(self)
         if num_bad and (not skip_bad or num_bad == num_rows):
             raise RefusedRowsError(self.name, refused, num_bad, num_rows)
         if num_rows == 0:

@@ -110,9 +110,8 @@ def _validation_part(
     free = np.flatnonzero(part == TRAIN)
     chosen, single = held_out(strata[free], config.validation_share, (config.split_seed, "split", "validation"))
     part[free[chosen]] = VALIDATION
-    notes.append(
-        f"protocol hold-out: {int(chosen.sum()):,} rows of {len(free):,} for validation ({config.validation_share:.0%} of a class)"
-    )
+    share = f"{config.validation_share:.0%} of a class"
+    notes.append(f"protocol hold-out: {int(chosen.sum()):,} rows of {len(free):,} for validation ({share})")
     _list_single(source, single, "validation", notes)
 
 

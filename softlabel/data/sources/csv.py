@@ -1,4 +1,11 @@
-"""A CSV file: per row an image path or numeric features, and a label or one column of votes per class."""
+"""A CSV file: per row an image path or numeric features, and a label or one column of votes per class.
+
+Inputs: --image-column NAME (paths relative to the file's folder) or --feature-columns NAMES (p1 p2, or 'p*').
+Annotation: --label-column NAME, or --vote-columns NAMES ('votes_*': counts, or probabilities that sum to 1).
+Optional: --split-column NAME, with train, validation or test in each row.
+
+UTF-8, separated by commas, semicolons or tabs. Labels are text as written: 007 stays 007, NA is a class like others.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Folders of images, one folder per class; or train, validation and test folders with class folders inside."""
+"""Folders of images, one folder per class; or train, validation and test folders with class folders inside.
+
+    photos/cat/1.png   photos/dog/2.jpg          or   photos/train/cat/1.png   photos/test/dog/2.jpg
+
+Split folders are named train (training), val (valid, validation) and test. Images lie at any depth below their class
+folder; PNG, JPEG, WebP, BMP, GIF and TIFF; hidden files are passed by. Links are followed inside the folder only.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +45,7 @@ def read(config: DataConfig, argument: str) -> Source:
     root = _existing_folder(argument)
     listing = Listing()
     parts = _split_folders(root)
-    for part in sorted(parts) or [""]:
+    for part in parts or [""]:
         _list_classes(Root(root), part, SPLIT_FOLDERS.get(part.lower(), TRAIN), listing)
     if not listing.names:
         raise DataError(f"{argument}: no images in class folders, expected {argument}/CLASS/IMAGE.png and the like")
@@ -60,14 +66,18 @@ def _existing_folder(argument: str) -> str:
 
 def _split_folders(root: str) -> list[str]:
     """Names of the split folders, if that is what all folders are and one of them is for training."""
-    folders = [entry.name for entry in os.scandir(root) if entry.is_dir() and not is_hidden(entry.name)]
+    folders = _folders(root)
     kinds = [SPLIT_FOLDERS.get(name.lower()) for name in folders]
     if TRAIN not in kinds or None in kinds:
         return []
     if len(set(kinds)) < len(kinds):
-        raise DataError(f"{root}: two folders for one split among {among(sorted(folders))}")
-    training = os.path.join(root, folders[kinds.index(TRAIN)])
-    return folders if any(entry.is_dir() for entry in os.scandir(training)) else []
+        raise DataError(f"{root}: two folders for one split among {among(folders)}")
+    return folders if _folders(os.path.join(root, folders[kinds.index(TRAIN)])) else []
+
+
+def _folders(path: str) -> list[str]:
+    with os.scandir(path) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden(entry.name))
 
 
 def _check_parts(argument: str, parts: list[str], listing: Listing) -> None:

@@ -1,4 +1,8 @@
-"""A dataset of the Hugging Face Hub (hub:NAME or hub:NAME#SUBSET), or a local dataset folder without a script."""
+"""A dataset of the Hugging Face Hub (hub:NAME or hub:NAME#SUBSET), or a local dataset folder without a script.
+
+The image and the class column are found by their types; where there are several, --image-column and --label-column say
+which. Splits named train, validation and test are used. Without a network, what is in the local cache is read.
+"""
 
 from __future__ import annotations
 

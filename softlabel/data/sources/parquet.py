@@ -1,4 +1,8 @@
-"""A Parquet file: as csv, and images may also lie in it as bytes."""
+"""A Parquet file: as csv, and images may also lie in it as bytes.
+
+The options are those of csv. An image column holds paths (relative to the file's folder), bytes, or the structs of
+bytes and path that Hugging Face datasets write.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from softlabel.data.noise import class_dependent, noisy_labels, symmetric, transition
+from softlabel.data.samplers import class_probabilities, epoch_order
+from softlabel.errors import UnsupportedError
+from softlabel.randomness import generator
+from tests.oracle import data as oracle
+
+COUNTS = [400, 90, 25, 6, 0, 1]
+INDEX = torch.repeat_interleave(torch.arange(6), torch.tensor(COUNTS))[torch.randperm(522, generator=generator(0))]
+EXPONENTS = {"instance": 1.0, "square-root": 0.5, "balanced": 0.0}
+
+
+def order(sampler, epoch=0, epochs=5, head_limit=None, seed=0):
+    return epoch_order(
+        INDEX, sampler, epoch=epoch, epochs=epochs, generator=generator(seed, "order", epoch), head_limit=head_limit
+    )
+
+
+@given(st.lists(st.integers(0, 50), min_size=2, max_size=8).filter(any))
+def test_class_probabilities(counts):
+    for sampler, exponent in EXPONENTS.items():
+        got = class_probabilities(torch.tensor(counts), sampler)
+        np.testing.assert_allclose(got.numpy(), oracle.class_probabilities(counts, exponent), rtol=1e-13)
+    for epoch in range(4):
+        got = class_probabilities(torch.tensor(counts), "progressive", epoch=epoch, epochs=4)
+        np.testing.assert_allclose(got.numpy(), oracle.progressive(counts, epoch, 4), rtol=1e-13)
+    alone = class_probabilities(torch.tensor(counts), "progressive", epoch=0, epochs=1)
+    assert torch.equal(alone, class_probabilities(torch.tensor(counts), "instance"))
+
+
+def test_the_instance_sampler_visits_every_row_once():
+    assert sorted(order("instance").tolist()) == list(range(522))
+    assert not torch.equal(order("instance"), order("instance", epoch=1))
+    assert torch.equal(order("instance"), order("instance"))
+
+
+@pytest.mark.parametrize("sampler", ["square-root", "balanced", "progressive"])
+def test_class_frequencies_by_chi_square(sampler):
+    drawn = torch.cat([order(sampler, epoch=2, seed=seed) for seed in range(30)])
+    frequencies = torch.bincount(INDEX[drawn], minlength=6).numpy()
+    expected = class_probabilities(torch.tensor(COUNTS), sampler, epoch=2, epochs=5).numpy() * len(drawn)
+    assert frequencies[4] == 0
+    present = expected > 0
+    assert stats.chisquare(frequencies[present], expected[present]).pvalue > 1e-3
+    wrong = class_probabilities(torch.tensor(COUNTS), "instance").numpy() * len(drawn)
+    assert stats.chisquare(frequencies[present], wrong[present]).pvalue < 1e-6
+
+
+def test_rows_of_a_class_are_equally_likely():
+    drawn = torch.cat([order("balanced", seed=seed) for seed in range(40)])
+    rows = torch.bincount(drawn, minlength=522)[INDEX == 2].numpy()
+    assert len(rows) == 25
+    assert stats.chisquare(rows).pvalue > 1e-3
+
+
+def test_the_head_limit_leaves_the_tail():
+    limited = order("instance", head_limit=20)
+    assert len(limited) == len(set(limited.tolist()))
+    assert torch.bincount(INDEX[limited], minlength=6).tolist() == [20, 20, 20, 6, 0, 1]
+    assert set(limited.tolist()) != set(order("instance", epoch=1, head_limit=20).tolist())
+    balanced = order("balanced", head_limit=20)
+    assert len(balanced) == 67
+    assert all(len(set(balanced[INDEX[balanced] == k].tolist())) <= 20 for k in range(6))
+
+
+def test_no_rows_at_all():
+    for sampler in ("instance", "balanced"):
+        none = epoch_order(torch.zeros(0, dtype=torch.int64), sampler, epoch=0, epochs=1, generator=generator(0))
+        assert len(none) == 0
+
+
+@given(st.integers(2, 7), st.floats(0, 0.99))
+def test_transition_matrices(num_classes, rate):
+    np.testing.assert_allclose(symmetric(num_classes, rate).numpy(), oracle.symmetric(num_classes, rate), atol=1e-15)
+    got = class_dependent(num_classes, rate).numpy()
+    np.testing.assert_allclose(got, oracle.class_dependent(num_classes, rate), atol=1e-15)
+    for kind in ("symmetric", "class-dependent"):
+        np.testing.assert_allclose(transition(kind, num_classes, rate).sum(1).numpy(), 1)
+
+
+@pytest.mark.parametrize("kind", ["symmetric", "class-dependent"])
+def test_noise_follows_its_matrix(kind):
+    index = torch.arange(5).repeat_interleave(4000)
+    matrix = transition(kind, 5, 0.3)
+    noisy = noisy_labels(index, matrix, seed=1)
+    for k in range(5):
+        expected = matrix[k].numpy() * 4000
+        counts = torch.bincount(noisy[index == k], minlength=5).numpy()
+        assert (counts[expected == 0] == 0).all()
+        assert stats.chisquare(counts[expected > 0], expected[expected > 0]).pvalue > 1e-3
+    assert torch.equal(noisy, noisy_labels(index, matrix, seed=1))
+    assert not torch.equal(noisy, noisy_labels(index, matrix, seed=2))
+    assert torch.equal(noisy_labels(index, transition(kind, 5, 0.0), seed=1), index)
+
+
+def test_votes_take_no_label_noise():
+    with pytest.raises(UnsupportedError):
+        noisy_labels(torch.ones(3, 5), symmetric(5, 0.1), 0)
