@@ -83,17 +83,17 @@ def load_hub(name: str, inputs: InputSpec) -> tuple[HubPreprocess, HubBackbone]:
     if name.startswith(("/", ".", "~")) and not folder.is_dir():
         raise UnsupportedError(f"network.backbone: {PREFIX}{name}: there is no such folder")
     place = str(folder) if folder.is_dir() else name
-    with loading(name):
+    with loading(f"{PREFIX}{name}"):
         config = transformers.AutoConfig.from_pretrained(place, trust_remote_code=False)
         processor = transformers.ImageProcessingMixin.get_image_processor_dict(place)[0]
         kind, maps = model_class(config)
         model, report = kind.from_pretrained(
             place, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True
         )
-    has_pooler = not maps and keep_pooler(model, report["missing_keys"])
-    refuse_missing(name, model, report["missing_keys"])
-    origin = {"maps": maps, "pooler": has_pooler, "config": plain(config), "processor": processor}
-    return finish(model, origin, inputs)
+        has_pooler = not maps and keep_pooler(model, report["missing_keys"])
+        refuse_missing(name, model, report["missing_keys"])
+        origin = {"maps": maps, "pooler": has_pooler, "config": plain(config), "processor": processor}
+        return finish(model, origin, inputs)
 
 
 def rebuild_hub(origin: Mapping[str, Any], inputs: InputSpec) -> tuple[HubPreprocess, HubBackbone]:
@@ -103,9 +103,9 @@ def rebuild_hub(origin: Mapping[str, Any], inputs: InputSpec) -> tuple[HubPrepro
         config = transformers.AutoConfig.for_model(**origin["config"])
         kind, _ = model_class(config)
         model = kind(config)
-    if not origin["pooler"] and hasattr(model, "pooler"):
-        model.pooler = None
-    return finish(model, origin, inputs)
+        if not origin["pooler"] and hasattr(model, "pooler"):
+            model.pooler = None
+        return finish(model, origin, inputs)
 
 
 def finish(model: nn.Module, origin: Mapping[str, Any], inputs: InputSpec) -> tuple[HubPreprocess, HubBackbone]:
@@ -137,8 +137,8 @@ def require_transformers() -> Any:
 
 
 @contextlib.contextmanager
-def loading(name: str) -> Iterator[None]:
-    """Quiet, and with every failure as one line that names the model."""
+def loading(what: str) -> Iterator[None]:
+    """Quiet, and with every failure as one line that names what cannot be loaded."""
     logging: Any = require_transformers().utils.logging
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
@@ -148,8 +148,8 @@ def loading(name: str) -> Iterator[None]:
     except UnsupportedError:
         raise
     except Exception as error:  # a model folder is foreign input, and the library answers damage with any kind of error
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UnsupportedError(f"network.backbone: {PREFIX}{name} cannot be loaded: {reason}") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise UnsupportedError(f"network.backbone: {what} cannot be loaded: {reason}") from error
     finally:
         logging.set_verbosity(verbosity)
         if bar:
@@ -157,17 +157,19 @@ def loading(name: str) -> Iterator[None]:
 
 
 def model_class(config: Any) -> tuple[Any, bool]:
-    """The class for a configuration, and whether it gives feature maps: a backbone if there is one.
+    """The library's own class for a configuration, and whether it gives feature maps: a backbone if there is one.
 
-    The class is looked up first, because AutoBackbone.from_pretrained (transformers 5.23) takes no local folder.
+    Looked up here, because AutoBackbone.from_pretrained (transformers 5.23) takes no local folder.
     """
     transformers = require_transformers()
-    with torch.device("meta"):
-        try:
-            kind, maps = type(transformers.AutoBackbone.from_config(config, trust_remote_code=False)), True
-            config.out_indices = list(range(1, len(config.stage_names)))  # every stage but the stem
-        except ValueError:
-            kind, maps = type(transformers.AutoModel.from_config(config, trust_remote_code=False)), False
+    backbones, models = transformers.MODEL_FOR_BACKBONE_MAPPING, transformers.MODEL_MAPPING
+    maps = type(config) in backbones
+    if maps:
+        config.out_indices = list(range(1, len(config.stage_names)))  # every stage but the stem
+    elif type(config) not in models:
+        raise UnsupportedError(f"network.backbone: {type(config).__name__} belongs to no model with features")
+    kind = (backbones if maps else models)[type(config)]
+    kind = kind[0] if isinstance(kind, list | tuple) else kind
     if getattr(kind, "main_input_name", None) != "pixel_values":
         raise UnsupportedError(f"network.backbone: {kind.__name__} does not take images")
     return kind, maps

@@ -16,11 +16,11 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from softlabel import __version__
-from softlabel.errors import RunError, SoftlabelError, UnsupportedError
+from softlabel.errors import RunError, SoftlabelError
 from softlabel.networks.adapter import AdaptedBackbone, example, probing
 from softlabel.networks.build import rebuild_network
 from softlabel.networks.config import NetworkConfig
-from softlabel.networks.hub import HubBackbone
+from softlabel.networks.hub import HubBackbone, require_transformers
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network
 from softlabel.training.atomic import finite, write_bytes, write_json
@@ -128,19 +128,20 @@ def load_model(folder: str | Path, network: Network | None = None) -> DeployedMo
 
     network   the architecture to load the weights into, where it was made by `softlabel.networks.adapter.adapt`
 
-    Raises RunError with the file and the reason for anything missing, damaged, foreign, or written by a newer version.
+    Raises RunError with the file and the reason for anything missing, damaged, foreign, or written by a newer version;
+    UnsupportedError where the backbone needs transformers, and they are not installed.
     """
     folder = find_model(Path(folder))
     description = read_description(folder / DESCRIPTION)
     path = folder / description["weights"]["file"]
     state = read_weights(path, description["weights"])
+    if description.get("origin") is not None:
+        require_transformers()
     try:
         model = skeleton(description, network, has_bias="adjust_bias" in state, path=path, state=state)
-    except UnsupportedError:
+    except RunError:
         raise
     except (KeyError, TypeError, ValueError, OverflowError, RuntimeError, SoftlabelError) as error:
-        if isinstance(error, RunError):
-            raise
         raise RunError(f"{folder / DESCRIPTION} does not describe a model: {_line(error)}") from None
     model.load_state_dict(state)
     return model.eval()
@@ -306,4 +307,4 @@ def _kind(value: Tensor | None) -> str:
 
 
 def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -198,6 +198,9 @@ def test_what_cannot_be_loaded_is_one_line(pretrained: Pretrained, tmp_path: Pat
     weights = tmp_path / "torn" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:2000])
     cases[str(tmp_path / "torn")] = "cannot be loaded"
+    shutil.copytree(pretrained("resnet"), tmp_path / "no-mean")
+    (tmp_path / "no-mean" / "preprocessor_config.json").write_text('{"size": 8}')
+    cases[str(tmp_path / "no-mean")] = "image_mean"
     for name, words in cases.items():
         with pytest.raises(UnsupportedError) as caught:
             network(Path(name)) if name.startswith("/") else build_network(
