@@ -1,0 +1,197 @@
+"""Models for other programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from softlabel.errors import RunError, UnsupportedError
+from softlabel.networks.adapter import adapt
+from softlabel.networks.build import build_network
+from softlabel.networks.config import NetworkConfig
+from softlabel.networks.inputs import InputSpec
+from softlabel.networks.network import Network
+from softlabel.training import export
+from softlabel.training.export import ExportReport, export_model
+from softlabel.training.model_folder import load_model, save_model
+
+IMAGES = InputSpec("image", (1, 8, 8), [0.3], [0.4])
+FEATURES = InputSpec("features", (3,), [1.0, 20.0, 3.0], [1.0, 5.0, 0.0])
+TASK = {"name": "classification", "class_names": ["a", "b", "c"]}
+SUFFIXES = {"safetensors": "", "torch": ".pt2", "onnx": ".onnx"}
+BIAS = torch.tensor([0.5, -1.0, 2.0])
+
+
+def saved(folder: Path, backbone: str = "mlp", inputs: InputSpec = FEATURES, **options: Any) -> Path:
+    config = NetworkConfig(backbone=backbone, hidden=[5])
+    network = build_network(config, inputs, 3, 0)
+    with torch.no_grad():
+        network.head.weight *= 20  # confident answers, so that a forgotten temperature shows
+    given: dict[str, Any] = {"inputs": inputs, "network_config": config, "task_json": TASK, "temperature": 2.5}
+    return save_model(folder, network, **(given | {"adjust_bias": BIAS} | options))
+
+
+def exported(tmp_path: Path, format: Any, **options: Any) -> ExportReport:
+    return export_model(saved(tmp_path / "model", **options), tmp_path / f"out{SUFFIXES[format]}", format)
+
+
+def raw(inputs: InputSpec, rows: int) -> Tensor:
+    if inputs.kind == "image":
+        return torch.randint(0, 256, (rows, *inputs.shape), dtype=torch.uint8)
+    return torch.randn(rows, *inputs.shape) * 5 + 3
+
+
+def run(report: ExportReport, inputs: Tensor) -> Tensor:
+    """The exported model, as a stranger would run it: nothing of softlabel is used but for safetensors."""
+    if report.format == "torch":
+        return torch.export.load(report.path).module()(inputs)
+    if report.format == "onnx":
+        onnxruntime = pytest.importorskip("onnxruntime")
+        session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
+        return torch.from_numpy(session.run(["probabilities"], {"inputs": inputs.numpy()})[0])
+    return load_model(report.path)(inputs)
+
+
+CASES = [("mlp", FEATURES, "safetensors"), ("resnet8", IMAGES, "safetensors"), ("resnet8", IMAGES, "torch")]
+CASES += [("mlp", FEATURES, "torch"), ("resnet8", IMAGES, "onnx"), ("mlp", FEATURES, "onnx")]
+
+
+@pytest.mark.parametrize(("backbone", "inputs", "format"), CASES, ids=lambda value: getattr(value, "kind", value))
+def test_exports_answer_as_the_model_does_for_any_batch(
+    tmp_path: Path, backbone: str, inputs: InputSpec, format: str
+) -> None:
+    report = exported(tmp_path, format, backbone=backbone, inputs=inputs)
+    assert report.path.exists()
+    assert report.format == format
+    assert 0 <= report.max_difference <= 1e-5
+    assert report.bytes > 100
+    json.dumps(report.to_json())
+    model = load_model(tmp_path / "model")
+    for rows in (1, 2, 7):
+        x = raw(inputs, rows)
+        expected = torch.softmax((model.network(x) + BIAS) / 2.5, dim=1)
+        torch.testing.assert_close(run(report, x), expected.detach(), rtol=1e-4, atol=1e-5)
+    assert {path.name for path in tmp_path.iterdir()} == {"model", report.path.name}
+
+
+def test_the_temperature_is_folded_into_the_head(tmp_path: Path) -> None:
+    report = exported(tmp_path, "safetensors")
+    own, folded = (load_file(path / "model.safetensors") for path in (tmp_path / "model", report.path))
+    np.testing.assert_allclose(folded["network.head.weight"], own["network.head.weight"] / 2.5, rtol=1e-6)
+    np.testing.assert_allclose(
+        folded["network.head.bias"], (own["network.head.bias"] + own["adjust_bias"]) / 2.5, rtol=1e-6
+    )
+    assert "adjust_bias" not in folded
+    assert json.loads((report.path / "model.json").read_text())["temperature"] == 1.0
+
+
+class Own(nn.Module):
+    def __init__(self, bias: bool = True) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 4)
+        self.fc = nn.Linear(4, 3, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.layer(x).relu())
+
+
+def own(folder: Path, bias: bool = True) -> Network:
+    network = adapt(Own(bias), FEATURES, head="fc", stages=["layer"])
+    given = {"inputs": FEATURES, "network_config": NetworkConfig(), "task_json": TASK, "temperature": 2.0}
+    save_model(folder, network, **given)  # type: ignore[arg-type]
+    return network
+
+
+@pytest.mark.parametrize("format", ["safetensors", "torch"])
+def test_a_network_of_ones_own_is_exported(tmp_path: Path, format: Any) -> None:
+    network = own(tmp_path / "model")
+    out = tmp_path / f"out{SUFFIXES[format]}"
+    with pytest.raises(RunError, match="network of your own"):
+        export_model(tmp_path / "model", out, format)
+    report = export_model(tmp_path / "model", out, format, network)
+    assert report.max_difference < 1e-6
+
+
+def test_a_head_that_cannot_take_a_temperature_is_refused(tmp_path: Path) -> None:
+    network = own(tmp_path / "model", bias=False)
+    with pytest.raises(UnsupportedError, match="linear head with a bias"):
+        export_model(tmp_path / "model", tmp_path / "out", "safetensors", network)
+
+
+class Branches(nn.Module):
+    """Asks a number of its input, which no graph can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x if x.sum().item() > 0 else -x)
+
+
+def test_a_network_that_cannot_be_traced_is_refused_in_one_line(tmp_path: Path) -> None:
+    network = adapt(Branches(), FEATURES, head="fc")
+    given = {"inputs": FEATURES, "network_config": NetworkConfig(), "task_json": TASK}
+    save_model(tmp_path / "model", network, **given)  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match="cannot be exported to torch") as caught:
+        export_model(tmp_path / "model", tmp_path / "out.pt2", "torch", network)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("off", [2e-4, float("nan")])
+def test_an_export_that_answers_otherwise_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, off: float
+) -> None:
+    def wrong(model: nn.Module, out: Path) -> Any:
+        out.write_bytes(b"graph")
+        return lambda inputs: model(inputs) + off
+
+    monkeypatch.setitem(export.WRITERS, "torch", wrong)
+    with pytest.raises(RunError, match="was not written"):
+        exported(tmp_path, "torch")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_forgotten_temperature_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgetful(model: Any, out: Path) -> Any:
+        out.write_bytes(b"graph")
+        return lambda inputs: torch.softmax(model.logits(inputs), dim=1)
+
+    monkeypatch.setitem(export.WRITERS, "torch", forgetful)
+    with pytest.raises(RunError, match="was not written"):
+        exported(tmp_path, "torch")
+
+
+@pytest.mark.parametrize("format", ["safetensors", "torch"])
+def test_nothing_is_overwritten(tmp_path: Path, format: Any) -> None:
+    out = tmp_path / f"out{SUFFIXES[format]}"
+    out.write_text("mine")
+    with pytest.raises(RunError, match="exists already"):
+        exported(tmp_path, format)
+    assert out.read_text() == "mine"
+
+
+def test_wrong_words_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "model")
+    with pytest.raises(UnsupportedError, match="not an export format; there are safetensors, torch, onnx"):
+        export_model(tmp_path / "model", tmp_path / "out", "pickle")  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match=r"ends in \.onnx"):
+        export_model(tmp_path / "model", tmp_path / "out.pt2", "onnx")
+    with pytest.raises(RunError, match="is missing"):
+        export_model(tmp_path / "nothing", tmp_path / "out.pt2", "torch")
+
+
+@pytest.mark.parametrize("library", ["onnx", "onnxruntime", "onnxscript"])
+def test_without_onnx_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UnsupportedError, match=r"pip install 'softlabel\[onnx\]'"):
+        exported(tmp_path, "onnx")
