@@ -98,7 +98,7 @@ class Method(nn.Module):
         return {}
 
     def update(self, step: Step) -> Terms:
-        """One custom update, for stages with `custom_update`."""
+        """One custom update, for stages with `custom_update`: leaves gradients, which the loop clips and steps with."""
         raise NotImplementedError
 
     def solve(self, stage: Stage, batches: Iterable[Batch]) -> None:
@@ -111,6 +111,10 @@ class Method(nn.Module):
     def adjust(self, logits: Tensor) -> Tensor:
         """An adjustment at inference (post-hoc logits); it becomes part of what ships."""
         return logits
+
+    def tables(self) -> dict[str, Tensor]:
+        """Learned tables (K, K) by title, which the report draws and the run folder keeps."""
+        return {}
 
     def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
         """The options that this stage depends on: runs whose stages have equal fingerprints may share them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydantic import Field
+from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.labels import from_table, mix
@@ -35,3 +36,6 @@ class OnlineLabelSmoothing(Method):
 
     def end_epoch(self, all_reduce: AllReduce) -> None:
         self.table.turn(all_reduce)
+
+    def tables(self) -> dict[str, Tensor]:
+        return {"Learned soft labels, one row per class": self.table.current}

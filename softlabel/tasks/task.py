@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -38,8 +38,8 @@ class Evaluator(Protocol):
 class Task(Protocol):
     """The contract between data, methods, loop and report. No other floor knows what is predicted."""
 
-    name: str
-    annotation_kind: str
+    name: ClassVar[str]
+    annotation_kind: ClassVar[str]
     class_names: list[str]
 
     @property

@@ -1,9 +1,8 @@
-"""An exponential moving average of the weights (Polyak & Juditsky 1992; as used by Tarvainen & Valpola, NeurIPS 2017)."""
+"""An exponential moving average of the weights (Polyak & Juditsky 1992; Tarvainen & Valpola, NeurIPS 2017)."""
 
 from __future__ import annotations
 
 import copy
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -30,4 +29,4 @@ class AveragedNetwork:
 
 
 def _detached(network: nn.Module) -> list[Tensor]:
-    return [cast(Tensor, parameter.detach()) for parameter in network.parameters()]
+    return [parameter.detach() for parameter in network.parameters()]

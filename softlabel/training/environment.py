@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+import softlabel
+
 DECISIVE = ("softlabel", "torch", "numpy", "threads", "device", "cpu_capability", "processes")
 """Entries on which the last bits of a result may depend."""
 
@@ -18,7 +20,7 @@ DECISIVE = ("softlabel", "torch", "numpy", "threads", "device", "cpu_capability"
 def environment(device: str, processes: int) -> dict[str, Any]:
     """Versions, threads, device and processor; no paths."""
     return {
-        "softlabel": version("softlabel"),
+        "softlabel": softlabel.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
@@ -35,7 +37,7 @@ def environment(device: str, processes: int) -> dict[str, Any]:
 
 
 def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What a resumed run has otherwise than the run it continues, where that can change the last bits of the weights."""
+    """What a resumed run has otherwise than the run it continues, as far as it can change the last bits."""
     return [f"{key} was {stored.get(key)}, is {now.get(key)}" for key in DECISIVE if stored.get(key) != now.get(key)]
 
 

@@ -43,7 +43,7 @@ class _TensorBoard:
     def __init__(self, folder: Path, start: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(str(folder), purge_step=start or None)  # type: ignore[no-untyped-call]
+        self._writer: Any = SummaryWriter(str(folder), purge_step=start or None)
 
     def add(self, record: Record, place: int) -> None:
         for name, value in _scalars(record).items():

@@ -12,7 +12,7 @@ from softlabel.methods.stage import PartMode
 
 
 def set_gradients(module: nn.Module, own: Mapping[str, bool], parts: Mapping[str, PartMode]) -> None:
-    """Say which parameters get gradients in a stage: those that do of their `own`, unless a part of the stage forbids it.
+    """Say which parameters get gradients in a stage: those that do of their `own`, unless the stage forbids it.
 
     Raises UnsupportedError for a part that the module does not have.
     """

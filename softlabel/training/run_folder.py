@@ -71,7 +71,7 @@ class RunFolder:
 
     @classmethod
     def continue_or_create(cls, config: Any, kind: Kind = "train") -> RunFolder:
-        """Hold the newest unfinished folder of this very configuration, so that the same command goes on; else a new one.
+        """Hold the newest unfinished folder of this configuration, so that the same command goes on; else a new one.
 
         Raises RunError when another process is at work in that folder.
         """

@@ -10,7 +10,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Schedule:
-    """Linear warm-up to `peak`, then cosine to 0, factors of `decay` at `milestones` (shares of all steps), or constant.
+    """Linear warm-up to `peak`, then cosine to 0, factors `decay` at `milestones` (shares of all steps), or constant.
 
     The cosine is that of Loshchilov & Hutter (ICLR 2017), without restarts.
     """

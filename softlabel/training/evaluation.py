@@ -1,0 +1,81 @@
+"""Evaluation: samples through a network in chunks, into the task's own scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from softlabel.data.samples import Samples
+from softlabel.tasks.task import Evaluator, Task
+
+CHUNK = 512
+Forward = Callable[[Tensor], Tensor]
+
+
+@torch.no_grad()
+def predict_chunks(
+    network: Forward, samples: Samples, device: torch.device | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Rows (n,), logits (n, K) on the CPU in fp32, and annotations, in the order of the samples.
+
+    `device` is where the inputs go; by default where the network, a module, has its parameters.
+    """
+    device = device or device_of(network)
+    for rows in torch.split(torch.arange(len(samples)), CHUNK):
+        logits = network(samples.read(rows).to(device)).float().cpu()
+        yield rows, logits, samples.annotation[rows]
+
+
+def collect(network: Forward, samples: Samples, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+    """All logits (N, K), on the CPU in fp32, and annotations."""
+    logits = [chunk for _, chunk, _ in predict_chunks(network, samples, device)]
+    return torch.cat(logits), samples.annotation
+
+
+def evaluate(
+    network: Forward,
+    samples: Samples,
+    task: Task,
+    class_counts: Tensor,
+    groups: Literal["counts", "thirds"],
+    temperature: float = 1.0,
+    *,
+    device: torch.device | None = None,
+    keep_rows: bool = False,
+) -> Evaluator:
+    """The task's evaluator after all samples. `network` gives logits and is in evaluation mode already."""
+    (evaluator,) = evaluate_at(
+        network, samples, task, class_counts, groups, [temperature], device=device, keep_rows=keep_rows
+    )
+    return evaluator
+
+
+def evaluate_at(
+    network: Forward,
+    samples: Samples,
+    task: Task,
+    class_counts: Tensor,
+    groups: Literal["counts", "thirds"],
+    temperatures: Sequence[float],
+    *,
+    device: torch.device | None = None,
+    keep_rows: bool = False,
+    watch: Callable[[Tensor, Tensor], None] | None = None,
+) -> list[Evaluator]:
+    """One evaluator for each temperature, from one pass; `watch` sees rows and unscaled logits of every chunk."""
+    evaluators = [task.evaluator(class_counts, groups, keep_rows=keep_rows) for _ in temperatures]
+    for rows, logits, annotation in predict_chunks(network, samples, device):
+        for temperature, evaluator in zip(temperatures, evaluators, strict=True):
+            evaluator.update(logits if temperature == 1 else logits / temperature, annotation)
+        if watch is not None:
+            watch(rows, logits)
+    return evaluators
+
+
+def device_of(network: Forward) -> torch.device:
+    """Where a module's parameters are; the CPU for a module without any and for a plain function."""
+    parameters = network.parameters() if isinstance(network, nn.Module) else iter(())
+    return next((parameter.device for parameter in parameters), torch.device("cpu"))

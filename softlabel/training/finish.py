@@ -1,0 +1,187 @@
+"""After training: temperatures from the validation part, scores on the test part, the model that ships."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from softlabel.calibration import TemperatureScaling
+from softlabel.metrics.statistic import pack
+from softlabel.networks.network import Network
+from softlabel.tasks.task import Evaluator
+from softlabel.training.ambiguous import MostAmbiguous
+from softlabel.training.atomic import write_bytes, write_json
+from softlabel.training.config import RunConfig
+from softlabel.training.evaluation import collect, evaluate_at
+from softlabel.training.inference import Inference, adjustment_bias
+from softlabel.training.prepare import Prepared
+from softlabel.training.state import TrainingState
+
+AMBIGUOUS_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One network on the test part, before and after its temperature (None where nothing was fitted)."""
+
+    network: nn.Module
+    scaling: TemperatureScaling
+    before: Evaluator
+    after: Evaluator | None
+    validation: dict[str, float | None] | None
+    ambiguous: list[dict[str, Any]]
+
+    def scores(self) -> dict[str, Any]:
+        """As in result.json."""
+        return {"before": self.before.scores(), "after": None if self.after is None else self.after.scores()}
+
+
+def finish(config: RunConfig, prepared: Prepared, state: TrainingState, folder: Path) -> dict[str, Any]:
+    """Calibrate and test the last and the selected network, write evaluation and model, and return the result.
+
+    Under the published protocol nothing is selected and nothing calibrated: the last network is all there is.
+    """
+    last = _test(state.evaluated, prepared, state)
+    selected = last if state.best is None else _test(_selected_network(state), prepared, state)
+    _write_evaluation(folder / "evaluation", selected, state)
+    result = _result(config, prepared, state, last, selected)
+    _save_model(config, prepared, state, selected, folder / "model", result)
+    return result
+
+
+def _selected_network(state: TrainingState) -> nn.Module:
+    assert state.best is not None
+    network = copy.deepcopy(state.evaluated)
+    network.load_state_dict(state.best.tensors)
+    return network
+
+
+def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Tested:
+    answering = Inference(network, state.method).eval()
+    scaling = TemperatureScaling()
+    validation = None
+    if prepared.splits.validation is not None:
+        logits, annotation = collect(answering, prepared.splits.validation, answering.device)
+        scaling.fit(logits, prepared.task.truth(annotation), class_weight="balanced")
+        evaluator = prepared.task.evaluator(prepared.class_counts, prepared.config.groups)
+        evaluator.update(logits / scaling.temperature, annotation)
+        validation = evaluator.scores()
+    temperatures = [1.0] if prepared.splits.validation is None else [1.0, scaling.temperature]
+    ambiguous = MostAmbiguous(AMBIGUOUS_SHOWN, scaling.temperature)
+    before, *after = evaluate_at(
+        answering,
+        prepared.splits.test,
+        prepared.task,
+        prepared.class_counts,
+        prepared.config.groups,
+        temperatures,
+        device=answering.device,
+        keep_rows=True,
+        watch=ambiguous.watch,
+    )
+    shown = ambiguous.to_json(prepared.splits.test, prepared.task)
+    return Tested(network, scaling, before, after[0] if after else None, validation, shown)
+
+
+def _write_evaluation(folder: Path, selected: Tested, state: TrainingState) -> None:
+    """Details for the report, and what every test row adds to every score: after temperature, where there is one."""
+    from safetensors.torch import save
+
+    folder.mkdir(exist_ok=True)
+    write_json(folder / "details.json", _details(selected))
+    reported = selected.after or selected.before
+    write_bytes(folder / "rows.safetensors", save(pack(reported.row_contributions())))
+    tables = state.method.tables()
+    if tables:
+        write_bytes(folder / "tables.safetensors", save({name: _plain(table) for name, table in tables.items()}))
+
+
+def _result(
+    config: RunConfig, prepared: Prepared, state: TrainingState, last: Tested, selected: Tested
+) -> dict[str, Any]:
+    low, high = selected.scaling.interval
+    return {
+        "method": config.method,
+        "seed": config.seed,
+        "status": "finished",
+        "reason": None,
+        "seconds": state.total_seconds,
+        "images_per_second": state.images / max(state.seconds, 1e-9),
+        "folder": ".",
+        "temperature": selected.scaling.temperature,
+        "temperature_interval": [low, high],
+        "temperature_flag": selected.scaling.flag,
+        "selected_stage": state.records[-1]["stage"] if state.best is None else state.best.stage,
+        "selected_epoch": state.records[-1]["epoch"] if state.best is None else state.best.epoch,
+        "last": last.scores(),
+        "selected": selected.scores(),
+        "validation": selected.validation,
+        "test_hash": prepared.splits.test_hash,
+        "details": _details(selected),
+        "curves": [{key: record[key] for key in _CURVE} for record in state.records],
+        "table": _table(state),
+        "ambiguous": selected.ambiguous,
+    }
+
+
+_CURVE = ("stage", "epoch", "learning_rate", "loss", "terms", "validation")
+
+
+def _details(tested: Tested) -> dict[str, Any]:
+    reported = tested.after or tested.before
+    reliability = {
+        "before": tested.before.reliability(),
+        "after": None if tested.after is None else tested.after.reliability(),
+    }
+    return {"reliability": reliability, **reported.details()}
+
+
+def _table(state: TrainingState) -> dict[str, Any] | None:
+    """The first of the method's tables, for the report's heat map."""
+    names = list(state.method.task.class_names)
+    for title, table in state.method.tables().items():
+        return {"title": title, "row_names": names, "column_names": names, "values": _plain(table).tolist()}
+    return None
+
+
+def _save_model(
+    config: RunConfig,
+    prepared: Prepared,
+    state: TrainingState,
+    selected: Tested,
+    folder: Path,
+    result: Mapping[str, Any],
+) -> None:
+    from softlabel.training.model_folder import save_model
+
+    assert isinstance(selected.network, Network)
+    scores = result["selected"]["after"] or result["selected"]["before"]
+    save_model(
+        folder,
+        selected.network,
+        inputs=prepared.inputs,
+        network_config=config.network,
+        task_json=prepared.task.to_json(),
+        temperature=selected.scaling.temperature,
+        card={
+            "method": config.method,
+            "seed": config.seed,
+            "source": config.data.source,
+            "protocol": config.data.protocol,
+            "selected_epoch": result["selected_epoch"],
+            "test_hash": prepared.splits.test_hash,
+            "rows": prepared.rows,
+            "scores": scores,
+        },
+        adjust_bias=adjustment_bias(state.method, next(selected.network.parameters()).device),
+    )
+
+
+def _plain(table: Tensor) -> Tensor:
+    return table.detach().to("cpu", torch.float32).contiguous()

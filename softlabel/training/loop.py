@@ -1,0 +1,85 @@
+"""The training loop: stages, epochs, steps. There is no other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from torch.optim import Optimizer
+
+from softlabel.methods.stage import Stage
+from softlabel.randomness import addressed
+from softlabel.training.checkpoint import Checkpoint
+from softlabel.training.config import RunConfig
+from softlabel.training.engine import Engine
+from softlabel.training.parts import own_gradients
+from softlabel.training.stage_data import StageData
+from softlabel.training.stage_run import StageRun
+from softlabel.training.state import TrainingState
+from softlabel.training.terms import TermTally
+
+
+class Observer(Protocol):
+    """What happens around the loop: progress, evaluation, selection, files."""
+
+    def step(self, images: int, tally: TermTally, place: str) -> None:
+        """A step is done; `place` names the epoch."""
+
+    def epoch(self, record: dict[str, Any], optimiser: Optimizer | None) -> None:
+        """An epoch is done; the state says what comes next."""
+
+
+def train_stages(
+    config: RunConfig,
+    state: TrainingState,
+    data: Callable[[int, Stage], StageData],
+    engine: Engine,
+    observer: Observer,
+    checkpoint: Checkpoint | None = None,
+) -> None:
+    """Train what is left of a run: all of it, or what comes after a checkpoint.
+
+    A resumed run begins its stages as the first one did, so that it has the same modules, and then takes over the
+    checkpoint's tensors. Raises RunError when a loss is not finite.
+    """
+    method, stages = state.method, state.method.stages()
+    own = own_gradients(method)
+    if checkpoint is not None:
+        state.restore_position(checkpoint)
+        for place in range(state.stage + 1):
+            _begin(config, state, place)
+        state.restore_tensors(checkpoint)
+    for place in range(state.stage, len(stages)):
+        if place > state.stage or checkpoint is None:
+            state.stage, state.epoch, checkpoint = place, 0, None
+            _begin(config, state, place)
+        run = StageRun(config, method, place, stages[place], data(place, stages[place]), engine, own)
+        if checkpoint is not None and run.optimiser is not None:
+            state.restore_optimiser(checkpoint, run.optimiser)
+        for epoch in range(state.epoch, run.data.epochs):
+            started = time.perf_counter()
+            where = f"{run.stage.name}, epoch {epoch + 1}"
+            tally = run.begin_epoch()
+            with addressed(config.seed, place, epoch, "epoch"):
+                if not run.stage.gradients:
+                    run.solve()
+                else:
+                    for step, (batch, second) in enumerate(run.data.steps(epoch)):
+                        run.update(epoch, step, batch, second, tally)
+                        if state.average is not None:
+                            state.average.update(method.deployable(), state.steps)
+                        state.steps += 1
+                        observer.step(run.data.step_size(step), tally, where)
+            means = tally.means(engine.all_reduce)
+            tally.refuse_bad(means, where)
+            method.end_epoch(engine.all_reduce)
+            state.epoch = epoch + 1
+            state.images += run.data.images_per_epoch
+            state.seconds += time.perf_counter() - started
+            observer.epoch(run.record(epoch, means, tally.loss(means)), run.optimiser)
+
+
+def _begin(config: RunConfig, state: TrainingState, place: int) -> None:
+    with addressed(config.seed, place, "begin"):
+        state.method.begin_stage(state.method.stages()[place])

@@ -1,0 +1,122 @@
+"""What the first process does at the end of each epoch: validation, selection, the log, a checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from softlabel.training.checkpoint import CheckpointFolder
+from softlabel.training.config import RunConfig
+from softlabel.training.evaluation import evaluate
+from softlabel.training.inference import Inference
+from softlabel.training.metrics_log import MetricsLog
+from softlabel.training.prepare import Prepared
+from softlabel.training.progress import Progress
+from softlabel.training.state import Best, TrainingState, best_to_checkpoint
+from softlabel.training.terms import TermTally
+
+CHECK_SECONDS = 0.5
+
+
+class FirstProcess:
+    """Watches the run and writes its files.
+
+    Only epochs of the last stage are candidates for selection: earlier stages do not leave the method's network yet.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        prepared: Prepared,
+        state: TrainingState,
+        checkpoints: CheckpointFolder,
+        metrics: MetricsLog,
+        progress: Progress,
+    ) -> None:
+        self._config = config
+        self._prepared = prepared
+        self._state = state
+        self._checkpoints = checkpoints
+        self._metrics = metrics
+        self._progress = progress
+        self._stages = [stage.name for stage in state.method.stages()]
+        self._checked = self._marked = time.perf_counter()
+        self._seconds, self._images = state.seconds, state.images
+        self._best_is_saved = True
+
+    def step(self, images: int, tally: TermTally, place: str) -> None:
+        """Show progress; look at the losses twice a second, as looking waits for the device."""
+        self._progress.step(images, tally.means)
+        now = time.perf_counter()
+        if now - self._checked >= CHECK_SECONDS:
+            self._checked = now
+            tally.refuse_bad(tally.means(), place)
+
+    def epoch(self, record: dict[str, Any], optimiser: Optimizer | None) -> None:
+        """Validate, select, log, and save when it is time."""
+        record["validation"] = self._validate()
+        self._select(record)
+        record.update(self._speed())
+        self._state.records.append(record)
+        self._metrics.append(record)
+        if (
+            len(self._state.records) % self._config.training.checkpoint_every == 0
+            or record["epoch"] == record["epochs"]
+        ):
+            self._save(optimiser)
+        self._progress.epoch(record)
+
+    def _validate(self) -> dict[str, float | None]:
+        validation = self._prepared.splits.validation
+        if validation is None:
+            return {}
+        network = Inference(self._state.evaluated, self._state.method)
+        was_training = network.training
+        network.eval()
+        prepared = self._prepared
+        evaluator = evaluate(
+            network, validation, prepared.task, prepared.class_counts, prepared.config.groups, device=network.device
+        )
+        network.train(was_training)
+        return evaluator.scores()
+
+    def _select(self, record: dict[str, Any]) -> None:
+        score = record["validation"].get(self._prepared.task.selection_score())
+        if score is None or record["stage"] != self._stages[-1]:
+            return
+        best = self._state.best
+        if best is None or score < best.score or not math.isfinite(best.score):
+            tensors: dict[str, Tensor] = {
+                name: value.detach().clone() for name, value in self._state.evaluated.state_dict().items()
+            }
+            self._state.best = Best(score, record["stage"], record["epoch"], tensors)
+            self._best_is_saved = False
+
+    def _speed(self) -> dict[str, float]:
+        seconds, images = self._state.seconds - self._seconds, self._state.images - self._images
+        self._seconds, self._images = self._state.seconds, self._state.images
+        return {"seconds": seconds, "images_per_second": images / seconds}
+
+    def _save(self, optimiser: Optimizer | None) -> None:
+        now = time.perf_counter()
+        self._state.total_seconds += now - self._marked
+        self._marked = now
+        if self._state.best is not None and not self._best_is_saved:
+            # before `last`: a run that is killed between the two comes to the same best epoch again
+            self._checkpoints.save("best", best_to_checkpoint(self._state.best))
+            self._best_is_saved = True
+        self._checkpoints.save("last", self._state.to_checkpoint(optimiser))
+
+
+class OtherProcess:
+    """Writes nothing."""
+
+    def step(self, images: int, tally: TermTally, place: str) -> None:
+        pass
+
+    def epoch(self, record: dict[str, Any], optimiser: Optimizer | None) -> None:
+        pass

@@ -1,0 +1,66 @@
+"""From a configuration to the method that is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+from torch import nn
+
+from softlabel.errors import ConfigError, UnsupportedError
+from softlabel.methods.discovery import find_method
+from softlabel.methods.method import Method, MethodConfig, TrainingSet
+from softlabel.methods.stage import Stage
+from softlabel.networks.build import build_network
+from softlabel.training.config import RunConfig
+from softlabel.training.prepare import Prepared
+
+
+def build_method(config: RunConfig, prepared: Prepared) -> Method:
+    """The method with its network, both drawn from the seed alone.
+
+    Raises ConfigError for a wrong option, UnsupportedError where method, task and network do not go together.
+    """
+    kind = find_method(config.method)
+    options = method_options(kind, config.method, config.methods.get(config.method, {}))
+    network = build_network(config.network, prepared.inputs, prepared.task.num_classes, config.seed)
+    reason = kind.supports(prepared.task, network)
+    if reason is not None:
+        raise UnsupportedError(f"method {config.method!r} cannot be used here: {reason}")
+    training_set = TrainingSet(len(prepared.splits.training), prepared.class_counts, _load_network)
+    method = kind(options, network, prepared.task, training_set)
+    _check_stages(method.stages(), config)
+    return method
+
+
+def method_options(kind: type[Method], name: str, options: dict[str, Any]) -> MethodConfig:
+    """The options of a method, checked. Raises ConfigError naming the first wrong one."""
+    try:
+        return kind.Config.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"methods.{name}.{place}: {first['msg']} (got {first['input']!r})") from None
+
+
+def _check_stages(stages: tuple[Stage, ...], config: RunConfig) -> None:
+    names = [stage.name for stage in stages]
+    if len(set(names)) < len(names):
+        raise UnsupportedError(f"method {config.method!r} has several stages of one name: {', '.join(names)}")
+    for stage in stages:
+        if stage.second_source == "validation" and config.data.protocol == "published":
+            raise UnsupportedError(
+                f"method {config.method!r} learns from a validation part, which protocol 'published' does not have"
+            )
+        if stage.custom_update and config.training.accumulate > 1:
+            raise UnsupportedError(f"method {config.method!r} makes its own updates, so training.accumulate must be 1")
+
+
+def _load_network(folder: str) -> nn.Module:
+    from pathlib import Path
+
+    from softlabel.training.model_folder import load_model
+
+    loaded: Any = load_model(Path(folder))
+    network: nn.Module = loaded.network
+    return network

@@ -1,0 +1,127 @@
+"""The batches of one stage: order, share of this process, augmentation, the method's transform; all of it addressed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from softlabel.data.augmentation import Augmentation, augment, augmentation_for
+from softlabel.data.batch import Batch
+from softlabel.data.batches import batches, num_batches
+from softlabel.data.samplers import epoch_order
+from softlabel.data.samples import Samples
+from softlabel.methods.method import Method
+from softlabel.methods.stage import SamplerName, Stage
+from softlabel.randomness import Address, generator
+from softlabel.training.config import RunConfig
+from softlabel.training.engine import Engine
+from softlabel.training.prepare import Prepared
+
+
+class StageData:
+    """Gives each epoch's batches, the same ones however often it is asked.
+
+    Every process augments and transforms the whole batch and takes its share afterwards, so that two processes see what
+    one would; only inputs that are slow to read are divided first, and each share then has draws of its own.
+    """
+
+    def __init__(
+        self, config: RunConfig, prepared: Prepared, method: Method, place: int, stage: Stage, engine: Engine
+    ) -> None:
+        training = prepared.splits.training
+        self._config = config.training
+        self._seed = config.seed
+        self._method = method
+        self._place = place
+        self._stage = stage
+        self._engine = engine
+        self._samples = training
+        self._index = prepared.task.index(training.annotation)
+        self._second = prepared.splits.validation if stage.second_source == "validation" else training
+        self._augmentation: Augmentation = augmentation_for(
+            config.training.augment, training.input_kind, training.input_shape
+        )
+        self.epochs = (stage.epochs or config.training.epochs) if stage.gradients else 1
+        self.images_per_epoch = len(self._order(0)) if stage.gradients else len(training)
+        self.steps_per_epoch = num_batches(self.images_per_epoch, config.training.batch_size) if stage.gradients else 0
+
+    def step_size(self, step: int) -> int:
+        """Samples of a step over all processes."""
+        return min(self._config.batch_size, self.images_per_epoch - step * self._config.batch_size)
+
+    def steps(self, epoch: int) -> Iterator[tuple[Batch, Batch | None]]:
+        """This process's share of each batch, on the device, and of the second batch where the stage has one."""
+        first = self._prepared(self._samples, self._order(epoch), epoch, "augmentation")
+        if self._stage.second_source is None:
+            for step, (batch, shared) in enumerate(first):
+                yield self._share(self._transform(batch, epoch, step, shared), shared), None
+            return
+        assert self._second is not None  # a run without a validation part was refused before it began
+        second = self._prepared(self._second, self._second_order(epoch), epoch, "second augmentation")
+        for step, ((batch, shared), (other, other_shared)) in enumerate(zip(first, second, strict=True)):
+            yield self._share(self._transform(batch, epoch, step, shared), shared), self._share(other, other_shared)
+
+    def plain_batches(self) -> Iterator[Batch]:
+        """One pass over the training part in its own order, without augmentation; the same in every process."""
+        for batch in batches(self._samples, torch.arange(len(self._samples)), self._config.batch_size):
+            yield batch.to(self._engine.device)
+
+    def _prepared(self, samples: Samples, order: Tensor, epoch: int, purpose: str) -> Iterator[tuple[Batch, bool]]:
+        """Augmented batches on the device, and whether each is already only this process's share."""
+        shared = samples.streamed and self._engine.world > 1
+        rank, world = (self._engine.rank, self._engine.world) if shared else (0, 1)
+        for step, batch in enumerate(batches(samples, order, self._config.batch_size, rank=rank, world=world)):
+            batch = batch.to(self._engine.device)
+            if self._augmentation != "none":
+                draws = self._generator(epoch, step, purpose, shared)
+                batch = Batch(augment(batch.inputs, self._augmentation, draws), batch.annotation, batch.sample_id)
+            yield batch, shared
+
+    def _transform(self, batch: Batch, epoch: int, step: int, shared: bool) -> Batch:
+        return self._method.transform(batch, self._generator(epoch, step, "transform", shared))
+
+    def _generator(self, epoch: int, step: int, purpose: str, shared: bool) -> torch.Generator:
+        address: list[Address] = [self._seed, self._place, epoch, step, purpose]
+        return generator(*address, self._engine.rank) if shared else generator(*address)
+
+    def _share(self, batch: Batch, shared: bool) -> Batch:
+        if shared or self._engine.world == 1:
+            return batch
+        tensors = (batch.inputs, batch.annotation, batch.sample_id)
+        return Batch(*(tensor.tensor_split(self._engine.world)[self._engine.rank] for tensor in tensors))
+
+    def _order(self, epoch: int) -> Tensor:
+        order = epoch_order(
+            self._index,
+            self._stage.sampler or self._config.sampler,
+            epoch=epoch,
+            epochs=self.epochs,
+            generator=generator(self._seed, self._place, epoch, "order"),
+            head_limit=self._config.head_limit,
+        )
+        return self._without_rest(order)
+
+    def _without_rest(self, order: Tensor) -> Tensor:
+        """Without a last batch that would leave a process empty-handed."""
+        rest = len(order) % self._config.batch_size
+        return order[: len(order) - rest] if 0 < rest < self._engine.world else order
+
+    def _second_order(self, epoch: int) -> Tensor:
+        """As many positions as the first batches have, over as many passes as that takes."""
+        assert self._second is not None
+        sampler: SamplerName = self._stage.second_sampler
+        index = self._method.task.index(self._second.annotation)
+        passes = -(-self.images_per_epoch // len(index))
+        orders = [
+            epoch_order(
+                index,
+                sampler,
+                epoch=epoch,
+                epochs=self.epochs,
+                generator=generator(self._seed, self._place, epoch, "second order", number),
+            )
+            for number in range(passes)
+        ]
+        return torch.cat(orders)[: self.images_per_epoch]

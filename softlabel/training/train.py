@@ -1,0 +1,225 @@
+"""One training run, from a configuration to a calibrated and tested model in a folder."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+
+from softlabel.errors import RunError, SoftlabelError
+from softlabel.methods.method import Method
+from softlabel.methods.stage import Stage
+from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.training.config import RunConfig
+from softlabel.training.ema import AveragedNetwork
+from softlabel.training.engine import Engine, device_name
+from softlabel.training.environment import differences, environment
+from softlabel.training.finish import finish
+from softlabel.training.loop import Observer, train_stages
+from softlabel.training.metrics_log import MetricsLog
+from softlabel.training.observer import FirstProcess
+from softlabel.training.precision import Precision, choose_precision
+from softlabel.training.prepare import Prepared, prepare
+from softlabel.training.progress import Progress, RunStart, Silent
+from softlabel.training.run_folder import RESULT, RunFolder, refuse_difference
+from softlabel.training.setup import build_method
+from softlabel.training.stage_data import StageData
+from softlabel.training.state import TrainingState, best_from_checkpoint
+from softlabel.training.workers import Workers
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    cell             what result.json holds: scores, temperature, curves
+    already_finished whether it was finished before this call, which then did nothing
+    """
+
+    folder: Path
+    cell: dict[str, Any]
+    already_finished: bool = False
+
+
+def train(
+    config: RunConfig,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    prepared: Prepared | None = None,
+) -> RunResult:
+    """Train, calibrate and test; all of it lands in a run folder.
+
+    folder     where; by default a new `<runs>/<name>-NNNN`
+    resume     go on with the run in `folder`, or with the newest unfinished one of the same configuration
+    prepared   data that were prepared before, for several runs on the same ones
+
+    Raises SoftlabelError for input that cannot be used, before a new folder is made; RunError when the folder is in
+    use, belongs to another configuration or is damaged, and when a loss is not finite. KeyboardInterrupt leaves a
+    folder that `resume` goes on with, to the same bits (on a CPU).
+    """
+    progress = progress or Silent()
+    if folder is not None and resume and (folder / "config.toml").exists():
+        refuse_difference(folder, config)
+        if (folder / RESULT["train"]).exists():
+            return RunResult(folder, _stored_result(config, folder), already_finished=True)
+    prepared = prepared or prepare(config.data, config.task)
+    method = build_method(config, prepared)
+    with _hold(config, folder, resume) as run:
+        if run.finished:
+            return RunResult(run.path, run.read_json(RESULT["train"]), already_finished=True)
+        try:
+            return RunResult(run.path, _train_in(run, config, prepared, method, progress))
+        except KeyboardInterrupt:
+            run.log("interrupted; `softlabel train --resume` goes on from the last checkpoint")
+            raise
+        except SoftlabelError as error:
+            run.log(f"stopped: {error}")
+            raise
+
+
+class Training:
+    """A run in one process: the engine, the state, and the checkpoint from which it goes on."""
+
+    def __init__(
+        self, config: RunConfig, prepared: Prepared, engine: Engine, state: TrainingState, checkpoint: Checkpoint | None
+    ) -> None:
+        self.config = config
+        self.prepared = prepared
+        self.engine = engine
+        self.state = state
+        self.checkpoint = checkpoint
+
+    def run(self, observer: Observer) -> None:
+        """Train what is left."""
+        train_stages(self.config, self.state, self.data, self.engine, observer, self.checkpoint)
+
+    def data(self, place: int, stage: Stage) -> StageData:
+        """The batches of a stage."""
+        return StageData(self.config, self.prepared, self.state.method, place, stage, self.engine)
+
+    def size(self) -> tuple[int, int]:
+        """Samples and epochs of the whole run."""
+        stages = [self.data(place, stage) for place, stage in enumerate(self.state.method.stages())]
+        return sum(data.epochs * data.images_per_epoch for data in stages), sum(data.epochs for data in stages)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.engine.close()
+
+
+def start_training(
+    config: RunConfig,
+    prepared: Prepared,
+    method: Method,
+    precision: Precision,
+    folder: Path,
+    *,
+    rank: int = 0,
+    port: int = 0,
+) -> Training:
+    """Bring a run to where it stood: on the device, together with the other processes, with its last checkpoint."""
+    engine = Engine(device_name(config.training.device), precision, config.training.processes, rank, port)
+    engine.place(method)
+    average = None if config.training.ema is None else AveragedNetwork(method.deployable(), config.training.ema)
+    state = TrainingState(method, average)
+    checkpoints = CheckpointFolder(folder / "checkpoints")
+    checkpoint = checkpoints.load("last") if "last" in checkpoints else None
+    if checkpoint is not None and "best" in checkpoints:
+        state.best = best_from_checkpoint(checkpoints.load("best"))
+    if checkpoint is not None:
+        state.restore_position(checkpoint)
+    engine.wait_for_all()  # nobody writes a checkpoint before everybody has read it
+    return Training(config, prepared, engine, state, checkpoint)
+
+
+def precision_of(stored: Mapping[str, Any]) -> Precision:
+    """The choice that environment.json records."""
+    return Precision(**stored["precision"])
+
+
+def _hold(config: RunConfig, folder: Path | None, resume: bool) -> RunFolder:
+    if folder is not None:
+        return RunFolder.at(folder, config, resume=resume)
+    return RunFolder.continue_or_create(config) if resume else RunFolder.create(config)
+
+
+def _stored_result(config: RunConfig, folder: Path) -> dict[str, Any]:
+    with RunFolder.at(folder, config, resume=True) as run:
+        stored: dict[str, Any] = run.read_json(RESULT["train"])
+        return stored
+
+
+def _train_in(
+    run: RunFolder, config: RunConfig, prepared: Prepared, method: Method, progress: Progress
+) -> dict[str, Any]:
+    started = time.perf_counter()
+    precision = _settle_environment(run, config, prepared, method, progress)
+    with Workers(run.path, config.training.processes) as workers:
+        try:
+            training = start_training(config, prepared, method, precision, run.path, port=workers.port)
+            state = _run_first(run, training, progress)
+        except (RuntimeError, OSError) as error:
+            complaint = workers.complaint() if config.training.processes > 1 else None
+            if complaint is None:
+                raise
+            raise RunError(f"another process of the run failed:\n{complaint}") from error
+    state.total_seconds = max(state.total_seconds, time.perf_counter() - started)
+    result = finish(config, prepared, state, run.path)
+    run.write_json(RESULT["train"], result)
+    run.log(f"finished: {result['selected']['after'] or result['selected']['before']}")
+    stored: dict[str, Any] = run.read_json(RESULT["train"])
+    return stored
+
+
+def _run_first(run: RunFolder, training: Training, progress: Progress) -> TrainingState:
+    config, state = training.config, training.state
+    images, epochs = training.size()
+    precision = training.engine.precision.name
+    resumed = training.checkpoint is not None
+    if training.checkpoint is not None:
+        state.restore_position(training.checkpoint)
+        run.log(f"goes on after {len(state.records)} epochs")
+    progress.begin(RunStart(run.path, training.prepared, images, state.images, epochs, resumed, precision))
+    metrics = MetricsLog(run.path, state.records)
+    checkpoints = CheckpointFolder(run.path / "checkpoints")
+    try:
+        with training:
+            training.run(FirstProcess(config, training.prepared, state, checkpoints, metrics, progress))
+    finally:
+        metrics.close()
+        progress.end()
+    return state
+
+
+def _settle_environment(
+    run: RunFolder, config: RunConfig, prepared: Prepared, method: Method, progress: Progress
+) -> Precision:
+    """Record machine and precision once; a resumed run takes over the precision, and says where the machine differs."""
+    device = device_name(config.training.device)
+    now = environment(device, config.training.processes)
+    if (run.path / "environment.json").exists():
+        stored = run.read_json("environment.json")
+        changed = differences(stored, now)
+        if changed:
+            text = "not the machine on which the run began, so its last bits may differ: " + "; ".join(changed)
+            run.log(text)
+            progress.message(text)
+            warnings.warn(text, stacklevel=4)
+        return precision_of(stored)
+    training = prepared.splits.training
+    some = training.read(torch.arange(min(len(training), config.training.batch_size)))
+    with torch.random.fork_rng(devices=[]):
+        precision = choose_precision(config.training.precision, method.deployable(), some, torch.device(device))
+    run.write_json("environment.json", {**now, "precision": precision.to_json()})
+    run.log(f"begins: method {config.method}, seed {config.seed}, {device}, precision {precision.name}")
+    return precision

@@ -1,0 +1,30 @@
+"""One of the other processes of a run: `python -m softlabel.training.worker FOLDER RANK PORT`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def main(folder: Path, rank: int, port: int) -> None:
+    """Take part in the training of a run folder that the first process holds; write nothing."""
+    from softlabel.training.config import RunConfig
+    from softlabel.training.observer import OtherProcess
+    from softlabel.training.prepare import prepare
+    from softlabel.training.run_folder import read_config, read_json
+    from softlabel.training.setup import build_method
+    from softlabel.training.train import precision_of, start_training
+
+    config = RunConfig.model_validate(read_config(folder))
+    prepared = prepare(config.data, config.task)
+    precision = precision_of(read_json(folder / "environment.json"))
+    method = build_method(config, prepared)
+    with start_training(config, prepared, method, precision, folder, rank=rank, port=port) as training:
+        training.run(OtherProcess())
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    except KeyboardInterrupt:
+        sys.exit(130)
