@@ -1,0 +1,134 @@
+"""results.json: every number that report, terminal, card and JSON show of a comparison comes from here."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from safetensors.torch import load_file
+
+import softlabel
+from softlabel.experiments.cells import Cell, Failure
+from softlabel.experiments.config import CompareConfig
+from softlabel.experiments.resampling import Rows
+from softlabel.experiments.statistics import Summary, summarise
+from softlabel.metrics.statistic import Statistic, unpack
+from softlabel.training.prepare import Prepared
+
+FORMAT = 1
+Json = dict[str, Any]
+
+
+def collect(
+    config: CompareConfig,
+    prepared: Prepared,
+    cells: Sequence[Cell],
+    failures: Sequence[Failure],
+    *,
+    seconds: float,
+    command: str,
+) -> Json:
+    """The results of a comparison whose cells have all been trained or have failed."""
+    reasons = {failure.cell.name: failure.reason for failure in failures}
+    entries = {cell.name: _entry(cell, reasons.get(cell.name)) for cell in cells}
+    scores = prepared.task.statistics(prepared.class_counts, config.data.groups)
+    summary = _summarise(config, scores, cells, entries)
+    found = summary.to_json()
+    return {
+        "format": FORMAT,
+        "softlabel": softlabel.__version__,
+        "command": command,
+        "created": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "data": prepared.to_json(),
+        "task": prepared.task.name,
+        "primary": summary.primary,
+        "baseline": summary.baseline,
+        "scores": [
+            {"name": s.name, "title": s.title, "better": s.better, "calibration": s.calibration} for s in scores
+        ],
+        "settings": config.model_dump(mode="json"),
+        "cells": list(entries.values()),
+        "summary": [_with_variants(entry, list(entries.values()), scores) for entry in found["summary"]],
+        "verdict": found["verdict"] | {"kept": kept_cell(list(entries.values()), found["summary"], prepared)},
+        "seconds": seconds,
+    }
+
+
+def shipped_scores(entry: Mapping[str, Any]) -> Json:
+    """The test scores of what a cell ships: the selected epoch after temperature, or, published, the last epoch."""
+    chosen = entry["selected"] or entry["last"]
+    scores: Json = chosen["after"] or chosen["before"]
+    return scores
+
+
+def kept_cell(entries: Sequence[Json], summary: Sequence[Json], prepared: Prepared) -> Json | None:
+    """The run whose model is kept: the best on the validation split; None where nothing may be selected."""
+    score = prepared.task.selection_score()
+    candidates = [e for e in entries if e["status"] == "finished" and e.get("validation")]
+    if not candidates:
+        return None
+    best = min(candidates, key=lambda e: _or_infinity(e["validation"][score]))
+    return {key: best[key] for key in ("method", "seed", "folder", "temperature")}
+
+
+def _summarise(
+    config: CompareConfig, scores: Sequence[Statistic], cells: Sequence[Cell], entries: Mapping[str, Json]
+) -> Summary:
+    finished = [cell for cell in cells if entries[cell.name]["status"] == "finished"]
+    rows = {cell.name: rows_of(cell) for cell in finished}
+    resampled = [s for s in scores if all(s.name in found for found in rows.values())]
+    contributions: dict[str, list[Rows | None]] = {
+        method: [rows.get(f"{method}-seed{seed}") for seed in config.comparison.seed_list]
+        for method in config.comparison.methods
+    }
+    return summarise(
+        resampled,
+        contributions,
+        config.comparison.baseline_name,
+        primary=scores[0].name,
+        test_hashes=[entries[cell.name]["test_hash"] for cell in finished],
+    )
+
+
+def rows_of(cell: Cell) -> Rows:
+    """What each test row added to each score, for the shipped model of a cell."""
+    return unpack(load_file(cell.folder / "evaluation" / "rows.safetensors"))
+
+
+def _entry(cell: Cell, reason: str | None) -> Json:
+    folder = f"cells/{cell.folder.name}"
+    if reason is None:
+        return cell.result() | {"folder": folder}
+    return {"method": cell.method, "seed": cell.seed, "status": "failed", "reason": reason, "folder": folder}
+
+
+def _with_variants(entry: Json, entries: Sequence[Json], scores: Sequence[Statistic]) -> Json:
+    """Add mean cost, scores that are not resampled, and the means before temperature and of the last epoch."""
+    own = [e for e in entries if e["method"] == entry["method"] and e["status"] == "finished"]
+    shipped = mean_and_spread([shipped_scores(e) for e in own], scores)
+    return entry | {
+        "seconds": statistics.fmean(e["seconds"] for e in own) if own else None,
+        "scores": shipped | entry["scores"],
+        "before": mean_and_spread([(e["selected"] or e["last"])["before"] for e in own], scores),
+        "last": mean_and_spread([e["last"]["after"] or e["last"]["before"] for e in own], scores),
+    }
+
+
+def mean_and_spread(found: Sequence[Mapping[str, float | None]], scores: Sequence[Statistic]) -> Json:
+    """Mean and standard deviation over seeds of each score, by name; None where there is nothing to average."""
+    summary: Json = {}
+    for score in scores:
+        values = [value for one in found if (value := one[score.name]) is not None]
+        summary[score.name] = {
+            "mean": statistics.fmean(values) if values else None,
+            "spread": statistics.stdev(values) if len(values) > 1 else None,
+            "interval": [None, None],
+        }
+    return summary
+
+
+def _or_infinity(value: float | None) -> float:
+    return math.inf if value is None or math.isnan(value) else value
