@@ -23,9 +23,7 @@ REFRESH_SECONDS = 0.5
 class CompareScreen:
     """The progress of a comparison, on a screen or as events; a `with` block adds to Ctrl-C how to go on."""
 
-    def __init__(
-        self, console: Console, config: CompareConfig, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, console: Console, config: CompareConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
         self._config = config
         self._clock = clock
@@ -118,7 +116,11 @@ class CompareScreen:
 
     def _place(self, cells: Sequence[Cell]) -> str:
         running = [cell for cell in cells if cell.name not in self._finished and cell.epochs_done()]
-        now = f"  {running[0].name} epoch {running[0].epochs_done()}/{running[0].config.training.epochs}" if running else ""
+        now = (
+            f"  {running[0].name} epoch {running[0].epochs_done()}/{running[0].config.training.epochs}"
+            if running
+            else ""
+        )
         return f"{len(self._finished)}/{len(cells)} runs{now}"
 
     def _left(self, cells: Sequence[Cell]) -> str:

@@ -26,7 +26,7 @@ class Console:
         """Print text for people."""
         print(text, file=self.words, flush=True)
 
-    def event(self, name: str, **values: Any) -> None:
+    def event(self, name: str, /, **values: Any) -> None:
         """With --json: one line that says what just happened."""
         if self.json_only:
             print(to_json({"event": name, **values}), flush=True)

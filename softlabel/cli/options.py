@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -97,12 +97,13 @@ def groups_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
     return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
 
 
-def add_options(parser: argparse.ArgumentParser, model: type[BaseModel]) -> None:
-    """Give the parser a flag for every field; a flag that was not given leaves no trace in the namespace."""
+def add_options(parser: argparse._ActionsContainer, model: type[BaseModel], only: Container[str] | None = None) -> None:
+    """Give the parser a flag for every field, or those named; a flag not given leaves no trace in the namespace."""
     titles = {name: (part.__doc__ or name).rstrip(".") for name, part in groups_of(model).items()}
     groups = {group: parser.add_argument_group(f"{group}: {_lower(title)}") for group, title in titles.items()}
     for option in options_of(model):
-        _add_option(groups[option.group] if option.group else parser, option)
+        if only is None or option.name in only:
+            _add_option(groups[option.group] if option.group else parser, option)
 
 
 def _add_option(parser: argparse._ActionsContainer, option: Option) -> None:

@@ -7,13 +7,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from softlabel.cli.console import Console
+from softlabel.cli.scores import scores_table, temperature_title
 from softlabel.cli.understood import folder_line, line, understood
-from softlabel.report.numbers import interval, number
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import RunStart, Terms, progress_for
 from softlabel.training.train import RunResult
-
-ARROWS = {"higher": "↑", "lower": "↓"}
 
 
 class TrainScreen:
@@ -28,12 +26,18 @@ class TrainScreen:
     def begin(self, start: RunStart) -> None:
         self._start = start
         self._console.event(
-            "begin", folder=str(start.folder.resolve()), rows=start.prepared.rows, epochs=start.epochs, resumed=start.resumed
+            "begin",
+            folder=str(start.folder.resolve()),
+            rows=start.prepared.rows,
+            epochs=start.epochs,
+            resumed=start.resumed,
         )
         self._console.say(folder_line(start.folder))
         self._console.say(understood(start.prepared, self._config.network, self._config.training))
         going_on = f", goes on after {start.images_done:,} of {start.images:,} images" if start.resumed else ""
-        self._console.say(line("method", f"{self._config.method}, seed {self._config.seed}, {start.precision}{going_on}"))
+        self._console.say(
+            line("method", f"{self._config.method}, seed {self._config.seed}, {start.precision}{going_on}")
+        )
         self._progress.begin(start)
 
     def step(self, images: int, terms: Terms) -> None:
@@ -55,7 +59,9 @@ class TrainScreen:
         say = self._console.say
         if result.already_finished:
             say("this run was finished already; nothing was trained")
-        say("\n" + scores_table(result.cell["selected"], self._titles(), _temperature(result.cell)) + "\n")
+        cell, scores = result.cell, result.cell["selected"]
+        heading = temperature_title(cell["temperature"], cell["temperature_interval"], cell["temperature_flag"])
+        say("\ntest split\n" + scores_table(scores["before"], scores["after"], self._titles(), heading) + "\n")
         say(line("next", f"softlabel predict {result.folder} INPUT"))
         say(folder_line(result.folder))
         self._console.event("result", folder=str(result.folder.resolve()), result=result.cell)
@@ -69,26 +75,10 @@ class TrainScreen:
         if isinstance(error, KeyboardInterrupt) and self._start is not None:
             error.args = (f"To go on: softlabel train --resume {self._start.folder}",)
 
-    def _titles(self) -> dict[str, str]:
-        """Each score's title with the direction in which it gets better."""
+    def _titles(self) -> dict[str, tuple[str, str]]:
+        """Each score's title and the direction in which it gets better."""
         if self._start is None:
             return {}
         prepared = self._start.prepared
         statistics = prepared.task.statistics(prepared.class_counts, prepared.config.groups)
-        return {statistic.name: f"{statistic.title} {ARROWS[statistic.better]}" for statistic in statistics}
-
-
-def scores_table(scores: Mapping[str, Any], titles: Mapping[str, str], after_title: str) -> str:
-    """Scores on the test split, with a second column where a temperature was fitted."""
-    before, after = scores["before"], scores["after"]
-    rows = [("test split", "before" if after else "score", after_title if after else "")]
-    rows += [
-        (titles.get(name, name), number(value), number(after[name]) if after else "") for name, value in before.items()
-    ]
-    width = max(len(row[0]) for row in rows)
-    return "\n".join(f"{name:<{width}}  {first:>8}  {second:>8}".rstrip() for name, first, second in rows)
-
-
-def _temperature(cell: Mapping[str, Any]) -> str:
-    flag = f" ({cell['temperature_flag']})" if cell["temperature_flag"] else ""
-    return f"after temperature {number(cell['temperature'])} {interval(cell['temperature_interval'])}{flag}"
+        return {statistic.name: (statistic.title, statistic.better) for statistic in statistics}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from softlabel import __version__
 from softlabel.report.numbers import count
 from softlabel.report.visible import shortened
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from softlabel.training.config import NetworkConfig, TrainingConfig
     from softlabel.training.prepare import Prepared
 
-INDENT = 12
-NOTES_SHOWN = 3
+INDENT = 9
+NOTES_SHOWN = 2
+SAID_ANYWAY = ("images are held in memory", "test part", "protocol ")
+"""Beginnings of notes that repeat the line on the splits, or say that all is as usual."""
 
 
 def folder_line(folder: Path) -> str:
@@ -26,16 +28,22 @@ def folder_line(folder: Path) -> str:
 def understood(prepared: Prepared, network: NetworkConfig, training: TrainingConfig) -> str:
     """Data, task and why, splits, network, and what a person should know of the data."""
     lines = [
-        line("softlabel", f"{__version__}   {prepared.source.description}"),
+        line("data", f"{prepared.config.source}: {prepared.source.description}"),
         line("task", _task(prepared)),
         line("splits", _splits(prepared)),
         line("network", _network(prepared, network, training)),
     ]
-    notes = [*prepared.source.warnings, *prepared.source.notes, *prepared.splits.notes]
+    lines += [line("warning", warning) for warning in [*prepared.source.warnings, *prepared.splits.warnings]]
+    notes = worth_saying([*prepared.source.notes, *prepared.splits.notes])
     lines += [line("note", note) for note in notes[:NOTES_SHOWN]]
     if len(notes) > NOTES_SHOWN:
-        lines.append(line("", f"and {len(notes) - NOTES_SHOWN} notes more, in the report"))
+        lines.append(line("", f"{len(notes) - NOTES_SHOWN} more notes are in the results"))
     return "\n".join(lines)
+
+
+def worth_saying(notes: Sequence[str]) -> list[str]:
+    """The notes that a person would miss."""
+    return [note for note in notes if not note.startswith(SAID_ANYWAY)]
 
 
 def line(title: str, text: str) -> str:
@@ -45,29 +53,23 @@ def line(title: str, text: str) -> str:
 
 
 def _task(prepared: Prepared) -> str:
-    reasons = {"label": "one label a row", "distribution": "votes or probabilities in each row"}
+    reason = {"label": "one label a row", "distribution": "votes in each row"}[prepared.source.annotation_kind]
     counts = prepared.class_counts
     rarest, most = int(counts.argmin()), int(counts.argmax())
     names = prepared.task.class_names
-    return (
-        f"{prepared.task.name} ({reasons[prepared.source.annotation_kind]}), {len(names)} classes, in training "
-        f"{count(counts[most].item())} of {names[most]!r} to {count(counts[rarest].item())} of {names[rarest]!r}"
-    )
+    size = f"{count(counts[rarest].item())} ({names[rarest]}) to {count(counts[most].item())} ({names[most]})"
+    return f"{prepared.task.name}, as there is {reason}; {len(names)} classes of {size}"
 
 
 def _splits(prepared: Prepared) -> str:
     rows = prepared.rows
-    text = f"training {rows['training']:,}, validation {rows['validation']:,}, test {rows['test']:,}"
     effective = prepared.effective_validation_size
-    worth = "" if effective is None else f"; validation is worth {effective:.0f} equally weighted rows"
-    return f"{text} ({prepared.config.protocol}{worth})"
+    validation = "none" if effective is None else f"{rows['validation']:,} (worth {effective:.0f})"
+    return f"training {rows['training']:,}, validation {validation}, test {rows['test']:,}; {prepared.config.protocol}"
 
 
 def _network(prepared: Prepared, network: NetworkConfig, training: TrainingConfig) -> str:
-    shape = " x ".join(map(str, prepared.inputs.shape))
     automatic = {"image": "resnet8", "features": "mlp"}[prepared.inputs.kind]
     backbone = automatic if network.backbone == "auto" else network.backbone
-    return (
-        f"{backbone} on {prepared.inputs.kind} {shape}, {training.epochs} epochs, batches of {training.batch_size}, "
-        f"{training.optimiser}, learning rate {training.learning_rate:g}"
-    )
+    steps = f"{training.epochs} epochs, batches of {training.batch_size}"
+    return f"{backbone}, {steps}, {training.optimiser}, learning rate {training.learning_rate:g}"

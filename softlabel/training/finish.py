@@ -177,6 +177,8 @@ def _save_model(
             "selected_epoch": result["selected_epoch"],
             "test_hash": prepared.splits.test_hash,
             "rows": prepared.rows,
+            "training_counts": prepared.class_counts.tolist(),
+            "groups": prepared.config.groups,
             "scores": scores,
         },
         adjust_bias=adjustment_bias(state.method, next(selected.network.parameters()).device),

@@ -13,6 +13,7 @@ from softlabel.cli.console import Console
 from softlabel.cli.new_file import refuse_existing
 from softlabel.cli.parser import Parser
 from softlabel.cli.run_folders import model_folder
+from softlabel.cli.understood import worth_saying
 from softlabel.errors import ConfigError
 from softlabel.report.safe_csv import write_csv
 
@@ -42,7 +43,9 @@ def parser() -> Parser:
     parser.add_argument(
         "--feature-columns", metavar="TEXT,...", help="table: feature columns (default: as in training)"
     )
-    parser.add_argument("--resize", action="store_true", default=None, help="bring images of another size to the model's")
+    parser.add_argument(
+        "--resize", action="store_true", default=None, help="bring images of another size to the model's"
+    )
     parser.add_argument("--skip-bad", action="store_true", help="leave out inputs that cannot be used, and list them")
     return parser
 
@@ -70,7 +73,7 @@ def run(words: list[str]) -> int:
         skip_bad=arguments.skip_bad,
     )
     console = Console(json_only=True)  # stdout is for answers; whatever else there is to say goes to stderr
-    for note in predictions.inputs.notes:
+    for note in worth_saying(predictions.inputs.notes):
         console.say(note)
     for refusal in predictions.inputs.refused:
         console.say(f"left out: {refusal}")

@@ -8,7 +8,6 @@ import pkgutil
 from pathlib import Path
 
 import softlabel.data.sources
-
 from softlabel.cli.console import Console, wrapped
 from softlabel.cli.parser import Parser
 from softlabel.cli.wording import nearest

@@ -1,0 +1,80 @@
+"""`softlabel evaluate`: scores of a trained model on labelled data, before and after its temperature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from softlabel.cli.complaints import by_hand
+from softlabel.cli.configuration import validated
+from softlabel.cli.console import Console
+from softlabel.cli.options import add_options, given_options
+from softlabel.cli.parser import Parser, spell_flag
+from softlabel.cli.run_folders import model_folder
+from softlabel.cli.scores import scores_table, temperature_title
+from softlabel.cli.understood import line, worth_saying
+from softlabel.data.config import DataConfig
+from softlabel.errors import ConfigError
+
+READING = (
+    "source",
+    "image_column",
+    "feature_columns",
+    "label_column",
+    "vote_columns",
+    "normalise",
+    "split_column",
+    "resize",
+    "colour",
+    "skip_bad",
+)
+
+EXAMPLES = """\
+Without --source the run's own test split is scored, after a check that it is
+still the same.
+
+examples:
+  softlabel evaluate runs/digits-0001
+  softlabel evaluate runs/digits-0001 --split validation --json
+  softlabel evaluate runs/faces-0003 --source folder:other-photos --resize 32,32
+"""
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    parser = Parser("evaluate", "RUN [options]", "Score a trained model on labelled data.", EXAMPLES)
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a comparison, a run or a model")
+    parser.add_argument(
+        "--split",
+        choices=("training", "validation", "test", "all"),
+        help="rows to score (default: test; all rows of another source)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document; words go to stderr")
+    group = parser.add_argument_group("other data, and how they are read")
+    add_options(group, DataConfig, only=READING)
+    return parser
+
+
+def run(words: list[str]) -> int:
+    """Score, and print the table or the JSON document."""
+    arguments = parser().read(words)
+    folder = model_folder(arguments.run)
+    given = given_options(arguments, DataConfig)
+    if given and "source" not in given:
+        raise ConfigError(f"{spell_flag(next(iter(given)))} would not be read: it needs --source")
+    other = validated(DataConfig, given, by_hand(spell_flag)) if given else None
+
+    from softlabel.training.rescore import evaluate
+
+    scored = evaluate(folder, other, arguments.split)
+    console = Console(arguments.json)
+    if arguments.json:
+        console.document(scored.to_json())
+    else:
+        console.say(line("data", f"{scored.source}, {scored.split} rows: {scored.rows:,}"))
+        for note in worth_saying(scored.notes):
+            console.say(line("note", note))
+        console.say("")
+        console.say(
+            scores_table(scored.before, scored.after, scored.titles, temperature_title(scored.temperature, None, None))
+        )
+    return 0

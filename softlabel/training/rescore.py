@@ -1,0 +1,175 @@
+"""Scores of a model that was trained before: on a split of its own data, or on other labelled data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from softlabel.data.config import DataConfig
+from softlabel.data.open_source import open_source
+from softlabel.data.samples import Samples
+from softlabel.data.source import SPLIT_NAMES, Source
+from softlabel.errors import ConfigError, DataError, RunError
+from softlabel.tasks.class_space import ClassSpace, Groups
+from softlabel.tasks.resolve import task_for
+from softlabel.training.evaluation import evaluate_at
+from softlabel.training.model_folder import DeployedModel, load_model
+from softlabel.training.predict import training_data
+from softlabel.training.prepare import prepare
+
+Split = Literal["training", "validation", "test", "all"]
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """Scores of the shipped model on labelled data.
+
+    before, after   each score by name, without and with the model's temperature
+    titles          each score's title and the direction in which it gets better
+    details         reliability, per-class table, groups, confusion, after temperature
+    """
+
+    source: str
+    split: Split
+    rows: int
+    temperature: float
+    before: dict[str, float | None]
+    after: dict[str, float | None]
+    titles: dict[str, tuple[str, str]]
+    details: dict[str, Any]
+    notes: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {
+            "source": self.source,
+            "split": self.split,
+            "rows": self.rows,
+            "temperature": self.temperature,
+            "before": self.before,
+            "after": self.after,
+            "details": self.details,
+            "notes": self.notes,
+        }
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Labelled samples in the classes of the model."""
+
+    source: str
+    split: Split
+    samples: Samples
+    task: ClassSpace
+    notes: list[str]
+
+
+def evaluate(run: str | Path, other: DataConfig | None = None, split: Split | None = None) -> Rescored:
+    """Score the model of a run.
+
+    other   other labelled data; by default the run's own
+    split   of the run's own data 'test' by default; of other data all rows
+
+    Raises RunError for a folder without a whole model, or whose data have changed since; DataError or ConfigError for
+    data that the model cannot be scored on.
+    """
+    model = load_model(Path(run))
+    part = _own_part(Path(run), model, split or "test") if other is None else _other_part(model, other, split or "all")
+    _refuse_other_inputs(model, part)
+    counts, groups = _training_counts(model, part)
+    before, after = evaluate_at(
+        model.logits, part.samples, part.task, counts, groups, [1.0, model.temperature], device=torch.device("cpu")
+    )
+    statistics = part.task.statistics(counts, groups)
+    return Rescored(
+        source=part.source,
+        split=part.split,
+        rows=len(part.samples),
+        temperature=model.temperature,
+        before=before.scores(),
+        after=after.scores(),
+        titles={statistic.name: (statistic.title, statistic.better) for statistic in statistics},
+        details={"reliability": after.reliability(), **after.details()},
+        notes=part.notes,
+    )
+
+
+def _own_part(run: Path, model: DeployedModel, split: Split) -> _Part:
+    data = training_data(run)
+    if data is None:
+        raise ConfigError(
+            f"{run} does not say what it was trained on (no config.toml); name labelled data with --source"
+        )
+    prepared = prepare(data, model.task_json["name"])
+    if prepared.task.class_names != model.class_names or prepared.splits.test_hash != model.card.get("test_hash"):
+        raise RunError(f"{data.source} has changed since the model was trained: its test split is another one now")
+    parts = {
+        "training": prepared.splits.training,
+        "validation": prepared.splits.validation,
+        "test": prepared.splits.test,
+    }
+    if split == "all":
+        raise ConfigError("--split all would mix rows that were trained on with others; name one split")
+    samples = parts[split]
+    if samples is None:
+        raise ConfigError(f"--split {split}: the run has no {split} split (protocol {data.protocol})")
+    seen = {"training": "the model was trained on these rows", "validation": "the model was selected on these rows"}
+    return _Part(data.source, split, samples, prepared.task, [seen[split]] if split in seen else [])
+
+
+def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> _Part:
+    source = open_source(data)
+    samples = _in_model_classes(source, model.class_names)
+    task = task_for("auto", source.annotation_kind, model.class_names)
+    if split != "all":
+        if source.split is None:
+            raise ConfigError(f"--split {split}: {data.source} says nothing of splits; leave the option out")
+        wanted = SPLIT_NAMES.index({"training": "train"}.get(split, split))
+        samples = samples.select((source.split == wanted).nonzero().flatten())
+        if not len(samples):
+            raise DataError(f"{data.source}: the {split} split is empty, expected at least one row")
+    return _Part(data.source, split, samples, task, [*source.warnings, *source.notes])
+
+
+def _in_model_classes(source: Source, class_names: list[str]) -> Samples:
+    """The samples with their annotation in the model's order of classes; classes that the source lacks have no rows."""
+    unknown = [name for name in source.class_names if name not in class_names]
+    if unknown:
+        known = ", ".join(class_names[:12]) + (" …" if len(class_names) > 12 else "")
+        raise DataError(f"{source.name}: the model does not know the class {unknown[0]!r}; its classes are {known}")
+    place = torch.tensor([class_names.index(name) for name in source.class_names])
+    annotation = source.samples.annotation
+    if source.annotation_kind == "label":
+        return source.samples.annotated(place[annotation])
+    wide = annotation.new_zeros(len(annotation), len(class_names))
+    wide[:, place] = annotation
+    return source.samples.annotated(wide)
+
+
+def _training_counts(model: DeployedModel, part: _Part) -> tuple[Tensor, Groups]:
+    """What defines many, medium and few: the counts the model was trained on."""
+    counts, groups = model.card.get("training_counts"), model.card.get("groups", "counts")
+    if not isinstance(counts, list) or len(counts) != len(model.class_names):
+        return part.task.class_counts(part.samples.annotation), "counts"
+    return torch.tensor(counts, dtype=torch.float64), "thirds" if groups == "thirds" else "counts"
+
+
+def _refuse_other_inputs(model: DeployedModel, part: _Part) -> None:
+    expected, kind, shape = model.inputs, part.samples.input_kind, tuple(part.samples.input_shape)
+    if expected.kind == kind and tuple(expected.shape) == shape:
+        return
+    hint = "; --resize brings images to that size" if kind == expected.kind == "image" else ""
+    raise DataError(
+        f"{part.source}: {_words(kind, shape)}, but the model takes {_words(expected.kind, tuple(expected.shape))}{hint}"
+    )
+
+
+def _words(kind: str, shape: tuple[int, ...]) -> str:
+    if kind == "features":
+        return f"rows of {shape[0]} features"
+    channels, height, width = shape
+    return f"{'grey' if channels == 1 else 'colour'} images of {height} x {width} pixels"
