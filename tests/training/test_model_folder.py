@@ -23,6 +23,8 @@ from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network
+from softlabel.training import model_folder
+from softlabel.training.export import export_model
 from softlabel.training.model_folder import DeployedModel, digest_of, load_model, save_model
 
 IMAGES = InputSpec("image", (1, 8, 8), [0.3], [0.4])
@@ -333,15 +335,13 @@ def test_weights_outside_the_folder_are_not_read(tmp_path: Path, file: object) -
     [
         {"network": {"backbone": "resnet9"}},
         {"network": {"backbone": "resnet8", "extra": 1}},
-        {"network": {"backbone": "mlp", "hidden": [10**9]}},
-        {"network": {"backbone": "mlp", "hidden": [3] * 100000}},
         {"network": {"backbone": "resnet56"}},
         {"network": None},
         {"inputs": {"kind": "image", "shape": [1, 8, 8], "mean": [0.5]}},
         {"inputs": {"kind": "image", "shape": [3, 8, 8], "mean": [0.5] * 3, "std": [0.5] * 3}},
         {"inputs": []},
-        {"num_outputs": 10**12},
         {"num_outputs": 4},
+        {"num_outputs": 10**12},
         {"num_outputs": -1},
         {"num_outputs": "many"},
         {"task": {"name": "classification", "class_names": ["a"]}},
@@ -360,6 +360,27 @@ def test_descriptions_of_no_such_model_are_refused(tmp_path: Path, changes: dict
     save(tmp_path)
     rewrite(tmp_path, **changes)
     refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"network": {"backbone": "mlp", "hidden": [10**9]}},
+        {"network": {"backbone": "mlp", "hidden": [64] * 100000}},
+        {
+            "inputs": {"kind": "image", "shape": [1, 10**6, 10**6], "mean": [0.5], "std": [0.5]},
+            "network": {"backbone": "mlp"},
+        },
+    ],
+    ids=range(3),
+)
+def test_no_memory_is_taken_for_widths_that_no_tensor_has(
+    tmp_path: Path, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path)
+    rewrite(tmp_path, **changes)
+    monkeypatch.setattr(model_folder, "rebuild_network", None)  # not even begun
+    assert "no tensor has the width" in refused(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -426,3 +447,21 @@ def test_reading_opens_nothing_but_the_two_files(tmp_path: Path) -> None:
 def test_a_deployed_model_can_be_made_by_hand() -> None:
     model = DeployedModel(small().eval(), inputs=IMAGES, network_config=NetworkConfig(), task_json=TASK)
     torch.testing.assert_close(model(PIXELS).sum(dim=1), torch.ones(5))
+
+
+def test_a_pretrained_backbone_is_loaded_without_its_folder(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    from tests.networks.pretrained import PROCESSORS, save_pretrained
+
+    source, inputs = tmp_path / "backbone", InputSpec("image", (3, 20, 20), [0.5] * 3, [0.5] * 3)
+    save_pretrained("resnet", source)
+    (source / "preprocessor_config.json").write_text(json.dumps(PROCESSORS["resnet"]))
+    config = NetworkConfig(backbone=f"hf:{source}", trainable="head")
+    network = build_network(config, inputs, 3, 0).eval()
+    save(tmp_path / "model", network, inputs=inputs, network_config=config)
+    shutil.rmtree(source)
+    model = load_model(tmp_path / "model")
+    x = torch.randint(0, 256, (2, 3, 20, 20), dtype=torch.uint8)
+    torch.testing.assert_close(model.logits(x), network(x), rtol=0, atol=0)
+    report = export_model(tmp_path / "model", tmp_path / "model.pt2", "torch")
+    torch.testing.assert_close(torch.export.load(report.path).module()(x), model(x))
