@@ -15,12 +15,13 @@ def scores_table(
     after: Mapping[str, Any] | None,
     titles: Mapping[str, tuple[str, str]],
     after_title: str,
+    split: str,
 ) -> str:
     """A line a score; with a second column where there is a temperature.
 
     titles   each score's title, and whether higher or lower is better
     """
-    rows = [("", "before", after_title) if after is not None else ("", "score", "")]
+    rows = [(split, "before", after_title) if after is not None else (split, "score", "")]
     for name, value in before.items():
         title, better = titles.get(name, (name, ""))
         second = number(after[name]) if after is not None else ""

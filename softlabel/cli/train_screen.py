@@ -25,19 +25,13 @@ class TrainScreen:
 
     def begin(self, start: RunStart) -> None:
         self._start = start
-        self._console.event(
-            "begin",
-            folder=str(start.folder.resolve()),
-            rows=start.prepared.rows,
-            epochs=start.epochs,
-            resumed=start.resumed,
-        )
+        folder, rows = str(start.folder.resolve()), start.prepared.rows
+        self._console.event("begin", folder=folder, rows=rows, epochs=start.epochs, resumed=start.resumed)
         self._console.say(folder_line(start.folder))
         self._console.say(understood(start.prepared, self._config.network, self._config.training))
-        going_on = f", goes on after {start.images_done:,} of {start.images:,} images" if start.resumed else ""
-        self._console.say(
-            line("method", f"{self._config.method}, seed {self._config.seed}, {start.precision}{going_on}")
-        )
+        method = f"{self._config.method}, seed {self._config.seed}, {start.precision}"
+        going_on = f"; goes on after {start.images_done:,} of {start.images:,} images" if start.resumed else ""
+        self._console.say(line("method", method + going_on))
         self._progress.begin(start)
 
     def step(self, images: int, terms: Terms) -> None:
@@ -61,7 +55,7 @@ class TrainScreen:
             say("this run was finished already; nothing was trained")
         cell, scores = result.cell, result.cell["selected"]
         heading = temperature_title(cell["temperature"], cell["temperature_interval"], cell["temperature_flag"])
-        say("\ntest split\n" + scores_table(scores["before"], scores["after"], self._titles(), heading) + "\n")
+        say("\n" + scores_table(scores["before"], scores["after"], self._titles(), heading, "test split") + "\n")
         say(line("next", f"softlabel predict {result.folder} INPUT"))
         say(folder_line(result.folder))
         self._console.event("result", folder=str(result.folder.resolve()), result=result.cell)

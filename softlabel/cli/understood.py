@@ -11,7 +11,8 @@ from softlabel.report.numbers import count
 from softlabel.report.visible import shortened
 
 if TYPE_CHECKING:
-    from softlabel.training.config import NetworkConfig, TrainingConfig
+    from softlabel.networks.config import NetworkConfig
+    from softlabel.training.config import TrainingConfig
     from softlabel.training.prepare import Prepared
 
 INDENT = 9

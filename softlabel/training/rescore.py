@@ -163,9 +163,8 @@ def _refuse_other_inputs(model: DeployedModel, part: _Part) -> None:
     if expected.kind == kind and tuple(expected.shape) == shape:
         return
     hint = "; --resize brings images to that size" if kind == expected.kind == "image" else ""
-    raise DataError(
-        f"{part.source}: {_words(kind, shape)}, but the model takes {_words(expected.kind, tuple(expected.shape))}{hint}"
-    )
+    takes = _words(expected.kind, tuple(expected.shape))
+    raise DataError(f"{part.source}: {_words(kind, shape)}, but the model takes {takes}{hint}")
 
 
 def _words(kind: str, shape: tuple[int, ...]) -> str:

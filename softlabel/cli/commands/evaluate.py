@@ -70,11 +70,10 @@ def run(words: list[str]) -> int:
     if arguments.json:
         console.document(scored.to_json())
     else:
-        console.say(line("data", f"{scored.source}, {scored.split} rows: {scored.rows:,}"))
+        console.say(line("data", f"{scored.source}, {scored.split} rows ({scored.rows:,})"))
         for note in worth_saying(scored.notes):
             console.say(line("note", note))
         console.say("")
-        console.say(
-            scores_table(scored.before, scored.after, scored.titles, temperature_title(scored.temperature, None, None))
-        )
+        heading = temperature_title(scored.temperature, None, None)
+        console.say(scores_table(scored.before, scored.after, scored.titles, heading, f"{scored.split} rows"))
     return 0

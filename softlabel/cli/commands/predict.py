@@ -43,9 +43,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--feature-columns", metavar="TEXT,...", help="table: feature columns (default: as in training)"
     )
-    parser.add_argument(
-        "--resize", action="store_true", default=None, help="bring images of another size to the model's"
-    )
+    parser.add_argument("--resize", action="store_true", default=None, help="bring images to the model's size")
     parser.add_argument("--skip-bad", action="store_true", help="leave out inputs that cannot be used, and list them")
     return parser
 
