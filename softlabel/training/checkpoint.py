@@ -26,6 +26,10 @@ class Checkpoint:
     values: dict[str, Any]
 
 
+class _DamageError(Exception):
+    """What is damaged, and how it shows."""
+
+
 class CheckpointFolder:
     """A folder of named checkpoints; saving one replaces the last of that name.
 
@@ -50,12 +54,18 @@ class CheckpointFolder:
         body = {"format": FORMAT, "tensors": tensors.name, "sha256": digest, "values": checkpoint.values}
         try:
             write_bytes(tensors, content)
-            write_text(self._index(name), json.dumps({"digest": _digest(body), **body}, indent=1) + "\n")
+            write_text(self._index(name), _text_of(body))
         finally:
             self._sweep(name)
 
     def load(self, name: str) -> Checkpoint:
         """Read a checkpoint. Raises RunError, naming the file, when it is missing or damaged."""
+        try:
+            return self._read(name)
+        except _DamageError as damage:
+            raise RunError(f"{damage}. {self._other_good(name)}") from None
+
+    def _read(self, name: str) -> Checkpoint:
         from safetensors.torch import load
 
         body = self._read_index(name)
@@ -63,22 +73,23 @@ class CheckpointFolder:
         try:
             content = tensors.read_bytes()
         except OSError as error:
-            raise self._damaged(tensors, str(error), name) from None
+            raise _DamageError(f"{tensors} is damaged: {error.strerror}") from None
         if hashlib.sha256(content).hexdigest() != body["sha256"]:
-            raise self._damaged(tensors, f"its content is not what {self._index(name).name} says", name)
+            raise _DamageError(f"{tensors} is damaged: its content is not what {self._index(name).name} says")
         return Checkpoint(load(content), body["values"])
 
     def _read_index(self, name: str) -> dict[str, Any]:
         path = self._index(name)
         try:
-            body = json.loads(path.read_bytes())
-            stated = body.pop("digest")
+            content = path.read_text(encoding="utf-8")
+            body = json.loads(content)
+            del body["digest"]
         except FileNotFoundError:
             raise RunError(f"{path}: there is no such checkpoint") from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._damaged(path, f"it cannot be read ({error})", name) from None
-        if stated != _digest(body):
-            raise self._damaged(path, "its content does not match its digest", name)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _DamageError(f"{path} is damaged: it cannot be read ({error})") from None
+        if content != _text_of(body):
+            raise _DamageError(f"{path} is damaged: its content does not match its digest")
         if body["format"] != FORMAT:
             raise RunError(
                 f"{path}: format {body['format']} is newer than this version of softlabel, which reads {FORMAT}"
@@ -86,18 +97,15 @@ class CheckpointFolder:
         checked: dict[str, Any] = body
         return checked
 
-    def _damaged(self, path: Path, why: str, name: str) -> RunError:
-        return RunError(f"{path} is damaged: {why}.{self._other_good(name)}")
-
     def _other_good(self, name: str) -> str:
         for index in sorted(self.path.glob("*.json")):
             if index.stem != name:
                 try:
-                    self.load(index.stem)
-                except RunError:
+                    self._read(index.stem)
+                except (_DamageError, RunError):
                     continue
-                return f" The checkpoint {index} is good."
-        return " There is no other checkpoint; start anew in another folder."
+                return f"The checkpoint {index} is good"
+        return "There is no other checkpoint; start anew in another folder"
 
     def _sweep(self, name: str) -> None:
         """Remove tensors that the checkpoint in place does not name: old ones, and those of a save that was cut off."""
@@ -113,8 +121,10 @@ class CheckpointFolder:
         return self.path / f"{name}.json"
 
 
-def _digest(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+def _text_of(body: Mapping[str, Any]) -> str:
+    """The one spelling that a body has, with its digest, so that no flipped bit goes unnoticed."""
+    digest = hashlib.sha256(json.dumps(body).encode()).hexdigest()
+    return json.dumps({"digest": digest, **body}, indent=1) + "\n"
 
 
 def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,68 @@
+"""A small real data set and configurations that train in a blink."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from softlabel.data.config import DataConfig
+from softlabel.training.checkpoint import CheckpointFolder
+from softlabel.training.config import RunConfig
+from softlabel.training.prepare import Prepared, prepare
+
+ROWS = 90
+
+
+@functools.cache
+def tiny_prepared(protocol: str = "hold-out") -> Prepared:
+    """Digits, of which every part is cut to 90 rows."""
+    config = DataConfig.model_validate({"source": "digits", "protocol": protocol})
+    prepared = prepare(config)
+    splits = prepared.splits
+    parts = {
+        name: None if samples is None else samples.select(torch.arange(ROWS))
+        for name, samples in (("training", splits.training), ("validation", splits.validation), ("test", splits.test))
+    }
+    splits = dataclasses.replace(splits, **parts)  # type: ignore[arg-type]
+    counts = prepared.task.class_counts(splits.training.annotation)
+    return dataclasses.replace(prepared, splits=splits, class_counts=counts)
+
+
+def tiny_config(runs: Path | str = "runs", **training: Any) -> RunConfig:
+    """Online label smoothing with an average of the weights: everything that a checkpoint can hold."""
+    values: dict[str, Any] = {"epochs": 4, "batch_size": 32, "learning_rate": 0.05, "ema": 0.9, "clip_norm": 5.0}
+    return RunConfig.model_validate(
+        {"method": "online_label_smoothing", "training": {**values, **training}, "output": {"runs": str(runs)}}
+    )
+
+
+def fingerprint(folder: Path) -> dict[str, Any]:
+    """Hashes of all that a run leaves behind, times left out."""
+    checkpoints = CheckpointFolder(folder / "checkpoints")
+    found: dict[str, Any] = {}
+    for name in ("last", "best"):
+        if name in checkpoints:
+            checkpoint = checkpoints.load(name)
+            for key, tensor in checkpoint.tensors.items():
+                found[f"{name}.{key}"] = hashlib.sha256(tensor.contiguous().numpy().tobytes()).hexdigest()
+            found[f"{name}.values"] = without_times(checkpoint.values)
+    for file in sorted((folder / "model").glob("*.safetensors")) + sorted((folder / "evaluation").iterdir()):
+        found[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    found["metrics.jsonl"] = [without_times(json.loads(line)) for line in lines]
+    found["result.json"] = without_times(json.loads((folder / "result.json").read_text()))
+    return found
+
+
+def without_times(value: Any) -> Any:
+    """The same JSON without entries that say how long something took."""
+    if isinstance(value, dict):
+        times = {"seconds", "total_seconds", "images_per_second"}
+        return {key: without_times(item) for key, item in value.items() if key not in times}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
