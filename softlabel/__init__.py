@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
+from typing import Any
 
 __version__ = "0.1.0"
 
 _FOLDERS = ("labels", "losses", "calibration", "metrics", "networks", "data", "tasks", "methods")
 
-__all__ = ["__version__", *_FOLDERS]
+_COMMANDS = ("train", "compare", "evaluate", "predict", "export")
+
+__all__ = ["__version__", *_COMMANDS, *_FOLDERS]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in _FOLDERS:
         return importlib.import_module(f"softlabel.{name}")
+    if name in _COMMANDS:
+        return getattr(importlib.import_module("softlabel.cli.functions"), name)
     raise AttributeError(f"module 'softlabel' has no attribute {name!r}")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from softlabel.errors import RunError
+from softlabel.errors import FailedRunError
 from softlabel.experiments.cells import Cell, Failure, run_cells
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
@@ -90,7 +90,7 @@ def _uses_gpu(config: CompareConfig) -> bool:
 
 def _refuse_all_failed(cells: Sequence[Cell], failures: Sequence[Failure]) -> None:
     if len(failures) == len(cells):
-        raise RunError(f"none of the {len(cells)} runs could be trained; the first said: {failures[0].reason}")
+        raise FailedRunError(f"none of the {len(cells)} runs could be trained; the first said: {failures[0].reason}")
 
 
 def _write_report(results: dict[str, Any], folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from softlabel.errors import RunError
+from softlabel.errors import FailedRunError
 from softlabel.methods.method import Terms
 
 Reduce = Callable[[Tensor, Literal["sum", "max"]], Tensor]
@@ -69,14 +69,14 @@ class TermTally:
         return sum(self._weights.get(name, 1.0) * value for name, value in means.items())
 
     def refuse_bad(self, means: Mapping[str, float], where: str) -> None:
-        """Raise RunError, naming epoch, step and term, when a mean is not finite."""
+        """Raise FailedRunError, naming epoch, step and term, when a mean is not finite."""
         for name, value in means.items():
             if value - value != 0:  # NaN or infinite
                 values = torch.stack(self._sums[name]).double()
                 bad = (~values.isfinite()).nonzero()
                 per_step = max(1, len(values) // max(1, self.step))
                 step = int(bad[0]) // per_step + 1 if len(bad) else self.step
-                raise RunError(
+                raise FailedRunError(
                     f"{where}, step {step}: the loss term {name!r} is {value}. The last checkpoint is from before; "
                     "a lower learning_rate, a longer warmup_epochs or a clip_norm usually helps"
                 )

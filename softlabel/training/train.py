@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import torch
 
-from softlabel.errors import RunError, SoftlabelError
+from softlabel.errors import FailedRunError, SoftlabelError
 from softlabel.methods.method import Method
 from softlabel.methods.stage import Stage
 from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
@@ -172,7 +172,7 @@ def _train_in(
             complaint = workers.complaint() if config.training.processes > 1 else None
             if complaint is None:
                 raise
-            raise RunError(f"another process of the run failed:\n{complaint}") from error
+            raise FailedRunError(f"another process of the run failed:\n{complaint}") from error
     state.total_seconds = max(state.total_seconds, time.perf_counter() - started)
     result = finish(config, prepared, state, run.path)
     run.write_json(RESULT["train"], result)

@@ -1,0 +1,154 @@
+"""The commands as Python functions, with options named as the flags: `softlabel.train(source="folder:photos")`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from softlabel.cli.answers import shortened
+from softlabel.cli.complaints import by_hand
+from softlabel.cli.configuration import assemble, validated
+from softlabel.cli.run_folders import folder_to_resume, model_folder
+from softlabel.data.config import DataConfig
+from softlabel.errors import ConfigError
+from softlabel.experiments.config import CompareConfig, default_compare_config
+from softlabel.training.config import RunConfig
+
+if TYPE_CHECKING:
+    from softlabel.experiments.compare import CompareProgress
+    from softlabel.training.export import ExportReport
+    from softlabel.training.progress import Progress
+    from softlabel.training.rescore import Rescored, Split
+    from softlabel.training.train import RunResult
+
+PathLike = str | Path
+MethodOptions = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished comparison: its folder, and what results.json holds."""
+
+    folder: Path
+    results: dict[str, Any]
+
+
+def train(
+    recipe: PathLike | None = None,
+    *,
+    resume: PathLike | bool = False,
+    method_options: MethodOptions | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> RunResult:
+    """Train one method once, as `softlabel train` does; silent unless `progress` is given.
+
+    recipe          a TOML file to start from
+    resume          True for the latest unfinished run, or its folder
+    method_options  options of methods by name: {"label_smoothing": {"epsilon": 0.2}}
+    options         the command's options, as keywords: source="folder:photos", epochs=10
+
+    Raises ConfigError, DataError or another SoftlabelError with what is wrong, where, and what was expected.
+    """
+    folder = None
+    if resume is not False:
+        if recipe is not None:
+            raise ConfigError("resume reads the run's own configuration; leave out recipe")
+        runs = Path(options.get("runs", RunConfig().output.runs))
+        folder = folder_to_resume("" if resume is True else str(resume), runs)
+        recipe = folder / "config.toml"
+    config = assemble(RunConfig, recipe=_path(recipe), given=options, methods=method_options or {}, spell=str)
+
+    from softlabel.training.train import train as run
+
+    return run(config, folder=folder, resume=folder is not None, progress=progress)
+
+
+def compare(
+    recipe: PathLike | None = None,
+    *,
+    method_options: MethodOptions | None = None,
+    progress: CompareProgress | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare methods, as `softlabel compare` does: compare(methods=["cross_entropy", "label_smoothing"], seeds=5).
+
+    Without a source the digits are compared with a long-tailed training part. A stopped comparison of the same
+    configuration goes on. Arguments and errors as in `train`. In a script, call it below `if __name__ == "__main__":`,
+    as it starts processes.
+    """
+    defaults = default_compare_config().model_dump(exclude_unset=True)
+    config = assemble(
+        CompareConfig,
+        recipe=_path(recipe),
+        given=options,
+        methods=method_options or {},
+        defaults=defaults,
+        spell=str,
+    )
+
+    from softlabel.cli.commands.compare import results_of
+    from softlabel.experiments.compare import compare as run
+
+    folder = run(config, progress=progress, command="softlabel.compare(…)")
+    return Comparison(folder, results_of(folder))
+
+
+def evaluate(run: PathLike, *, split: Split | None = None, **options: Any) -> Rescored:
+    """Score the model of a run on a split of its own data, or, with `source`, on other labelled data.
+
+    options   how other data are read: source, image_column, label_column, resize, … as in `softlabel evaluate --help`
+    """
+    from softlabel.cli.commands.evaluate import READING
+
+    wrong = [name for name in options if name not in READING]
+    if wrong:
+        raise ConfigError(f"there is no option {wrong[0]}; evaluate takes {', '.join(READING)}")
+    if options and "source" not in options:
+        raise ConfigError(f"{next(iter(options))} would not be read: it needs source")
+    other = validated(DataConfig, options, by_hand(str)) if options else None
+
+    from softlabel.training.rescore import evaluate as score
+
+    return score(model_folder(Path(run)), other, split)
+
+
+def predict(
+    run: PathLike,
+    source: PathLike,
+    *,
+    top: int | None = None,
+    image_column: str | None = None,
+    feature_columns: Sequence[str] = (),
+    resize: bool | None = None,
+    skip_bad: bool = False,
+) -> list[dict[str, Any]]:
+    """The calibrated label distribution of an image, a folder of images or a table, one dictionary a row.
+
+    Each has file or row, label, confidence, and distribution by class name; `top` keeps the most probable classes.
+    For more rows than fit in memory iterate over `softlabel.training.predict.predict`.
+    """
+    from softlabel.training.predict import predict as answer
+
+    predictions = answer(
+        model_folder(Path(run)),
+        source,
+        image_column=image_column,
+        feature_columns=feature_columns,
+        resize=resize,
+        skip_bad=skip_bad,
+    )
+    return [shortened(prediction, top) for prediction in predictions]
+
+
+def export(run: PathLike, out: PathLike, format: Literal["safetensors", "torch", "onnx"]) -> ExportReport:
+    """Write the model of a run for other programs, with its temperature folded in, and check it."""
+    from softlabel.training.export import export_model
+
+    return export_model(model_folder(Path(run)), out, format)
+
+
+def _path(recipe: PathLike | None) -> Path | None:
+    return None if recipe is None else Path(recipe)
