@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-import datasets
 from torch import Tensor
 
+from softlabel.data.arrow import datasets
 from softlabel.data.refusals import Place, Refusal
 from softlabel.data.samples import Samples
 

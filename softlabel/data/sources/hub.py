@@ -11,10 +11,10 @@ import logging
 import os
 from collections.abc import Iterator
 
-import datasets
 import numpy as np
 import pyarrow as pa
 
+from softlabel.data.arrow import datasets
 from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
 from softlabel.data.refusals import Place, among
