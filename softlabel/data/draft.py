@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
+from softlabel.data.arrow import datasets
 from softlabel.data.columns import in_order, nearest
 from softlabel.data.config import DataConfig
 from softlabel.data.image_table import ImageTable, Subject, check_images

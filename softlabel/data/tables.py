@@ -95,7 +95,7 @@ def read_parquet(path: str, choose: Choose) -> Table:
         if os.path.getsize(path) <= IN_MEMORY:
             table = pa.parquet.read_table(path, columns=chosen)
         else:
-            import datasets  # takes a second to import, and only files of this size need it
+            from softlabel.data.arrow import datasets  # takes a second to import, and only files of this size need it
 
             table = datasets.Dataset.from_parquet(path, columns=chosen).data.table
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
