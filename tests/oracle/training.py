@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def learning_rates(
-    kind: str, peak: float, steps: int, warmup: int, milestones: list[float], decay: float
-) -> Array:
+def learning_rates(kind: str, peak: float, steps: int, warmup: int, milestones: list[float], decay: float) -> Array:
     """The rate of every step: a ramp, then the course."""
     rates = []
     for step in range(steps):
@@ -37,9 +35,7 @@ def moving_average(start: Array, values: list[Array], decay: float) -> Array:
     return average
 
 
-def total_loss(
-    sums: dict[str, list[float]], masses: dict[str, list[float]], weights: dict[str, float]
-) -> float:
+def total_loss(sums: dict[str, list[float]], masses: dict[str, list[float]], weights: dict[str, float]) -> float:
     """The weighted sum over terms of one quotient over all micro-batches."""
     total = 0.0
     for name in sums:

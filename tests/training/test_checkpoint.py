@@ -195,7 +195,20 @@ def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_json_has_null_for_what_is_not_finite(tmp_path: Path) -> None:
     atomic.write_json(tmp_path / "x.json", {"a": [float("nan"), 1.0], "b": {"c": float("inf")}})
-    assert (tmp_path / "x.json").read_text().split() == ["{", '"a":', "[", "null,", "1.0", "],", '"b":', "{", '"c":', "null", "}", "}"]
+    assert (tmp_path / "x.json").read_text().split() == [
+        "{",
+        '"a":',
+        "[",
+        "null,",
+        "1.0",
+        "],",
+        '"b":',
+        "{",
+        '"c":',
+        "null",
+        "}",
+        "}",
+    ]
 
 
 def test_random_is_not_consumed_by_saving(tmp_path: Path) -> None:

@@ -147,7 +147,12 @@ def test_the_tally_names_epoch_step_and_term_of_a_bad_loss() -> None:
 def test_the_tally_divides_over_the_epoch_and_weighs_terms() -> None:
     tally = TermTally({"b": 0.5})
     for total, mass in ((2.0, 1.0), (4.0, 3.0)):
-        tally.add({"a": SumAndMass(torch.tensor(total), torch.tensor(mass)), "b": SumAndMass(torch.tensor(total), torch.tensor(2.0))})
+        tally.add(
+            {
+                "a": SumAndMass(torch.tensor(total), torch.tensor(mass)),
+                "b": SumAndMass(torch.tensor(total), torch.tensor(2.0)),
+            }
+        )
         tally.next_step()
     means = tally.means()
     assert means == {"a": 1.5, "b": 1.5}

@@ -23,7 +23,13 @@ class Clock:
 
 def record(epoch: int, epochs: int) -> dict[str, Any]:
     validation = {"nll": 0.5, "accuracy": 0.9, "brier": 0.1}
-    return {"stage": "train", "epoch": epoch, "epochs": epochs, "terms": {"cross_entropy": 0.7}, "validation": validation}
+    return {
+        "stage": "train",
+        "epoch": epoch,
+        "epochs": epochs,
+        "terms": {"cross_entropy": 0.7},
+        "validation": validation,
+    }
 
 
 def start(images: int, epochs: int, done: int = 0) -> RunStart:
