@@ -107,7 +107,7 @@ def _break_at(patched: pytest.MonkeyPatch, fail_at: int, error: BaseException) -
     patched.setattr(os, "fsync", counted(os.fsync))
     patched.setattr(os, "replace", counted(os.replace))
     patched.setattr(os, "open", counted(os.open))
-    patched.setattr(atomic, "open", lambda *a, **k: _TornFile(open(*a, **k), counted), raising=False)
+    patched.setattr(atomic, "open", lambda *a, **k: _TornFile(open(*a, **k), counted), raising=False)  # noqa: SIM115
     return lambda: count[0] > fail_at
 
 
