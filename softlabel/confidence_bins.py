@@ -68,6 +68,8 @@ def equal_mass(sums: Tensor, num_bins: int) -> Tensor:
 
     A cell is never split: it goes to the bin in which its first row falls.
     """
+    filled = sums[..., COUNT].reshape(-1, sums.shape[-2]).sum(0) > 0
+    sums = sums[..., filled, :]
     count = sums[..., COUNT]
     before = count.cumsum(-1) - count
     total = count.sum(-1, keepdim=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,10 +15,11 @@ from softlabel.errors import RunError
 from softlabel.metrics.statistic import Contribution, Statistic, total
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 Rows = Mapping[str, Contribution]
 
 MOST_ROWS = 20_000
-BLOCK_NUMBERS = 2_000_000
+BLOCK_NUMBERS, MOST_COLUMNS = 1_000_000, 125
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,23 @@ def resample_rows(
     """
     num_rows = _common_rows(statistics, runs)
     generator = np.random.default_rng(seed)
-    chosen = None if num_rows <= MOST_ROWS else np.sort(generator.choice(num_rows, MOST_ROWS, replace=False))
-    scale = 1.0 if chosen is None else np.sqrt(MOST_ROWS / num_rows)
-    matrices = [_sum_matrix(statistics, run, chosen) for run in runs]
+    used = min(num_rows, MOST_ROWS)
+    chosen = slice(None) if used == num_rows else np.sort(generator.choice(num_rows, used, replace=False))
+    same = _with_equal_sums(statistics, runs)
+    summers = {
+        name: _summer(statistic, [run[name] for run in runs], chosen)
+        for statistic in statistics
+        if same[name := statistic.name] == name
+    }
     values: dict[str, list[Array]] = {statistic.name: [] for statistic in statistics}
-    for weights in _draws(min(num_rows, MOST_ROWS), resamples, generator):
-        sums = [matrix @ weights for matrix in matrices]
-        for statistic, part in zip(statistics, _parts(statistics), strict=True):
-            values[statistic.name].append(np.stack([_evaluate(statistic, one[part]) for one in sums]))
+    for weights in _draws(used, resamples, generator):
+        sums = {name: torch.from_numpy(summer(weights)) for name, summer in summers.items()}
+        for statistic in statistics:
+            values[statistic.name].append(statistic.value(sums[same[statistic.name]]).numpy())
     return {
         statistic.name: Replicates(
-            _estimates(statistic, runs), _scaled(np.concatenate(values[statistic.name], axis=1), scale)
+            np.array([float(statistic.value(total(statistic, run[statistic.name]))) for run in runs]),
+            _scaled(np.concatenate(values[statistic.name], axis=1), np.sqrt(used / num_rows)),
         )
         for statistic in statistics
     }
@@ -66,42 +74,78 @@ def _common_rows(statistics: Sequence[Statistic], runs: Sequence[Rows]) -> int:
     return lengths.pop()
 
 
-def _estimates(statistic: Statistic, runs: Sequence[Rows]) -> Array:
-    return np.array([float(statistic.value(total(statistic, run[statistic.name]))) for run in runs])
-
-
-def _sum_matrix(statistics: Sequence[Statistic], run: Rows, chosen: NDArray[np.int64] | None) -> sparse.csr_array:
-    """The matrix that turns weights of rows into the sums of all statistics, one under the other."""
-    return sparse.vstack(
-        [_one_sum_matrix(statistic, run[statistic.name], chosen) for statistic in statistics], format="csr"
-    )
-
-
-def _one_sum_matrix(
-    statistic: Statistic, contribution: Contribution, chosen: NDArray[np.int64] | None
-) -> sparse.csr_array:
-    cell, values = contribution.cell.numpy(), contribution.values.numpy()
-    if chosen is not None:
-        cell, values = cell[chosen], values[chosen]
-    num_rows = len(cell)
-    target = cell[..., None] * statistic.width + np.arange(statistic.width)
-    row = np.broadcast_to(np.arange(num_rows).reshape(-1, *[1] * (values.ndim - 1)), values.shape)
-    used = values != 0
-    shape = (statistic.num_cells * statistic.width, num_rows)
-    return sparse.coo_array((values[used], (target[used], row[used])), shape=shape).tocsr()
-
-
-def _parts(statistics: Sequence[Statistic]) -> Iterator[slice]:
-    start = 0
+def _with_equal_sums(statistics: Sequence[Statistic], runs: Sequence[Rows]) -> dict[str, str]:
+    """For each score the first one whose rows contribute the same, such as the ECE for the debiased ECE."""
+    first: dict[str, str] = {}
     for statistic in statistics:
-        stop = start + statistic.num_cells * statistic.width
-        yield slice(start, stop)
-        start = stop
+        shape = (statistic.num_cells, statistic.width)
+        first[statistic.name] = next(
+            other.name
+            for other in statistics
+            if (other.num_cells, other.width) == shape
+            and all(_equal(run[statistic.name], run[other.name]) for run in runs)
+        )
+    return first
+
+
+def _equal(one: Contribution, other: Contribution) -> bool:
+    return torch.equal(one.cell, other.cell) and torch.equal(one.values, other.values)
+
+
+class _Summer(Protocol):
+    """Weights of the rows (rows, draws) -> sums (runs, draws, num_cells, width)."""
+
+    def __call__(self, weights: Array) -> Array: ...
+
+
+def _summer(statistic: Statistic, contributions: Sequence[Contribution], chosen: slice | Index) -> _Summer:
+    cells = [contribution.cell.numpy()[chosen] for contribution in contributions]
+    values = [contribution.values.numpy()[chosen] for contribution in contributions]
+    if cells[0].ndim == 1 and all(np.array_equal(cells[0], cell) for cell in cells):
+        return _CommonCells(statistic, cells[0], values)
+    return _OwnCells(statistic, cells, values)
+
+
+class _CommonCells:
+    """Sums where a row adds to the same cell in every run, such as that of its true class: dense products."""
+
+    def __init__(self, statistic: Statistic, cell: Index, values: Sequence[Array]) -> None:
+        self.shape = (len(values), statistic.num_cells, statistic.width)
+        stacked = np.concatenate([one.T for one in values])
+        self.parts = [(k, rows, stacked[:, rows]) for k in np.unique(cell) for rows in [np.flatnonzero(cell == k)]]
+
+    def __call__(self, weights: Array) -> Array:
+        runs, num_cells, width = self.shape
+        sums = np.zeros((runs, weights.shape[1], num_cells, width))
+        for k, rows, values in self.parts:
+            drawn = weights if len(rows) == len(weights) else weights[rows]
+            sums[:, :, k] = (values @ drawn).reshape(runs, width, -1).transpose(0, 2, 1)
+        return sums
+
+
+class _OwnCells:
+    """Sums where each run puts a row in a cell of its own, such as that of its confidence: sparse products."""
+
+    def __init__(self, statistic: Statistic, cells: Sequence[Index], values: Sequence[Array]) -> None:
+        self.shape = (statistic.num_cells, statistic.width)
+        self.matrices = [self._matrix(*pair) for pair in zip(cells, values, strict=True)]
+
+    def __call__(self, weights: Array) -> Array:
+        sums = [np.ascontiguousarray((matrix @ weights).T).reshape(-1, *self.shape) for matrix in self.matrices]
+        return np.stack(sums)
+
+    def _matrix(self, cell: Index, values: Array) -> sparse.csr_array:
+        num_cells, width = self.shape
+        target = cell[..., None] * width + np.arange(width)
+        row = np.broadcast_to(np.arange(len(cell)).reshape(-1, *[1] * (values.ndim - 1)), values.shape)
+        used = values != 0
+        entries = sparse.coo_array((values[used], (target[used], row[used])), shape=(num_cells * width, len(cell)))
+        return entries.tocsr()
 
 
 def _draws(num_rows: int, resamples: int, generator: np.random.Generator) -> Iterator[Array]:
     """How often each row is drawn, (rows, some of the resamples)."""
-    block = max(1, BLOCK_NUMBERS // max(1, num_rows))
+    block = min(MOST_COLUMNS, max(1, BLOCK_NUMBERS // max(1, num_rows)))
     for start in range(0, resamples, block):
         columns = min(block, resamples - start)
         drawn = generator.integers(0, num_rows, size=(num_rows, columns)) * columns + np.arange(columns)
@@ -109,16 +153,7 @@ def _draws(num_rows: int, resamples: int, generator: np.random.Generator) -> Ite
         yield counts.reshape(num_rows, columns).astype(np.float64)
 
 
-def _evaluate(statistic: Statistic, sums: Array) -> Array:
-    """Sums (cells * width, draws) -> scores (draws,)."""
-    cells = torch.from_numpy(np.ascontiguousarray(sums.T)).view(-1, statistic.num_cells, statistic.width)
-    values: Array = statistic.value(cells).numpy()
-    return values
-
-
 def _scaled(replicates: Array, scale: float) -> Array:
-    if scale == 1.0:
-        return replicates
     centre = replicates.mean(axis=1, keepdims=True)
     scaled: Array = centre + scale * (replicates - centre)
-    return scaled
+    return replicates if scale == 1.0 else scaled

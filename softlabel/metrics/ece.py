@@ -57,13 +57,13 @@ class DebiasedCalibrationError(ExpectedCalibrationError):
 class AdaptiveCalibrationError(ExpectedCalibrationError):
     """ECE over bins of equally many rows (Nguyen and O'Connor 2015), from sums that can be streamed and merged.
 
-    Rows are first counted in 1024 narrow cells of log-odds, and bins are made of whole cells; so confidences within
-    0.03 of each other in log-odds are taken as ties. `softlabel.calibration.adaptive_calibration_error` sorts instead.
+    Rows are first counted in 512 narrow cells of log-odds, and bins are made of whole cells; so confidences within
+    0.06 of each other in log-odds are taken as ties. `softlabel.calibration.adaptive_calibration_error` sorts instead.
     """
 
     name = "adaptive_ece"
     title = "adaptive ECE"
-    LOWEST, HIGHEST, CELLS = -12.0, 18.0, 1024
+    LOWEST, HIGHEST, CELLS = -12.0, 18.0, 512
 
     def __init__(self, num_bins: int = 15) -> None:
         super().__init__(self.CELLS)
