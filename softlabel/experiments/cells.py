@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from softlabel.errors import SoftlabelError
 from softlabel.training.config import RunConfig
 
 POLL_SECONDS = 0.25
+PRELOADED = ["lightning_fabric", "torch.utils.tensorboard", "sklearn.datasets", "softlabel.training.train"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ class Failure:
     reason: str
 
 
+def warm_up() -> None:
+    """Begin to import what workers need, in a process of its own, while this one prepares the data."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        multiprocessing.set_forkserver_preload(PRELOADED)
+        forkserver.ensure_running()
+
+
 def run_cells(cells: Sequence[Cell], jobs: int, watch: Callable[[], None]) -> list[Failure]:
     """Train every cell that has no result yet; a failing cell does not stop the others.
 
@@ -74,7 +83,8 @@ def run_cells(cells: Sequence[Cell], jobs: int, watch: Callable[[], None]) -> li
 def _run_pool(cells: Sequence[Cell], jobs: int, watch: Callable[[], None], failures: list[Failure]) -> list[Cell]:
     """Run the cells; returns those that were lost because a worker process died, the one that was running first."""
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    context = multiprocessing.get_context("spawn")
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads,)) as pool:
         futures = {pool.submit(_train_cell, cell.config, cell.folder): cell for cell in cells}
         try:

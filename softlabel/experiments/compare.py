@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from softlabel.errors import FailedRunError
-from softlabel.experiments.cells import Cell, Failure, run_cells
+from softlabel.experiments.cells import Cell, Failure, run_cells, warm_up
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
 from softlabel.methods.discovery import find_method
@@ -39,6 +39,7 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
     """
     for method in config.comparison.methods:
         find_method(method)
+    warm_up()
     prepared = prepare(config.data, config.task)
     with RunFolder.continue_or_create(config, kind="compare") as run:
         started = time.perf_counter()
