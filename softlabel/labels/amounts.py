@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from softlabel.labels.distribution import Amount
+from softlabel.labels.modes import may_look, wants_gradient
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -60,18 +61,8 @@ def both_known(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 def dot(probabilities: Tensor, logits: Tensor) -> Tensor:
     """<q, logits> of written-out rows (..., K) -> (...), in which no probability times minus infinity is nothing."""
     logits = logits.to(accumulation_dtype(logits.dtype))
-    if looks_are_free(probabilities, logits):
+    if may_look(logits) and not wants_gradient(probabilities, logits):
         products: Tensor = torch.linalg.vecdot(probabilities.to(logits.dtype), logits)
         if not products.isnan().any():
             return products
     return times(probabilities, logits).sum(-1)
-
-
-def looks_are_free(*tensors: Tensor) -> bool:
-    """Whether the program may look at a result and choose: on a CPU, where no gradient and no trace is recorded."""
-    return (
-        not torch.compiler.is_compiling()
-        and not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors))
-        and not torch._C._are_functorch_transforms_active()
-        and all(tensor.device.type == "cpu" for tensor in tensors)
-    )

@@ -8,6 +8,7 @@ from torch import Tensor
 from softlabel.labels.amounts import accumulation_dtype, dot, only_known, surprise
 from softlabel.labels.checks import check_probabilities
 from softlabel.labels.distribution import Amount, LabelDistribution, Rows
+from softlabel.labels.modes import may_look
 
 
 class Dense(LabelDistribution):
@@ -27,12 +28,18 @@ class Dense(LabelDistribution):
         return (self.probabilities,) if self.known is None else (self.probabilities, self.known)
 
     @property
-    def all_known(self) -> bool:
-        return False  # a row may be empty
-
-    @property
     def mass(self) -> Tensor:
         return only_known((self.row_sums() != 0).to(torch.get_default_dtype()), self.known)
+
+    def mass_or_none(self) -> Tensor | None:
+        if may_look(self.probabilities) and not self.probabilities.requires_grad and self.no_row_is_empty():
+            return super().mass_or_none()
+        return self.mass
+
+    def no_row_is_empty(self) -> bool:
+        """Most often a few columns tell."""
+        few = self.probabilities[..., :64]
+        return bool(few.sum(-1).all()) or bool(self.row_sums().all())
 
     def inner(self, logits: Tensor) -> Tensor:
         return only_known(dot(self.probabilities, logits), self.known)

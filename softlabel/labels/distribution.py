@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from softlabel.labels.modes import may_look
+
 Rows = slice | Tensor | tuple[slice, ...]
 Amount = Tensor | float
 
@@ -85,16 +87,17 @@ class LabelDistribution(ABC):
         return any(tensor.requires_grad for tensor in self.tensors)
 
     @property
-    def all_known(self) -> bool:
-        """Whether it is plain, without a look at values, that no element is ignored."""
-        return self.known is None
-
-    @property
     def mass(self) -> Tensor:
         """1 where the element counts, 0 where it is ignored, (...)."""
         if self.known is None:
             return torch.ones(self.shape, device=self.device)
         return self.known.to(torch.get_default_dtype())
+
+    def mass_or_none(self) -> Tensor | None:
+        """The mass, or None if no element is ignored; to find that out, values are looked at where that is free."""
+        if self.known is None or (may_look(self.known) and bool(self.known.all())):
+            return None
+        return self.mass
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -37,15 +37,15 @@ class Mixture(LabelDistribution):
         return self.total([part.expectation(values) for part in self.parts])
 
     @property
-    def all_known(self) -> bool:
-        return all(part.all_known for part in self.parts)
-
-    @property
     def mass(self) -> Tensor:
         mass = self.parts[0].mass
         for part in self.parts[1:]:
             mass = mass * part.mass
         return mass
+
+    def mass_or_none(self) -> Tensor | None:
+        masses = [mass for mass in (part.mass_or_none() for part in self.parts) if mass is not None]
+        return torch.stack(masses).prod(0) if masses else None
 
     def dense(self, dtype: torch.dtype | None = None) -> Tensor:
         weights = [weight[..., None] if isinstance(weight, Tensor) else weight for weight in self.weights]

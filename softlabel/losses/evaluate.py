@@ -7,10 +7,13 @@ from torch import Tensor
 
 from softlabel.labels import LabelDistribution
 from softlabel.labels.amounts import accumulation_dtype
+from softlabel.labels.distribution import Amount
+from softlabel.labels.modes import may_look, transformed
+from softlabel.losses.delegated import delegated
 from softlabel.losses.fused import fused_total, fused_values
 from softlabel.losses.plain import plain_values
 from softlabel.losses.reduction import Reduction, SumAndMass, check_reduction, inverse
-from softlabel.losses.target import align_class_mask, as_label, class_axis
+from softlabel.losses.target import align_class_mask, as_label, check_kind, class_axis
 from softlabel.losses.terms import Terms, element_mass
 
 
@@ -28,12 +31,18 @@ def evaluate(
 ) -> Tensor | SumAndMass:
     """Cross-entropy, or with `divergence` that less the label's entropy."""
     check_reduction(reduction)
+    check_kind(target)
     axis = class_axis(logits)
+    usual = fused and not divergence and sample_weight is None and mask is None and class_mask is None
+    if usual and may_look(logits):
+        value = delegated(logits, target, weight, ignore_index, reduction, axis)
+        if value is not None:
+            return value
     label = as_label(target, logits, ignore_index)
     left = None if class_mask is None else align_class_mask(class_mask, logits, axis)
     mass = element_mass(label, accumulation_dtype(logits.dtype), weight, sample_weight, mask, left)
     terms = Terms(label, mass, left, divergence)
-    if fused and not terms.learned and not torch._C._are_functorch_transforms_active():
+    if fused and not terms.learned and not torch.compiler.is_compiling() and not transformed():
         return fused_loss(logits, terms, axis, reduction)
     return plain_loss(logits, terms, axis, reduction)
 
@@ -42,9 +51,16 @@ def fused_loss(logits: Tensor, terms: Terms, axis: int, reduction: Reduction) ->
     if reduction == "none":
         return fused_values(logits, terms, axis)
     if reduction == "mean":
-        return fused_total(logits, terms, axis, inverse(terms.total_mass(logits)))
+        return fused_total(logits, terms, axis, share_of_mass(terms))
     total = fused_total(logits, terms, axis, 1.0)
     return total if reduction == "sum" else SumAndMass(total, terms.total_mass(total))
+
+
+def share_of_mass(terms: Terms) -> Amount:
+    """What each unit of mass counts in a mean."""
+    if terms.mass is None:
+        return 1 / max(terms.label.shape.numel(), 1)
+    return inverse(terms.mass.sum())
 
 
 def plain_loss(logits: Tensor, terms: Terms, axis: int, reduction: Reduction) -> Tensor | SumAndMass:

@@ -17,6 +17,7 @@ from softlabel.labels import LabelDistribution
 from softlabel.labels.amounts import accumulation_dtype
 from softlabel.labels.distribution import Amount
 from softlabel.losses.blocks import Block, blocks
+from softlabel.losses.buffer import fresh_like
 from softlabel.losses.class_mask import without_classes
 from softlabel.losses.terms import Terms
 
@@ -48,7 +49,7 @@ class FusedLoss(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, terms: Terms, axis: int, factor: Amount, each: bool) -> Tensor:
         # float16 has no room for p / N: there the factor waits until a loss scaler has had its say
         late = logits.dtype == torch.float16
-        gradient = torch.empty_like(logits)
+        gradient = fresh_like(logits)
         values = sweep(logits.movedim(axis, -1), terms, 1.0 if late else factor, gradient.movedim(axis, -1))
         ctx.save_for_backward(gradient)
         ctx.axis, ctx.each, ctx.late_factor, ctx.spent = axis, each, factor if late else None, False

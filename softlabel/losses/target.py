@@ -15,6 +15,11 @@ def class_axis(logits: Tensor) -> int:
     return 1 if logits.ndim > 1 else 0
 
 
+def check_kind(target: object) -> None:
+    if not isinstance(target, Tensor | LabelDistribution):
+        raise TypeError(f"target is {type(target).__name__}, expected a tensor or a label distribution")
+
+
 def as_label(target: Tensor | LabelDistribution, logits: Tensor, ignore_index: int) -> LabelDistribution:
     """An integer tensor becomes hard labels, a floating one dense labels; shapes are checked, values are not.
 
@@ -25,8 +30,6 @@ def as_label(target: Tensor | LabelDistribution, logits: Tensor, ignore_index: i
     batch_shape = logits.shape[:axis] + logits.shape[axis + 1 :]
     if isinstance(target, LabelDistribution):
         label = target
-    elif not isinstance(target, Tensor):
-        raise TypeError(f"target is {type(target).__name__}, expected a tensor or a label distribution")
     elif target.is_floating_point():
         if target.shape != logits.shape:
             raise ValueError(

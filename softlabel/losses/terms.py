@@ -45,7 +45,8 @@ def element_mass(
     class_mask: Tensor | None,
 ) -> Tensor | None:
     """The mass of each element: <q, weight> · sample_weight, 0 where ignored or masked; None where all are 1."""
-    factors = [] if label.all_known else [label.mass]
+    own = label.mass_or_none()
+    factors = [] if own is None else [own]
     if weight is not None:
         check_weight(weight, label.num_classes)
         factors.append(expected_weight(label, weight, class_mask))

@@ -1,0 +1,79 @@
+"""Small batches: PyTorch's own cross-entropy, wherever it is right, since there calls cost more than arithmetic."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from softlabel.labels import LabelDistribution, Sparse
+from softlabel.losses.reduction import Reduction, SumAndMass
+
+LIMIT = 2**17
+"""Elements of the logits up to which PyTorch is at least as fast (benchmarks/losses.py)."""
+
+
+def delegated(
+    logits: Tensor,
+    target: Tensor | LabelDistribution,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: Reduction,
+    axis: int,
+) -> Tensor | SumAndMass | None:
+    """The loss by PyTorch, or None where it does not apply: an element is ignored, or the result is not finite.
+
+    (PyTorch gives NaN without any mass and where minus infinity meets a probability of 0.)
+    """
+    if not 0 < logits.numel() <= LIMIT or not logits.is_contiguous():
+        return None
+    if logits.dtype is not torch.float32 and logits.dtype is not torch.float64:
+        return None
+    torch_target, smoothing = torch_form(logits, target, ignore_index, axis)
+    if torch_target is None:
+        return None
+    if weight is not None and (torch_target.is_floating_point() or smoothing or weight.requires_grad):
+        return None  # PyTorch would bend the label
+    how = "sum" if reduction == "sum_and_mass" else reduction
+    value = F.cross_entropy(logits, torch_target, weight, reduction=how, label_smoothing=smoothing)
+    if not math.isfinite(value.detach().sum()):
+        return None
+    if reduction != "sum_and_mass":
+        return value
+    rows = logits.numel() // logits.shape[axis]
+    return SumAndMass(value, value.new_full((), rows) if weight is None else weight[torch_target].sum())
+
+
+def torch_form(
+    logits: Tensor, target: Tensor | LabelDistribution, ignore_index: int, axis: int
+) -> tuple[Tensor | None, float]:
+    """The target as PyTorch takes it, with its label_smoothing; None: no such form, or an element is ignored."""
+    if isinstance(target, LabelDistribution):
+        return form_of_label(logits, target, axis)
+    if target.dtype is torch.int64:
+        usable = target.ndim == logits.ndim - 1 and none_ignored(target, ignore_index)
+    else:
+        usable = target.shape == logits.shape and target.dtype is logits.dtype and bool(target.sum(axis).all())
+    return target if usable and not target.requires_grad else None, 0.0
+
+
+def form_of_label(logits: Tensor, label: LabelDistribution, axis: int) -> tuple[Tensor | None, float]:
+    """One class per element stays an index; every other label is written out, which is cheap while it is small."""
+    if label.shape.numel() * label.num_classes != logits.numel() or label.num_classes != logits.shape[axis]:
+        return None, 0.0
+    if label.requires_grad or label.mass_or_none() is not None:
+        return None, 0.0
+    if isinstance(label, Sparse) and label.indices.shape[-1] == 1:
+        share, rest = label.values, label.background
+        if not isinstance(share, Tensor) and not isinstance(rest, Tensor):
+            return label.indices[..., 0], rest * label.num_classes
+    rows = label.dense(logits.dtype)
+    return rows if rows.ndim == axis + 1 else rows.movedim(-1, axis), 0.0
+
+
+def none_ignored(index: Tensor, ignore_index: int) -> bool:
+    if ignore_index < 0:
+        return bool(index.amin() >= 0)
+    return not bool((index == ignore_index).any())
