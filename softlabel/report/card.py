@@ -9,10 +9,12 @@ from typing import Any
 from softlabel.report.comparison import Comparison, Json, chosen, final
 from softlabel.report.numbers import DASH, count, interval, is_number, number
 from softlabel.report.sections.data import understood
-from softlabel.report.sections.scores import heading
+from softlabel.report.sections.scores import heading, rank
 from softlabel.report.visible import one_line
 
-_MARKUP = re.compile(r"([\\`*\[\]<>#|~$&@]|(?<!\w)_|_(?!\w)|^[-+=]|(?<=^www)\.|(?<=\Wwww)\.|:(?=//)|(?<=^\d)[.)])")
+_MARKUP = re.compile(
+    r"([\\`*\[\]<>#|~$&@]|(?<!\w)_|_(?!\w)|^[-+=]|(?<=^www)\.|(?<=\Wwww)\.|:(?=//)|(?<=^\d)[.)](?=\s))"
+)
 
 
 def model_card(results: Mapping[str, Any], cell: Mapping[str, Any] | None = None) -> str:
@@ -92,7 +94,7 @@ def _weakest(cell: Json) -> list[str]:
 
 
 def _calibration(cell: Json) -> list[str]:
-    if not is_number(cell.get("temperature")):
+    if not chosen(cell).get("after"):
         return ["No temperature was fitted: confidences are as trained."]
     bounds = interval(cell.get("temperature_interval"))
     flag = f" {escaped(cell['temperature_flag'])}." if cell.get("temperature_flag") else ""
@@ -109,9 +111,8 @@ def _compared(comparison: Comparison) -> list[str]:
     for entry in comparison.summary:
         score = entry["scores"].get(title) or {}
         bounds = interval(score.get("interval")) or DASH
-        rank = entry["rank"] if entry.get("rank") is not None else DASH
         lines.append(
-            f"- rank {rank}: {escaped(entry['method'])}, {escaped(heading(comparison.primary))} "
+            f"- rank {rank(entry)}: {escaped(entry['method'])}, {escaped(heading(comparison.primary))} "
             f"{number(score.get('mean'))} {bounds} over {entry['seeds']} seeds"
         )
     return lines

@@ -22,7 +22,7 @@ from softlabel.report.sections.curves import curve_section
 from softlabel.report.sections.data import understood
 from softlabel.report.sections.learned_table import learned_section
 from softlabel.report.sections.scores import score_section
-from softlabel.report.sections.verdict import facts, forest
+from softlabel.report.sections.verdict import facts, forest, headline
 from softlabel.report.svg import drawing, inline_svg
 from softlabel.report.visible import visible_tree
 
@@ -52,6 +52,7 @@ def render_report(results: Mapping[str, Any]) -> str:
     return environment.get_template("template.html").render(
         comparison=comparison,
         results=comparison.results,
+        headline=headline(comparison),
         facts=facts(comparison),
         forest=forest(comparison),
         understood=understood(comparison),

@@ -12,7 +12,7 @@ INK, MUTED, LINE, PAPER, HEAT, BAD = "#000001", "#000002", "#000003", "#000004",
 _NAMES = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper", HEAT: "heat", BAD: "bad"}
 
 LIGHT_SERIES = ("#4b5563", "#0068b5", "#c2500a", "#00806a", "#a3338a", "#8a6a00", "#7a4a2a", "#2a2a8c")
-DARK_SERIES = ("#b6bec9", "#56b4e9", "#ff9a4d", "#35d0ae", "#f29ad8", "#e8cf4a", "#cfa483", "#a3a8ff")
+DARK_SERIES = ("#cfd6de", "#6cb8f7", "#f57a3a", "#22c98a", "#ee4fa5", "#e8cf4a", "#cfa483", "#a3a8ff")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1)))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TextIO
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
@@ -29,10 +30,11 @@ def restore(text: str) -> str:
 
 def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> None:
     """Write rows, mappings by column, after a header; the stream is opened with newline=''."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([neutralise(column) for column in columns])
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
+    plain = csv.writer(stream, lineterminator="\n")
+    quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for cells in chain([list(map(neutralise, columns))], ([_cell(row.get(name)) for name in columns] for row in rows)):
+        inner_return = any("\r" in cell for cell in cells)  # which the plain writer would leave bare
+        (quoted if inner_return else plain).writerow(cells)
 
 
 def read_csv(stream: TextIO) -> Iterator[dict[str, str]]:

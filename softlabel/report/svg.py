@@ -55,6 +55,7 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
     """A figure of this size in points, with the report's settings inside the block; no global figure is made."""
     with style.context(["default", _SETTINGS]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the page's fonts draw the text
+        warnings.filterwarnings("ignore", "constrained_layout not applied")  # long names: the page still shows them
         yield Figure((width / 72, height / 72), layout="constrained", frameon=False)
 
 

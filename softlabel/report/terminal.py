@@ -12,7 +12,7 @@ from typing import Any
 
 from softlabel.report.comparison import Comparison
 from softlabel.report.numbers import DASH, duration, interval, is_number, number, signed
-from softlabel.report.sections.scores import heading, mean_and_spread
+from softlabel.report.sections.scores import heading, mean_and_spread, rank
 from softlabel.report.sections.verdict import difference
 from softlabel.report.visible import one_line
 
@@ -85,7 +85,7 @@ def _columns(comparison: Comparison) -> list[Column]:
     """All columns in the order in which they stand."""
     summary, primary = comparison.summary, comparison.primary
     columns = [
-        Column("#", [DASH if entry.get("rank") is None else str(entry["rank"]) for entry in summary], 1),
+        Column("#", [rank(entry) for entry in summary], 1),
         Column("method", _names(comparison.methods), 0, left=True),
         _score_column(comparison, primary, 0),
     ]
@@ -159,17 +159,11 @@ def _painted(cell: str) -> str:
 
 def _remarks(comparison: Comparison, width: int) -> Iterator[str]:
     verdict = comparison.results["verdict"]
-    smallest = verdict.get("smallest_visible_difference")
     yield from _remark("verdict", verdict["text"], width)
     if comparison.kept:
         temperature = comparison.kept.get("temperature")
         fitted = f", temperature {number(temperature, 2)}" if is_number(temperature) else ""
         yield from _remark("kept", f"{comparison.kept['method']}, seed {comparison.kept['seed']}{fitted}", width)
-    if is_number(smallest):
-        title = comparison.primary["title"]
-        yield from _remark(
-            "unseen", f"a difference under {number(smallest)} in {title} would not have been seen", width
-        )
     for cell in comparison.failed:
         yield from _remark(
             "failed", f"{cell['method']}, seed {cell['seed']}: {cell.get('reason') or 'unknown reason'}", width

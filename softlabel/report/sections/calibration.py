@@ -56,16 +56,17 @@ def wilson(share: float, rows: float) -> tuple[float, float]:
 
 def pooled(runs: Sequence[Sequence[dict[str, Any]]]) -> list[Bin]:
     """The bins of several seeds as one list; empty bins are left out."""
-    found = []
-    for bins in zip(*runs, strict=True):
-        total = sum(entry["count"] for entry in bins)
-        if total <= 0:
-            continue
-        confidence = sum(entry["count"] * entry["confidence"] for entry in bins if entry["count"]) / total
-        accuracy = sum(entry["count"] * entry["accuracy"] for entry in bins if entry["count"]) / total
-        rows = total / len(bins)
-        found.append(Bin(bins[0]["low"], bins[0]["high"], rows, confidence, accuracy, wilson(accuracy, rows)))
-    return found
+    by_place: dict[tuple[float, float], list[dict[str, Any]]] = {}
+    for entry in (entry for run in runs for entry in run if entry["count"]):
+        by_place.setdefault((entry["low"], entry["high"]), []).append(entry)
+    return [_pooled_bin(low, high, entries, len(runs)) for (low, high), entries in sorted(by_place.items())]
+
+
+def _pooled_bin(low: float, high: float, entries: list[dict[str, Any]], runs: int) -> Bin:
+    total = sum(entry["count"] for entry in entries)
+    confidence = sum(entry["count"] * entry["confidence"] for entry in entries) / total
+    accuracy = sum(entry["count"] * entry["accuracy"] for entry in entries) / total
+    return Bin(low, high, total / runs, confidence, accuracy, wilson(accuracy, total / runs))
 
 
 def _both(comparison: Comparison, method: str) -> tuple[list[Bin], list[Bin]]:

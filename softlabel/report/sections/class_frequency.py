@@ -16,6 +16,8 @@ from softlabel.report.visible import shortened
 NAMED_CLASSES = 30
 """With more classes than this, each is a point without a name."""
 
+_CAPTION = "Mean over seeds; the bar reaches from the least to the greatest. Beside each class: its training rows."
+
 Values = dict[str, list[float]]
 """Per method, the accuracies of its seeds."""
 
@@ -29,8 +31,7 @@ def frequency_section(comparison: Comparison) -> Section | None:
     panel = Panel(
         "Accuracy by class, most training rows first",
         draw(comparison, classes),
-        "Mean over seeds; the bar reaches from the least to the greatest."
-        + (" Beside each class: its training rows." if len(classes) <= NAMED_CLASSES else ""),
+        _CAPTION if len(classes) <= NAMED_CLASSES else "A point is the mean over seeds of one class.",
     )
     return Section(
         "Accuracy by class frequency",

@@ -27,7 +27,7 @@ def understood(comparison: Comparison) -> list[tuple[str, str]]:
         ("input", _input(data.get("input") or {})),
         ("classes", _classes(comparison.class_names)),
         ("tail", _tail(comparison.class_names, data.get("training_counts") or [])),
-        ("protocol", _PROTOCOLS.get(data["protocol"].replace("holdout", "hold-out"), data["protocol"])),
+        ("protocol", _PROTOCOLS.get(data["protocol"], data["protocol"])),
         ("groups", _GROUPS.get(data.get("groups", ""), data.get("groups") or "")),
         ("test split", f"hash {data['test_hash']}"),
     ]

@@ -35,6 +35,11 @@ def mean_and_spread(stored: dict[str, Any] | None) -> str:
     return number(stored["mean"]) + (f" ±{number(stored['spread'])}" if is_number(stored.get("spread")) else "")
 
 
+def rank(entry: dict[str, Any]) -> str:
+    """The rank of a method, of which there is none when no seed finished."""
+    return str(entry["rank"]) if entry["seeds"] and entry.get("rank") is not None else DASH
+
+
 def ranking(comparison: Comparison) -> Table:
     """The methods by rank; those that cannot be told apart share one."""
     score = comparison.primary
@@ -86,7 +91,7 @@ def _ranking_row(comparison: Comparison, entry: dict[str, Any]) -> list[Cell | s
     failed = f"{entry['failed']} failed" if entry.get("failed") else ""
     return [
         Cell(entry["method"], tone="strong"),
-        str(entry["rank"]) if entry.get("rank") is not None else DASH,
+        rank(entry),
         Cell(mean_and_spread(score), interval((score or {}).get("interval"))),
         *_difference_cells(comparison, entry, stored),
         Cell(str(entry["seeds"]), failed, "bad" if failed else ""),
@@ -125,10 +130,11 @@ def _run_row(cell: dict[str, Any], primary: str) -> list[Cell | str]:
             Cell(f"failed: {cell.get('reason') or 'unknown reason'}", tone="bad"),
         ]
     scores = chosen(cell)
+    temperature = cell.get("temperature") if scores.get("after") else None
     return [
         name,
         str(cell["selected_epoch"]) if is_number(cell.get("selected_epoch")) else DASH,
-        Cell(number(cell.get("temperature"), 2), interval(cell.get("temperature_interval"))),
+        Cell(number(temperature, 2), interval(cell.get("temperature_interval"))),
         number((scores.get("before") or {}).get(primary)),
         number((scores.get("after") or {}).get(primary)),
         duration(cell.get("seconds")),

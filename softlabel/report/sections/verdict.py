@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from softlabel.report.comparison import Comparison
-from softlabel.report.numbers import is_number, number
+from softlabel.report.numbers import DASH, is_number, number
 from softlabel.report.page import Panel
 from softlabel.report.palette import INK, MUTED, marker, series_colour
 from softlabel.report.svg import drawing, inline_svg, transparent_axes
@@ -27,8 +27,14 @@ class Fact:
 
 
 def facts(comparison: Comparison) -> list[Fact]:
-    """The verdict in three or four short answers."""
+    """The verdict in two to four short answers."""
     return [_kept(comparison), *_differences(comparison), _smallest(comparison)]
+
+
+def headline(comparison: Comparison) -> tuple[str, str]:
+    """The first sentence of the verdict, and the others."""
+    first, stop, others = str(comparison.results["verdict"]["text"]).partition(". ")
+    return (first + "." if stop else first), others
 
 
 def difference(comparison: Comparison, entry: dict[str, Any], score: str | None = None) -> dict[str, Any] | None:
@@ -77,11 +83,12 @@ def _differences(comparison: Comparison) -> list[Fact]:
 
 
 def _smallest(comparison: Comparison) -> Fact:
-    smallest = comparison.results["verdict"].get("smallest_visible_difference")
-    remark = f"in {comparison.primary['title']}; a smaller difference would not have been seen"
+    verdict = comparison.results["verdict"]
+    smallest, more = verdict.get("smallest_visible_difference"), verdict.get("more_seeds")
     if not is_number(smallest):
-        remark = "needs two methods with finished seeds"
-    return Fact("Smallest visible difference", [number(smallest)], remark)
+        return Fact("Smallest visible difference", [DASH], "needs two methods and two seeds that finished")
+    further = f"; {more['seeds']} seeds would see {number(more['smallest_visible_difference'])}" if more else ""
+    return Fact("Smallest visible difference", [number(smallest)], f"in {comparison.primary['title']}{further}")
 
 
 def _drawable(stored: dict[str, Any] | None) -> bool:

@@ -1,0 +1,35 @@
+"""Reports are rendered once for all tests that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from softlabel.report.html import render_report
+from tests.report.page import Page, parse
+from tests.report.results import EDGE_CASES, Json
+
+
+@pytest.fixture(scope="session")
+def results() -> Callable[[str], Json]:
+    return cache(lambda name: EDGE_CASES[name]())
+
+
+@pytest.fixture(scope="session")
+def report(results: Callable[[str], Json]) -> Callable[[str], str]:
+    return cache(lambda name: render_report(results(name)))
+
+
+@pytest.fixture(scope="session")
+def page(report: Callable[[str], str]) -> Callable[[str], Page]:
+    return cache(lambda name: parse(report(name)))
+
+
+@pytest.fixture
+def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves drawings empty, for tests that look at something else."""
+    monkeypatch.setattr(
+        "matplotlib.figure.Figure.savefig", lambda self, stream, **_: stream.write("<svg viewBox='0 0 1 1'/>")
+    )

@@ -1,0 +1,121 @@
+"""The table of the terminal: the numbers of results.json, whole, in the width there is."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from softlabel.report.numbers import number, signed
+from softlabel.report.terminal import comparison_table, text_width
+from tests.report.results import EDGE_CASES, Json, comparison_results
+
+GOLDEN = """\
+#  method                         NLL ↓  NLL vs cross_entropy, 95 %       time
+1  online_label_smoothing  0.295 ±0.011  -0.345 [-0.370, -0.320] better  2.6 s
+1  label_smoothing         0.273 ±0.026  +0.002 [-0.023, +0.027] noise   2.9 s
+3  cross_entropy           0.640 ±0.062  baseline                        3.2 s
+verdict  No clear winner: on NLL online_label_smoothing and label_smoothing
+         cannot be told apart. A difference under 0.021 would probably not have
+         been seen; 12 seeds would see 0.011.
+kept     online_label_smoothing, seed 0, temperature 1.30"""
+
+
+@pytest.fixture
+def golden_results() -> Json:
+    results = comparison_results()
+    for entry, mean, spread in zip(results["summary"], (0.2951, 0.2728, 0.64), (0.011, 0.0262, 0.062), strict=True):
+        entry["scores"]["nll"] |= {"mean": mean, "spread": spread}
+    first, second, _ = results["summary"]
+    first["difference"]["nll"] |= {"estimate": -0.345, "interval": [-0.37, -0.32], "verdict": "better"}
+    second["difference"]["nll"] |= {"estimate": 0.002, "interval": [-0.023, 0.027], "verdict": "no more than noise"}
+    return results
+
+
+def test_golden(golden_results: Json) -> None:
+    assert comparison_table(golden_results) == GOLDEN
+
+
+def test_ascii_alone(golden_results: Json) -> None:
+    text = comparison_table(golden_results, unicode=False)
+    assert text.isascii()
+    assert "NLL v" in text
+    assert "0.295 +-0.011" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", EDGE_CASES)
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_line_is_too_wide_and_no_number_cut(name: str, width: int, results: Callable[[str], Json]) -> None:
+    found = results(name)
+    text = comparison_table(found, width)
+    assert max(map(text_width, text.splitlines())) <= width
+    assert "nan" not in text
+    known = _numbers_of(found)
+    table = text[: text.index("verdict ")]
+    for shown in re.findall(r"[-+]?\d+\.\d+", table.replace("+-", "±")):
+        assert shown in known, shown
+
+
+def test_the_difference_is_given_up_before_the_score(results: Callable[[str], Json]) -> None:
+    assert "better" not in comparison_table(results("full"), 40).split("verdict")[0]
+    assert "0.273" in comparison_table(results("full"), 40)
+    assert "Brier" in comparison_table(results("full"), 200)
+
+
+def test_colour_only_where_it_is_wanted(golden_results: Json, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    painted = comparison_table(golden_results, colour=True)
+    assert "\x1b[32mbetter\x1b[0m" in painted
+    assert re.sub(r"\x1b\[\d+m", "", painted) == GOLDEN
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert comparison_table(golden_results, colour=True) == GOLDEN
+
+
+def test_failed_runs_are_named(results: Callable[[str], Json]) -> None:
+    text = comparison_table(results("failed cell"))
+    assert "failed   online_label_smoothing, seed 1: FloatingPointError: the loss is NaN" in text
+
+
+def test_long_names_are_shortened_unless_they_would_look_the_same() -> None:
+    results = comparison_results()
+    for entry, name in zip(results["summary"], ["a" * 50, "b" * 50, "cross_entropy"], strict=True):
+        entry["method"] = name
+    assert "a" * 23 + "…" in comparison_table(results)
+    results["summary"][1]["method"] = "a" * 49 + "b"
+    assert "a" * 49 in comparison_table(results, 200)
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), min_size=3, max_size=3, unique=True), st.integers(40, 140))
+def test_any_names_keep_within_the_width(names: list[str], width: int) -> None:
+    results = copy.deepcopy(_RESULTS)
+    for entry, name in zip(results["summary"], names, strict=True):
+        entry["method"] = name
+    lines = comparison_table(results, width).split("verdict ")[0].splitlines()
+    assert len(lines) == 4
+    assert max(map(text_width, lines)) <= width
+
+
+_RESULTS = comparison_results(classes=3, epochs=1)
+
+
+def _numbers_of(results: Json) -> set[str]:
+    """Every number of the summary as it may be written."""
+    found: set[str] = set()
+
+    def collect(value: object) -> None:
+        if isinstance(value, dict):
+            for part in value.values():
+                collect(part)
+        elif isinstance(value, list):
+            for part in value:
+                collect(part)
+        elif isinstance(value, float):
+            found.update({number(value), signed(value), f"{value:.1f}"})
+
+    collect(results["summary"])
+    return found
