@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, sync_folder: bool = True) -> None:
     """Replace a file by new content, or leave the old one as it was.
 
+    `sync_folder=False` leaves it to a later write into the same folder to make the renaming survive a power cut.
     Raises OSError when the disk does not take it; nothing is left behind then.
     """
     partial = path.with_name(f".{path.name}.partial")
@@ -26,7 +27,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)  # the rename itself must survive a power cut
+    if sync_folder:
+        _sync_folder(path.parent)
 
 
 def write_text(path: Path, content: str) -> None:

@@ -53,7 +53,7 @@ class CheckpointFolder:
         tensors = self.path / f"{name}-{digest[:16]}.safetensors"
         body = {"format": FORMAT, "tensors": tensors.name, "sha256": digest, "values": checkpoint.values}
         try:
-            write_bytes(tensors, content)
+            write_bytes(tensors, content, sync_folder=False)
             write_text(self._index(name), _text_of(body))
         finally:
             self._sweep(name)
@@ -124,7 +124,7 @@ class CheckpointFolder:
 def _text_of(body: Mapping[str, Any]) -> str:
     """The one spelling that a body has, with its digest, so that no flipped bit goes unnoticed."""
     digest = hashlib.sha256(json.dumps(body).encode()).hexdigest()
-    return json.dumps({"digest": digest, **body}, indent=1) + "\n"
+    return json.dumps({"digest": digest, **body}) + "\n"
 
 
 def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

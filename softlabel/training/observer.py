@@ -20,6 +20,8 @@ from softlabel.training.state import Best, TrainingState, best_to_checkpoint
 from softlabel.training.terms import TermTally
 
 CHECK_SECONDS = 0.5
+SAVE_SECONDS = 1.0
+"""Epochs shorter than this are not all saved: a kill costs at most so much, and the disk is not kept busy."""
 
 
 class FirstProcess:
@@ -63,10 +65,7 @@ class FirstProcess:
         record.update(self._speed())
         self._state.records.append(record)
         self._metrics.append(record)
-        if (
-            len(self._state.records) % self._config.training.checkpoint_every == 0
-            or record["epoch"] == record["epochs"]
-        ):
+        if self._is_due(record):
             self._save(optimiser)
         self._progress.epoch(record)
 
@@ -100,6 +99,12 @@ class FirstProcess:
         seconds, images = self._state.seconds - self._seconds, self._state.images - self._images
         self._seconds, self._images = self._state.seconds, self._state.images
         return {"seconds": seconds, "images_per_second": images / seconds}
+
+    def _is_due(self, record: dict[str, Any]) -> bool:
+        if record["epoch"] == record["epochs"]:
+            return True
+        is_its_turn = len(self._state.records) % self._config.training.checkpoint_every == 0
+        return is_its_turn and time.perf_counter() - self._marked >= SAVE_SECONDS
 
     def _save(self, optimiser: Optimizer | None) -> None:
         now = time.perf_counter()

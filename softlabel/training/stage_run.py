@@ -13,7 +13,7 @@ from softlabel.errors import UnsupportedError
 from softlabel.methods.method import Method
 from softlabel.methods.stage import PartMode, Stage
 from softlabel.networks.build import frozen_parts
-from softlabel.randomness import generator, seed_of
+from softlabel.randomness import generator, seed_global
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine
 from softlabel.training.optimisers import build_optimiser, set_rate
@@ -63,7 +63,7 @@ class StageRun:
         assert self.optimiser is not None
         set_rate(self.optimiser, self.schedule.rate(epoch * self.data.steps_per_epoch + step))
         address = (self._config.seed, self._place, epoch, step)
-        torch.manual_seed(seed_of(*address, self._engine.rank, "dropout"))  # the caller's state is put back by the loop
+        seed_global(*address, self._engine.rank, "dropout")  # the caller's state is put back by the loop
         if self.stage.custom_update:
             self._updater.custom_update(batch, second, generator(*address, "update"), tally)
         else:

@@ -192,6 +192,7 @@ def _run_first(run: RunFolder, training: Training, progress: Progress) -> Traini
     progress.begin(RunStart(run.path, training.prepared, images, state.images, epochs, resumed, precision))
     metrics = MetricsLog(run.path, state.records)
     checkpoints = CheckpointFolder(run.path / "checkpoints")
+    checkpoints.path.mkdir(exist_ok=True)
     try:
         with training:
             training.run(FirstProcess(config, training.prepared, state, checkpoints, metrics, progress))

@@ -10,7 +10,9 @@ def train_tiny(folder: str, resume: bool) -> None:
     import torch
 
     torch.set_num_threads(1)
+    from softlabel.training import observer
     from softlabel.training.train import train
     from tests.training.tiny import tiny_config, tiny_prepared
 
+    observer.SAVE_SECONDS = 0.0  # these epochs are short, and each is to be gone on from
     train(tiny_config(epochs=6), folder=Path(folder), resume=resume, prepared=tiny_prepared())

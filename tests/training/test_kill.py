@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import time
 from multiprocessing.context import ForkServerContext
@@ -14,7 +15,7 @@ import pytest
 from tests.training.killed_run import train_tiny
 from tests.training.tiny import fingerprint
 
-KILLS = 8
+KILLS = int(os.environ.get("SOFTLABEL_KILLS", "5"))
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,11 @@ from softlabel.training.train import RunResult, train
 from tests.training.tiny import fingerprint, tiny_config, tiny_prepared
 
 
+@pytest.fixture(autouse=True)
+def every_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softlabel.training.observer.SAVE_SECONDS", 0.0)
+
+
 class StopAfter(Silent):
     """Ctrl-C at a step."""
 
