@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -21,7 +23,7 @@ from softlabel.cli.wording import nearest
 from softlabel.errors import ConfigError, FailedRunError, SoftlabelError
 
 COMMANDS = {
-    "compare": "train several methods with several seeds, compare them, keep a calibrated model",
+    "compare": "train several methods with several seeds, and compare them",
     "train": "train one method once",
     "evaluate": "score a trained model on labelled data",
     "predict": "label distributions for a file, a folder or a table",
@@ -52,6 +54,10 @@ examples:
 DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED, PIPE_CLOSED = 0, 1, 2, 130, 143, 141
 
 
+_CONFIG_KEY = re.compile(r"^(?:data|network|training|output|comparison)\.(\w+)(?=:)")
+"""How errors name an option that may come from a file or from Python; here it is a flag."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM arrived; everything that saves on Ctrl-C saves on this too."""
 
@@ -65,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = next((word for word in words if not word.startswith("-")), "")
     title = f"softlabel {command}" if command in COMMANDS else "softlabel"
     try:
-        with _sigterm_raises():
+        with _sigterm_raises(), _short_warnings():
             return _run(words)
     except Terminated as stop:
         return _stopped(title, stop, TERMINATED)
@@ -114,7 +120,7 @@ def help_page(command: str) -> str:
 
 def _in_words(error: Exception, words: Sequence[str]) -> str:
     if isinstance(error, SoftlabelError):
-        return str(error)
+        return _CONFIG_KEY.sub(lambda key: "--" + key[1].replace("_", "-"), str(error))
     if isinstance(error, OSError) and error.strerror:
         place = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror}{place}"
@@ -157,6 +163,17 @@ def _stopped(title: str, stop: KeyboardInterrupt, code: int) -> int:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _short_warnings() -> Iterator[None]:
+    """Warnings of libraries as one line, without a line of their code."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *place: f"warning: {' '.join(str(message).split())}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 @contextmanager

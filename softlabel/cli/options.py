@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from pydantic import BaseModel
@@ -56,12 +56,15 @@ class Option:
         return "{" + separator.join(kinds) + "}" if len(kinds) > 1 else kinds[0]
 
     @property
+    def description(self) -> str:
+        return str(self.schema.get("description", ""))
+
+    @property
     def help(self) -> str:
         """Description and default, for the help."""
         default = self.default
-        description = str(self.schema.get("description", ""))
         quiet = default is None or default == [] or (self.is_switch and not default)
-        return description + ("" if quiet else f" (default: {shown(default)})")
+        return self.description + ("" if quiet else f" (default: {shown(default)})")
 
     def value(self, texts: list[str]) -> Any:
         """The value of the texts given on the command line, not yet validated; several texts are a list."""
@@ -72,10 +75,12 @@ class Option:
         separator = "x" if _is_size(self.schema) and "," not in texts[-1] else ","
         if not self.only_lists and len(texts) == 1 and separator not in texts[0]:
             return texts[0]
-        return [part.strip() for text in texts for part in text.split(separator) if part.strip()]
+        parts = [part.strip() for text in texts for part in text.split(separator) if part.strip()]
+        return parts or texts[-1]
 
 
-def options_of(model: type[BaseModel]) -> list[Option]:
+@cache
+def options_of(model: type[BaseModel]) -> tuple[Option, ...]:
     """The options of a configuration model: its own plain fields, then those of its groups, in their order."""
     top = model.model_json_schema()["properties"]
     own = [
@@ -88,7 +93,7 @@ def options_of(model: type[BaseModel]) -> list[Option]:
         for group, part in groups_of(model).items()
         for name, schema in part.model_json_schema()["properties"].items()
     ]
-    return own + grouped
+    return (*own, *grouped)
 
 
 def groups_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
@@ -98,16 +103,22 @@ def groups_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
 
 
 def add_options(parser: argparse._ActionsContainer, model: type[BaseModel], only: Container[str] | None = None) -> None:
-    """Give the parser a flag for every field, or those named; a flag not given leaves no trace in the namespace."""
+    """Give the parser a flag for every field; a flag that was not given leaves no trace in the namespace.
+
+    With `only` these fields, without their defaults: there, none of them is set unless it is given.
+    """
     titles = {name: (part.__doc__ or name).rstrip(".") for name, part in groups_of(model).items()}
     groups = {group: parser.add_argument_group(f"{group}: {_lower(title)}") for group, title in titles.items()}
     for option in options_of(model):
-        if only is None or option.name in only:
-            _add_option(groups[option.group] if option.group else parser, option)
+        place = groups[option.group] if option.group else parser
+        if only is None:
+            _add_option(place, option, option.help)
+        elif option.name in only:
+            _add_option(place, option, option.description)
 
 
-def _add_option(parser: argparse._ActionsContainer, option: Option) -> None:
-    text = option.help.replace("%", "%%")
+def _add_option(parser: argparse._ActionsContainer, option: Option, text: str) -> None:
+    text = text.replace("%", "%%")
     if option.is_switch:
         parser.add_argument(option.flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
     else:

@@ -38,6 +38,7 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             add_help=False,
         )
+        self._positionals.title = "arguments"
         self.add_argument("-h", "--help", action="help", help="show this help and leave")
         self.add_argument("-v", "--traceback", action="store_true", help="show the traceback of an error")
 

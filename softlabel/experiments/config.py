@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -32,10 +34,11 @@ class ComparisonConfig(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for name, values in (("methods", self.methods), ("seeds", self.seed_list)):
-            doubles = [value for place, value in enumerate(values) if value in values[:place]]
-            if doubles:
-                raise ValueError(f"{name}: {doubles[0]} is named twice")
+        seeds: Sequence[int | str] = [] if isinstance(self.seeds, int) else self.seeds
+        for name, values in (("methods", self.methods), ("seeds", seeds)):
+            value, times = Counter(values).most_common(1)[0] if values else (None, 0)
+            if times > 1:
+                raise ValueError(f"{name}: {value} is named twice")
         if self.baseline is not None and self.baseline not in self.methods:
             raise ValueError(
                 f"baseline: {self.baseline} is not one of the methods compared ({', '.join(self.methods)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from softlabel.data.config import DataConfig, Share
 from softlabel.networks.config import NetworkConfig
@@ -50,7 +50,14 @@ class OutputConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     runs: str = Field("runs", description="folder that holds the run folders")
-    name: str | None = Field(None, description="name of the run folder; by default the source's name and a number")
+    name: str | None = Field(None, description="name of the run folder, before its number; by default the source's")
+
+    @field_validator("name")
+    @classmethod
+    def _one_folder(cls, name: str | None) -> str | None:
+        if name is not None and (not name.strip(".") or set(name) & set("/\\\0")):
+            raise ValueError(f"name: {name!r} is not the name of a folder")
+        return name
 
 
 class RunConfig(BaseModel):

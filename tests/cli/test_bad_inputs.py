@@ -44,6 +44,10 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "started" / "config.toml").write_text("")
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "results.json").write_text('{"format": 1, ')
+    (tmp_path / "there.csv").write_text("mine")
+    (tmp_path / "table.csv").write_text("a,b,label\n1,2,x\n3,four,y\n5,6,x\n")
+    (tmp_path / "model-folder").mkdir()
+    (tmp_path / "model-folder" / "model.json").write_text("{}")
     (tmp_path / "newer").mkdir()
     (tmp_path / "newer" / "results.json").write_text('{"format": 9, "summary": []}')
 

@@ -14,6 +14,7 @@ import softlabel.cli.commands
 from softlabel.cli.help_pages import page
 from softlabel.cli.main import COMMANDS, help_page
 from softlabel.cli.options import iter_flags, options_of
+from softlabel.cli.wording import optional
 from softlabel.experiments.config import CompareConfig
 from softlabel.training.config import RunConfig
 
@@ -52,9 +53,9 @@ def test_flags_need_no_group_because_names_are_unique(model) -> None:
 
 @pytest.mark.parametrize("model", PAGES.values())
 def test_none_can_be_left_out_of_a_recipe_because_it_is_the_default(model) -> None:
-    optional = [option for option in options_of(model) if "none" in option.expectation]
-    assert optional
-    assert [option.name for option in optional if option.default is not None] == []
+    options = [option for option in options_of(model) if optional(option.schema)]
+    assert options
+    assert [option.name for option in options if option.default is not None] == []
 
 
 def test_help_does_not_wait_for_torch_or_pydantic() -> None:

@@ -11,9 +11,9 @@ from softlabel.cli.run_folders import model_folder
 FORMATS = {"safetensors": "", "torch": ".pt2", "onnx": ".onnx"}
 
 EXAMPLES = """\
-safetensors  a folder with weights and JSON, the temperature folded into the head
+safetensors  a folder of weights and JSON, the temperature folded into the head
 torch        a torch.export program: raw inputs in, calibrated probabilities out
-onnx         the same as an ONNX graph; needs pip install 'softlabel[onnx]'
+onnx         the same as an ONNX graph; needs softlabel[onnx]
 
 Each is run and compared with the original before it is kept.
 

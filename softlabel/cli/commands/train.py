@@ -15,7 +15,7 @@ EXAMPLES = """\
 examples:
   softlabel train
   softlabel train --source folder:photos --method online_label_smoothing
-  softlabel train --source csv:faces.csv --image-column f --vote-columns 'votes_*'
+  softlabel train --source csv:a.csv --image-column file --vote-columns 'v_*'
   softlabel train --recipe recipes/finetune.toml --epochs 5
   softlabel train --resume
 """
