@@ -21,7 +21,7 @@ def bin_of(confidence: Tensor, num_bins: int) -> Tensor:
     The edges are rounded to the confidences' own precision, so that 0.2 lies on the edge 3/15 in float32 too.
     """
     edges = torch.arange(1, num_bins, dtype=torch.float64, device=confidence.device) / num_bins
-    return torch.bucketize(confidence, edges.to(confidence.dtype))
+    return torch.bucketize(confidence.contiguous(), edges.to(confidence.dtype))
 
 
 def expected_error(sums: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def equal_mass(sums: Tensor, num_bins: int) -> Tensor:
 
     A cell is never split: it goes to the bin in which its first row falls.
     """
-    filled = sums[..., COUNT].reshape(-1, sums.shape[-2]).sum(0) > 0
+    filled = (sums[..., COUNT] > 0).reshape(sums.shape[:-2].numel(), sums.shape[-2]).any(0)
     sums = sums[..., filled, :]
     count = sums[..., COUNT]
     before = count.cumsum(-1) - count

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from softlabel.calibration.slope import Slope
 
-STEP_SMALL_ENOUGH = 3e-4
 # The error after a Newton step is of the order of the step's square: 1e-7 of the temperature.
-MOST_STEPS = 60
+STEP_SMALL_ENOUGH = 3e-4
+# Where (nearly) all rows are right, the slope falls like exp(-beta) and Newton only creeps towards the end.
+PATIENCE, MOST_STEPS = 8, 80
 
 
 def minimise(evaluate: Callable[[float], Slope], low: float, high: float, start: float) -> tuple[float, Slope, int]:
@@ -31,6 +32,8 @@ def minimise(evaluate: Callable[[float], Slope], low: float, high: float, start:
         if above == low or below == high:
             return theta, slope, steps
         proposed = theta + _newton_step(math.exp(theta), slope)
+        if steps > PATIENCE and steps % 2:
+            proposed = math.copysign(math.inf, proposed - theta)
         if below < proposed < above:
             if abs(proposed - theta) < STEP_SMALL_ENOUGH:
                 return proposed, slope, steps

@@ -15,6 +15,7 @@ from softlabel.calibration.slope import Block, Slope, blocks_of, slope_at
 from softlabel.labels import LabelDistribution
 
 LOWEST, HIGHEST = 0.05, 20.0
+BRACKET = -math.log(HIGHEST), -math.log(LOWEST)  # of log beta = -log T
 NORMAL_975 = 1.959963984540054
 ENOUGH_TO_START = 4096
 
@@ -100,12 +101,15 @@ class TemperatureScaling:
             return self
         known = {math.exp(start): first}  # the search begins where it has just been
         theta, slope, self.evaluations = minimise(
-            lambda beta: known.get(beta) or slope_at(beta, blocks, weight), -math.log(HIGHEST), -math.log(LOWEST), start
+            lambda beta: known.get(beta) or slope_at(beta, blocks, weight), *BRACKET, start
         )
-        self.temperature = min(max(math.exp(-theta), LOWEST), HIGHEST)
-        self.flag = "lower bound" if self.temperature == LOWEST else None
-        self.flag = "upper bound" if self.temperature == HIGHEST else self.flag
-        self.interval = (math.nan, math.nan) if self.flag else _interval(self.temperature, slope)
+        if theta in BRACKET:
+            at_most = theta == BRACKET[0]
+            self.temperature, self.flag = (HIGHEST, "upper bound") if at_most else (LOWEST, "lower bound")
+            self.interval = (math.nan, math.nan)
+        else:
+            self.temperature = math.exp(-theta)
+            self.interval = _interval(self.temperature, slope)
         return self
 
 
@@ -180,7 +184,7 @@ def _rough_start(logits: Tensor, label: LabelDistribution, weight: Tensor | None
     slope = slope_at(1.0, blocks, weight)
     if not (math.isfinite(slope.first) and slope.second > 0):
         return 0.0
-    theta, _, _ = minimise(lambda beta: slope_at(beta, blocks, weight), -math.log(HIGHEST), -math.log(LOWEST), 0.0)
+    theta, _, _ = minimise(lambda beta: slope_at(beta, blocks, weight), *BRACKET, start=0.0)
     return theta
 
 

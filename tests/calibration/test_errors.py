@@ -1,0 +1,227 @@
+"""Calibration errors against NumPy twins and scikit-learn, at the edges of bins, and on maps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from softlabel import calibration, confidence_bins, labels
+from softlabel.calibration import StreamingCalibrationError
+from tests.oracle import calibration as oracle
+from tests.oracle.metrics import one_hot
+
+K = 4
+PAIRS = [
+    (calibration.expected_calibration_error, oracle.ece),
+    (calibration.maximum_calibration_error, oracle.mce),
+    (calibration.adaptive_calibration_error, oracle.adaptive),
+    (calibration.classwise_calibration_error, oracle.classwise),
+]
+each_error = pytest.mark.parametrize(("error", "twin"), PAIRS, ids=[twin.__name__ for _, twin in PAIRS])
+
+
+def sample(n: int = 500, seed: int = 0, scale: float = 2.0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    logits = scale * torch.randn(n, K, generator=generator, dtype=torch.float64)
+    return logits, torch.multinomial((0.7 * logits).softmax(-1), 1, generator=generator)[:, 0]
+
+
+def soft_sample(n: int = 500) -> tuple[Tensor, Tensor]:
+    logits, _ = sample(n)
+    return logits, (logits + torch.randn(n, K, dtype=torch.float64)).softmax(-1)
+
+
+@each_error
+@pytest.mark.parametrize("num_bins", [1, 7, 15])
+def test_equals_its_twin(error, twin, num_bins) -> None:
+    logits, index = sample()
+    index[::9] = -100
+    p = logits.softmax(-1)
+    assert error(p, index, num_bins) == pytest.approx(twin(p.numpy(), one_hot(index.numpy(), K), num_bins), abs=1e-12)
+
+
+@each_error
+def test_soft_labels_and_label_distributions(error, twin) -> None:
+    logits, q = soft_sample()
+    p = logits.softmax(-1)
+    expected = twin(p.numpy(), q.numpy())
+    assert error(p, q) == pytest.approx(expected, abs=1e-12)
+    assert error(p, labels.dense(q)) == pytest.approx(expected, abs=1e-12)
+    assert error(p.numpy(), q.numpy()) == pytest.approx(expected, abs=1e-12)
+
+
+@each_error
+def test_maps_are_their_pixels(error, twin) -> None:
+    logits, index = sample(2 * 6 * 5)
+    index[::9] = -100
+    p = logits.softmax(-1)
+    maps, labelled = p.view(2, 6, 5, K).movedim(-1, 1), index.view(2, 6, 5)
+    assert error(maps, labelled) == pytest.approx(error(p, index), abs=1e-14)
+    soft = torch.from_numpy(one_hot(index.clamp(min=0).numpy(), K))
+    of_maps = error(maps, soft.view(2, 6, 5, K).movedim(-1, 1))
+    assert of_maps == pytest.approx(error(p, index.clamp(min=0)), abs=1e-14)
+    assert error(maps, labels.hard(labelled, K)) == pytest.approx(error(p, index), abs=1e-14)
+
+
+@each_error
+@given(seed=st.integers(0, 10_000))
+def test_order_of_rows_does_not_matter(error, twin, seed: int) -> None:
+    logits, index = sample(50, seed)
+    p = logits.float().softmax(-1)
+    order = torch.randperm(50)
+    assert error(p, index) == pytest.approx(error(p[order], index[order]), abs=1e-12)
+    assert 0 <= error(p, index) <= 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_confidence_on_an_edge_belongs_to_the_bin_below(dtype: torch.dtype) -> None:
+    edges = (torch.arange(16, dtype=torch.float64) / 15).to(dtype)
+    assert confidence_bins.bin_of(edges, 15).tolist() == [0, *range(15)]
+    assert confidence_bins.bin_of(torch.tensor([0.2], dtype=dtype), 15).item() == 2
+    above = torch.nextafter(edges[:-1], torch.ones((), dtype=dtype))
+    assert confidence_bins.bin_of(above, 15).tolist() == list(range(15))
+
+
+def test_confidence_one_and_zero_are_counted() -> None:
+    p = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    assert calibration.expected_calibration_error(p, torch.tensor([1, 0])) == 1.0
+    curve = calibration.reliability_curve(p, torch.tensor([0, 0]))
+    assert (curve[-1].count, curve[-1].confidence, curve[-1].accuracy) == (2, 1.0, 0.5)
+    assert calibration.classwise_calibration_error(p, torch.tensor([1, 0])) == 1.0
+
+
+def test_one_row_and_none() -> None:
+    assert calibration.expected_calibration_error(torch.tensor([[0.3, 0.7]]), torch.tensor([1])) == pytest.approx(0.3)
+    for error, _ in PAIRS:
+        assert math.isnan(error(torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)))
+        assert math.isnan(error(torch.full((2, 4), 0.25), torch.tensor([-100, -100])))
+
+
+def test_constant_prediction_of_the_base_rate_is_calibrated() -> None:
+    index = (torch.arange(1000) < 300).long()
+    p = torch.tensor([[0.7, 0.3]], dtype=torch.float64).expand(1000, 2)
+    for error, _ in PAIRS:
+        assert error(p, index) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_calibrated_model_has_no_debiased_error_but_a_plain_one() -> None:
+    plain, squared, l1 = [], [], []
+    for seed in range(60):
+        generator = torch.Generator().manual_seed(seed)
+        p = (1.5 * torch.randn(400, K, generator=generator, dtype=torch.float64)).softmax(-1)
+        index = torch.multinomial(p, 1, generator=generator)[:, 0]
+        plain.append(calibration.expected_calibration_error(p, index))
+        squared.append(calibration.debiased_calibration_error(p, index, norm="l2"))
+        l1.append(calibration.debiased_calibration_error(p, index))
+    assert abs(np.mean(squared)) < 3 * np.std(squared) / np.sqrt(60)
+    assert np.mean(plain) > 0.03
+    assert np.mean(l1) < 0.7 * np.mean(plain)
+
+
+def test_debiased_errors_equal_their_twins() -> None:
+    logits, index = sample()
+    p, q = logits.softmax(-1), one_hot(index.numpy(), K)
+    l1 = calibration.debiased_calibration_error(p, index)
+    assert l1 == pytest.approx(oracle.debiased(p.numpy(), q), abs=2e-4)
+    l2 = calibration.debiased_calibration_error(p, index, norm="l2")
+    assert l2 == pytest.approx(oracle.debiased_squared(p.numpy(), q), abs=1e-12)
+    with pytest.raises(ValueError, match="'l1' or 'l2'"):
+        calibration.debiased_calibration_error(p, index, norm="l3")
+
+
+def test_reliability_curve_has_wilson_intervals() -> None:
+    scipy_stats = pytest.importorskip("scipy.stats")
+    logits, index = sample(300)
+    curve = calibration.reliability_curve(logits.softmax(-1), index)
+    assert sum(one.count for one in curve) == 300
+    assert [one.low for one in curve[1:]] == [one.high for one in curve[:-1]]
+    for one in curve:
+        if one.count == 0:
+            assert math.isnan(one.accuracy)
+            assert one.to_json()["accuracy"] is None
+            continue
+        exact = scipy_stats.binomtest(round(one.accuracy * one.count), one.count).proportion_ci(method="wilson")
+        assert (one.accuracy_low, one.accuracy_high) == pytest.approx((exact.low, exact.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "index", "message"),
+    [
+        (torch.tensor([[0.5, 0.5], [2.0, -1.0]]), torch.tensor([0, 1]), r"row 1: .*softmax"),
+        (torch.tensor([[0.5, 0.5], [3.0, 1.0]]), torch.tensor([0, 1]), "row 1: sums to 4"),
+        (torch.tensor([[0.5, 0.5], [math.nan, 1.0]]), torch.tensor([0, 1]), "row 1: sums to nan"),
+        (torch.tensor([[0.5, 0.5]]), torch.tensor([2]), "row 0: 2 is not a class"),
+        (torch.tensor([[0.5, 0.5]]), torch.tensor([0, 1]), "shape"),
+        (torch.tensor([[0.5, 0.5]]), torch.tensor([[0.5, 0.7]]), "sums to 1.2"),
+        (torch.tensor([0.5, 0.5]), torch.tensor([0, 1]), r"expected \(N, K\)"),
+    ],
+)
+def test_refusals_name_the_row(probabilities: Tensor, index: Tensor, message: str) -> None:
+    for error in (calibration.expected_calibration_error, calibration.classwise_calibration_error):
+        with pytest.raises(ValueError, match=message):
+            error(probabilities, index)
+
+
+def test_other_refusals() -> None:
+    with pytest.raises(ValueError, match="num_bins is 0"):
+        calibration.expected_calibration_error(torch.full((1, 2), 0.5), torch.tensor([0]), 0)
+    with pytest.raises(TypeError, match="floating"):
+        calibration.expected_calibration_error(torch.ones(1, 2, dtype=torch.int64), torch.tensor([0]))
+
+
+def test_stream_equals_the_whole_from_logits_and_probabilities() -> None:
+    logits, index = sample()
+    index[::7] = -100
+    whole = calibration.expected_calibration_error(logits.softmax(-1), index)
+    first, second = StreamingCalibrationError(), StreamingCalibrationError()
+    first.update(index[:100], logits=logits[:100])
+    second.update(index[100:], probabilities=logits[100:].softmax(-1))
+    first.merge_(second)
+    assert first.compute() == pytest.approx(whole, abs=1e-12)
+    assert first.maximum() == pytest.approx(calibration.maximum_calibration_error(logits.softmax(-1), index), abs=1e-12)
+    assert first.debiased() == pytest.approx(
+        calibration.debiased_calibration_error(logits.softmax(-1), index), abs=1e-12
+    )
+    assert [one.count for one in first.reliability()] == [
+        one.count for one in calibration.reliability_curve(logits.softmax(-1), index)
+    ]
+    restored = StreamingCalibrationError()
+    restored.load_state_dict(first.state_dict())
+    assert restored.compute() == first.compute()
+    assert sum(value.numel() for _, value in first) == 3 * 15
+
+
+def test_stream_survives_large_logits_soft_labels_and_maps() -> None:
+    logits, q = soft_sample(60)
+    plain, offset, mapped = (StreamingCalibrationError() for _ in range(3))
+    plain.update(q, logits=logits)
+    offset.update(q, logits=logits + 1e4)
+    mapped.update(labels.dense(q.view(3, 4, 5, K)), logits=logits.view(3, 4, 5, K).movedim(-1, 1))
+    assert offset.compute() == pytest.approx(plain.compute(), abs=1e-9)
+    assert mapped.compute() == pytest.approx(plain.compute(), abs=1e-12)
+
+
+def test_stream_refuses_what_is_ambiguous() -> None:
+    stream = StreamingCalibrationError()
+    logits, index = sample(10)
+    with pytest.raises(ValueError, match="either"):
+        stream.update(index)
+    with pytest.raises(ValueError, match="either"):
+        stream.update(index, logits=logits, probabilities=logits.softmax(-1))
+    with pytest.raises(ValueError, match="softmax"):
+        stream.update(index, probabilities=logits)
+    assert math.isnan(stream.compute())
+
+
+def test_against_torchmetrics() -> None:
+    classification = pytest.importorskip("torchmetrics.functional.classification")
+    logits, index = sample(2000)
+    p = logits.softmax(-1)
+    theirs = classification.multiclass_calibration_error(p, index, num_classes=K, n_bins=15, norm="l1")
+    assert calibration.expected_calibration_error(p, index) == pytest.approx(float(theirs), abs=1e-6)
