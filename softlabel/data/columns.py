@@ -79,7 +79,7 @@ def labels(column: pa.ChunkedArray, name: str, refusals: Refusals) -> pa.Array:
         raise DataError(
             f"{refusals.name}: column {name!r} holds values of type {column.type}, expected labels"
         ) from None
-    empty = pc.fill_null(pc.equal(text, ""), True).to_numpy(zero_copy_only=False)
+    empty = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True).to_numpy(zero_copy_only=False)
     refusals.add_where(empty, name, _Values(column), "a class label")
     long = pc.fill_null(pc.greater(pc.utf8_length(text), LONGEST_LABEL), False).to_numpy(zero_copy_only=False)
     refusals.add_where(long, name, _Values(column), f"a class label of at most {LONGEST_LABEL} characters")

@@ -67,7 +67,9 @@ def complete(draft: Draft, config: DataConfig) -> Source:
     kept = draft.refusals.good
     split = None if draft.split is None else draft.split[kept]
     if refused:
-        draft.warnings.append(f"{draft.refusals.name}: {len(draft.refusals):,} rows that cannot be used are left out")
+        draft.warnings.append(
+            f"{draft.refusals.name}: rows left out because they cannot be used: {len(draft.refusals):,}"
+        )
     draft.warnings += _class_warnings(draft, annotation[kept], classes, split)
     rows = torch.from_numpy(kept)
     annotations, sample_id = torch.from_numpy(annotation[kept]), torch.from_numpy(draft.sample_id[kept])
@@ -112,7 +114,7 @@ def _samples(
         return HeldSamples(torch.from_numpy(draft.features), rows, annotation, sample_id)
     if images.pixels is not None:
         return HeldSamples(torch.from_numpy(images.pixels), rows, annotation, sample_id)
-    return StreamedSamples(images.column, rows, annotation, sample_id, images.shape, images.resize)
+    return StreamedSamples(images.encoded, rows, annotation, sample_id, images.shape, images.resize)
 
 
 def _annotation(draft: Draft) -> tuple[NDArray[np.int64] | NDArray[np.float32], list[str]]:

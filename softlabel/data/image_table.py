@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from softlabel.data.files import BadFileError, Root
 from softlabel.data.images import BadImageError, Colour, Header, decode, quiet_decoding, read_header
 from softlabel.data.refusals import Refusals, shown
-from softlabel.data.samples import encoded_at
+from softlabel.data.samples import EncodedImages
 
 HOLD_LIMIT = 2**30
 """Decoded images up to this many bytes are held in memory where `memory` is 'auto'."""
@@ -32,12 +32,12 @@ Subject = Callable[[int], str]
 class ImageTable:
     """Images that can be used.
 
-    column   structs {bytes, path}, one per row, bad rows included
+    encoded  one per row, bad rows included
     shape    (C, H, W) of all of them
     pixels   decoded, uint8 (M, C, H, W), or None when they are to be streamed
     """
 
-    column: pa.ChunkedArray
+    encoded: EncodedImages
     shape: tuple[int, int, int]
     resize: tuple[int, int] | None
     pixels: NDArray[np.uint8] | None
@@ -106,28 +106,29 @@ def check_images(
     def refuse(position: int, bad: BadImageError) -> None:
         refusals.add(position, column_name, subject(position) + bad.problem, bad.expected)
 
+    encoded = EncodedImages(column)
     with quiet_decoding():
-        headers = _headers(column, refusals, refuse)
+        headers = _headers(encoded, refusals, refuse)
         target = resize or size or _commonest(headers.values())
         if not resize:
             _check_sizes(headers, target, size is not None, refuse)
         channels: Colour = ("grey" if all(h.grey for h in headers.values()) else "rgb") if colour == "auto" else colour
         shape = (1 if channels == "grey" else 3, *target)
         held, notes = _choose_memory(memory, len(refusals.good) * int(np.prod(shape)))
-        pixels = _decode_all(column, shape, channels, resize, refusals, refuse) if held else None
+        pixels = _decode_all(encoded, shape, channels, resize, refusals, refuse) if held else None
     with_alpha = sum(header.alpha for header in headers.values())
     if with_alpha:
-        notes.append(f"{with_alpha:,} images have transparency, which is left out")
-    return ImageTable(column, shape, resize, pixels, notes)
+        notes.append(f"images with transparency, which is left out: {with_alpha:,}")
+    return ImageTable(encoded, shape, resize, pixels, notes)
 
 
 def _headers(
-    column: pa.ChunkedArray, refusals: Refusals, refuse: Callable[[int, BadImageError], None]
+    encoded: EncodedImages, refusals: Refusals, refuse: Callable[[int, BadImageError], None]
 ) -> dict[int, Header]:
     headers: dict[int, Header] = {}
     for position in refusals.good.tolist():
         try:
-            headers[position] = read_header(encoded_at(column, position))
+            headers[position] = read_header(encoded[position])
         except BadImageError as bad:
             refuse(position, bad)
     return headers
@@ -158,20 +159,20 @@ def _choose_memory(memory: Memory, size: int) -> tuple[bool, list[str]]:
 
 
 def _decode_all(
-    column: pa.ChunkedArray,
+    encoded: EncodedImages,
     shape: tuple[int, int, int],
     colour: Colour,
     resize: tuple[int, int] | None,
     refusals: Refusals,
     refuse: Callable[[int, BadImageError], None],
 ) -> NDArray[np.uint8]:
-    pixels = np.zeros((len(column), *shape), dtype=np.uint8)
+    pixels = np.zeros((len(encoded), *shape), dtype=np.uint8)
 
     def decode_block(positions: list[int]) -> list[tuple[int, BadImageError]]:
         bad: list[tuple[int, BadImageError]] = []
         for position in positions:
             try:
-                pixels[position] = decode(encoded_at(column, position), colour, resize)
+                pixels[position] = decode(encoded[position], colour, resize)
             except BadImageError as error:
                 bad.append((position, error))
         return bad

@@ -21,6 +21,7 @@ GREY_MODES = ("1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N")
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 UNSCALED_MODES = ("I", "F")
 ORIENTATION = 0x0112
+_SMALL = 65_536
 _AN_IMAGE = "a whole image (PNG, JPEG, WebP, BMP, GIF or TIFF)"
 
 Colour = Literal["grey", "rgb"]
@@ -101,11 +102,16 @@ def _opened(encoded: Encoded) -> Iterator[BinaryIO]:
         yield io.BytesIO(encoded)
         return
     try:
-        stream = open(encoded, "rb")  # noqa: SIM115 (closed below; a failing open is a bad image, not an error here)
+        file = open(encoded, "rb", buffering=0)  # noqa: SIM115 (closed below; a failing open is a bad image)
     except OSError as error:
         raise BadImageError(f"cannot be opened ({error.strerror})") from None
-    with stream:
-        yield stream
+    with file:
+        start = file.read(_SMALL)
+        if len(start) < _SMALL:  # the whole file: one read is much faster than many
+            yield io.BytesIO(start)
+        else:
+            file.seek(0)
+            yield io.BufferedReader(file)
 
 
 def _open(stream: BinaryIO) -> Image.Image:

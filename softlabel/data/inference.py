@@ -76,7 +76,7 @@ def _read_folder(path: str, expected: Expected) -> Inputs:
     others = [name for name in seen if not is_image_name(name)]
     if not names:
         raise DataError(f"{path}: no images in the folder (files that end in .png, .jpg, .webp, .bmp, .gif or .tif)")
-    left_out = f"{len(others):,} files that are no images by their names are left out ({among(others, 3)})"
+    left_out = f"files that are no images by their names, left out: {len(others):,} ({among(others, 3)})"
     return _read_files(path, path, names, names, expected, [left_out] if others else [])
 
 
@@ -160,7 +160,7 @@ def _images(
         return _named(torch.from_numpy(images.pixels), names, sample_id, refusals, refused, notes)
     kept = refusals.good
     rows, identifiers = torch.from_numpy(kept), torch.from_numpy(sample_id[kept])
-    samples = StreamedSamples(images.column, rows, _unknown(len(kept)), identifiers, images.shape, images.resize)
+    samples = StreamedSamples(images.encoded, rows, _unknown(len(kept)), identifiers, images.shape, images.resize)
     return Inputs([names[position] for position in kept.tolist()], samples, refused, notes)
 
 

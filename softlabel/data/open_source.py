@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import pkgutil
 
 import softlabel.data.sources
@@ -29,5 +30,5 @@ def open_source(config: DataConfig) -> Source:
         hint = f"did you mean {near[0]!r}?" if near else "the sources are " + ", ".join(kinds)
         raise ConfigError(f"unknown source {config.source!r}: {hint}")
     module = importlib.import_module(f"softlabel.data.sources.{kind}")
-    source: Source = module.read(config, argument)
+    source: Source = module.read(config, os.path.expanduser(argument))
     return source

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -83,22 +84,39 @@ class HeldSamples:
         return _hash(self._inputs[self._rows[row]].numpy().tobytes())
 
 
+class EncodedImages:
+    """The encoded images of an Arrow column of structs {bytes, path}, by row: the bytes, or else the path."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self.column = column
+        self._paths = pc.struct_field(column, "path")
+        self._contents = pc.struct_field(column, "bytes")
+        self._all_paths = self._contents.null_count == len(column)
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    def __getitem__(self, row: int) -> Encoded:
+        encoded: Encoded | None = None if self._all_paths else self._contents[row].as_py()
+        return self._paths[row].as_py() if encoded is None else encoded
+
+
 class StreamedSamples:
-    """Image samples decoded when they are read, from an Arrow column of structs {bytes, path}."""
+    """Image samples that are decoded when they are read."""
 
     streamed = True
     input_kind: InputKind = "image"
 
     def __init__(
         self,
-        column: pa.ChunkedArray,
+        images: EncodedImages,
         rows: Tensor,
         annotation: Tensor,
         sample_id: Tensor,
         shape: tuple[int, int, int],
         resize: tuple[int, int] | None = None,
     ) -> None:
-        self._column = column
+        self._images = images
         self._rows = rows
         self._resize = resize
         self._colour: Colour = "grey" if shape[0] == 1 else "rgb"
@@ -122,19 +140,17 @@ class StreamedSamples:
         return self._with(self._rows, annotation, self.sample_id)
 
     def stored_sizes(self) -> Tensor:
-        return torch.tensor(
-            [_stored_size(encoded_at(self._column, row)) for row in self._rows.tolist()], dtype=torch.int64
-        )
+        return torch.tensor([_stored_size(self._images[row]) for row in self._rows.tolist()], dtype=torch.int64)
 
     def digest(self, row: int) -> bytes:
-        encoded = encoded_at(self._column, int(self._rows[row]))
+        encoded = self._images[int(self._rows[row])]
         if isinstance(encoded, bytes):
             return _hash(encoded)
         with open(encoded, "rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 
     def _decoded(self, row: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        encoded = encoded_at(self._column, int(self._rows[row]))
+        encoded = self._images[int(self._rows[row])]
         where = encoded if isinstance(encoded, str) else f"row {int(self.sample_id[row]) + 1}"
         try:
             pixels = decode(encoded, self._colour, self._resize)
@@ -146,14 +162,7 @@ class StreamedSamples:
 
     def _with(self, rows: Tensor, annotation: Tensor, sample_id: Tensor) -> StreamedSamples:
         channels, height, width = self.input_shape
-        return StreamedSamples(self._column, rows, annotation, sample_id, (channels, height, width), self._resize)
-
-
-def encoded_at(column: pa.ChunkedArray, row: int) -> Encoded:
-    """The encoded image at a row of an Arrow column of structs {bytes, path}: its bytes, or else its path."""
-    value = column[row].as_py()
-    encoded: Encoded = value["bytes"] if value["bytes"] is not None else value["path"]
-    return encoded
+        return StreamedSamples(self._images, rows, annotation, sample_id, (channels, height, width), self._resize)
 
 
 def same_inputs(a: Samples, b: Samples) -> list[tuple[int, int]]:

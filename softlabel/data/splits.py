@@ -161,9 +161,8 @@ def _overlap_warnings(source: Source, others: tuple[Samples, Samples], test: Sam
         if pairs:
             row, other = pairs[0]
             first = source.place_of(int(test.sample_id[row])), source.place_of(int(samples.sample_id[other]))
-            warnings.append(
-                f"{len(pairs):,} inputs of the test part are also in the {name} part (first: {first[0]} = {first[1]})"
-            )
+            example = f"first: {first[0]} = {first[1]}"
+            warnings.append(f"inputs of the test part that are also in the {name} part: {len(pairs):,} ({example})")
     return warnings
 
 

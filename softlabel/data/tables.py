@@ -76,7 +76,7 @@ def read_csv(path: str, choose: Choose) -> Table:
             name,
             row,
             None,
-            f"{line.actual_columns} values ({shown(line.text)})",
+            f"number of values {line.actual_columns} ({shown(line.text)})",
             f"{line.expected_columns} as in the header",
         )
         for row, line in ragged

@@ -64,8 +64,8 @@ def test_labels_stay_as_written():
 
 
 def test_empty_labels_and_half_classes_are_refused():
-    collected = refusals(2)
-    labels(column(["", None]), "y", collected)
+    collected = refusals(3)
+    labels(column(["", None, " "]), "y", collected)
     assert collected.bad.all()
     collected = refusals(3)
     assert labels(column([1.0, None, 2.5]), "y", collected).to_pylist()[0] == "1"

@@ -100,7 +100,7 @@ def test_a_folder_says_what_it_leaves_out(folder):
     (folder / ".hidden").write_text("x")
     (folder / "empty").mkdir()
     source = open_source(DataConfig(source=f"folder:{folder}"))
-    assert "1 files that are no images by their names are left out ('notes.txt')" in source.notes
+    assert "files that are no images by their names, left out: 1 ('notes.txt')" in source.notes
     assert source.warnings == ["no images in 'empty': no class is made of it"]
 
 
@@ -129,7 +129,7 @@ def test_bad_files_of_a_folder_are_all_named_and_can_be_skipped(folder, digits, 
     source = open_source(config.model_copy(update={"skip_bad": True}))
     assert len(source.samples) == ROWS - 3
     assert len(source.refused) == 5
-    assert source.warnings == ["digits: 5 rows that cannot be used are left out"]
+    assert source.warnings == ["digits: rows left out because they cannot be used: 5"]
     assert len(source.dataset) == ROWS - 3
     assert source.place_of(int(source.samples.sample_id[-1])).startswith("9/")
     resized = open_source(config.model_copy(update={"skip_bad": True, "resize": (7, 9)}))
@@ -306,7 +306,7 @@ def test_ragged_lines_keep_the_numbers_of_the_others(tmp_path):
     (tmp_path / "t.csv").write_bytes(b"x,y\n1,a\n2\n\n3,b\nq,a\n")
     config = DataConfig(source=f"csv:{tmp_path / 't.csv'}", feature_columns=["x"], label_column="y")
     text = refusal(config)
-    assert "t.csv, row 2: 1 values ('2'), expected 2 as in the header" in text
+    assert "t.csv, row 2: number of values 1 ('2'), expected 2 as in the header" in text
     assert "t.csv, row 4, column 'x': 'q', expected a finite number" in text
     source = open_source(config.model_copy(update={"skip_bad": True}))
     assert source.samples.sample_id.tolist() == [0, 2]
@@ -416,6 +416,15 @@ def test_the_hub_out_of_reach_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "script").mkdir()
     (tmp_path / "script" / "script.py").write_text("raise SystemExit")
     assert "\n" not in refusal(DataConfig(source=f"hub:{tmp_path / 'script'}"))
+
+
+def test_a_local_folder_of_images_through_the_hub_reader(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    datasets.disable_progress_bars()
+    source = open_source(DataConfig(source=f"hub:{folder}"))
+    plain = open_source(DataConfig(source=f"folder:{folder}"))
+    assert source.class_names == plain.class_names
+    assert torch.equal(everything(source), everything(plain))
 
 
 def test_hidden_labels_of_a_hub_dataset_are_refused(tmp_path):

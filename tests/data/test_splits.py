@@ -176,7 +176,7 @@ def test_the_same_image_in_training_and_test_warns(folder, memory, digits):
     Image.fromarray(digits.pixels[20]).save(folder.parent / "d" / "test" / "0" / "copy.png")
     config = config.model_copy(update={"protocol": "published"})
     splits = make_splits(open_source(config), config, of_label)
-    expected = "1 inputs of the test part are also in the training part (first: test/0/copy.png = train/0/20.png)"
+    expected = "inputs of the test part that are also in the training part: 1 (first: test/0/copy.png = train/0/20.png)"
     assert splits.warnings == [expected]
 
 

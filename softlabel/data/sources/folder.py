@@ -158,9 +158,7 @@ def _draft(root: str, listing: Listing) -> Draft:
     )
     if listing.others:
         count = len(listing.others)
-        draft.notes.append(
-            f"{count:,} files that are no images by their names are left out ({among(listing.others, 3)})"
-        )
+        draft.notes.append(f"files that are no images by their names, left out: {count:,} ({among(listing.others, 3)})")
     if listing.empty:
         draft.warnings.append(f"no images in {among(in_order(listing.empty), 5)}: no class is made of it")
     return draft
