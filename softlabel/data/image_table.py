@@ -172,7 +172,10 @@ def _decode_all(
         bad: list[tuple[int, BadImageError]] = []
         for position in positions:
             try:
-                pixels[position] = decode(encoded[position], colour, resize)
+                decoded = decode(encoded[position], colour, resize)
+                if decoded.shape != shape:
+                    raise BadImageError("has another size than its header says")
+                pixels[position] = decoded
             except BadImageError as error:
                 bad.append((position, error))
         return bad

@@ -117,4 +117,4 @@ def among(names: Iterable[str], limit: int = 12) -> str:
     """A list of names as an error message shows it."""
     names = list(names)
     more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
-    return ", ".join(repr(name) for name in names[:limit]) + more
+    return ", ".join(shown(name) for name in names[:limit]) + more
