@@ -83,14 +83,12 @@ class Mixture(LabelDistribution):
         return only_known(sum_of(weighted), self.known)
 
 
-def mix(
-    a: LabelDistribution, b: LabelDistribution, weight: float | Tensor, *, validate: bool = False
-) -> LabelDistribution:
+def mix(a: LabelDistribution, b: LabelDistribution, weight: float | Tensor) -> LabelDistribution:
     """weight a + (1 - weight) b, for any two kinds; background-and-entries labels stay such, nothing is written out.
 
     Shapes: weight a number, (N,) or the labels' own shape. An element ignored in either is ignored: half of its label
     is not known.
-    Raises ValueError if the labels differ in shape or classes, or, validated, for a weight outside [0, 1].
+    Raises ValueError if the labels differ in shape or classes, or for a number as weight outside [0, 1].
     """
     if a.shape != b.shape or a.num_classes != b.num_classes:
         raise ValueError(
