@@ -13,9 +13,9 @@ from softlabel.errors import FailedRunError
 from softlabel.experiments.cells import Cell, Failure, run_cells, warm_up
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
-from softlabel.methods.discovery import find_method
 from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.run_folder import RunFolder
+from softlabel.training.setup import build_method
 
 
 class CompareProgress(Protocol):
@@ -37,10 +37,10 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
     The folder holds results.json, report.html, one run folder per cell, and the kept model.
     Raises SoftlabelError for input that cannot be used, RunError when no cell could be trained.
     """
-    for method in config.comparison.methods:
-        find_method(method)
     warm_up()
     prepared = prepare(config.data, config.task)
+    for method in config.comparison.methods:
+        build_method(config.cell(method, seed=0), prepared)  # refuses what does not go together, before anything runs
     with RunFolder.continue_or_create(config, kind="compare") as run:
         started = time.perf_counter()
         cells = [

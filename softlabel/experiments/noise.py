@@ -60,11 +60,17 @@ class Noise:
         """Two-sided p-value of the estimate against 0; NaN with one seed, whose noise cannot be known."""
         if not self.known or math.isnan(estimate):
             return math.nan
+        if self._true_error == 0:
+            return 1.0 if estimate == 0 else 0.0
         return float(_tails(np.array([abs(estimate)]), *self._mixture(np.array([self.between])))[0])
 
     def half_width(self, alpha: float) -> float:
         """Half the width of the interval of level 1 - alpha; NaN where the noise cannot be known."""
-        return float(self._half_widths(alpha, np.array([self.between]))[0]) if self.known else math.nan
+        if not self.known:
+            return math.nan
+        if self._true_error == 0:  # the same score whatever the seeds and the rows
+            return 0.0
+        return float(self._half_widths(alpha, np.array([self.between]))[0])
 
     def power(self, difference: float, alpha: float) -> float:
         """The probability that a true difference gets a p-value below alpha, taking v to be what it seems to be."""
@@ -108,6 +114,8 @@ class Noise:
 
     def _power(self, difference: float, half_widths: Array) -> float:
         error = self._true_error
+        if error == 0:
+            return float(difference != 0)
         above, below = (difference - half_widths) / error, (-difference - half_widths) / error
         return float(np.mean(special.ndtr(above) + special.ndtr(below)))
 
