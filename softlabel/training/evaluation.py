@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from softlabel.data.samples import Samples
+from softlabel.errors import RunError
 from softlabel.tasks.task import Evaluator, Task
 
 CHUNK = 512
@@ -22,10 +23,15 @@ def predict_chunks(
     """Rows (n,), logits (n, K) on the CPU in fp32, and annotations, in the order of the samples.
 
     `device` is where the inputs go; by default where the network, a module, has its parameters.
+    Raises RunError for NaN.
     """
     device = device or device_of(network)
     for rows in torch.split(torch.arange(len(samples)), CHUNK):
         logits = network(samples.read(rows).to(device)).float().cpu()
+        if bool(logits.isnan().any()):
+            raise RunError(
+                "the network answers NaN: a lower learning_rate, a longer warmup_epochs or a clip_norm helps"
+            )
         yield rows, logits, samples.annotation[rows]
 
 

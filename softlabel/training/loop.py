@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from torch.optim import Optimizer
@@ -13,7 +13,7 @@ from softlabel.randomness import addressed
 from softlabel.training.checkpoint import Checkpoint
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine
-from softlabel.training.parts import own_gradients
+from softlabel.training.parts import own_gradients, restore_gradients
 from softlabel.training.stage_data import StageData
 from softlabel.training.stage_run import StageRun
 from softlabel.training.state import TrainingState
@@ -48,13 +48,13 @@ def train_stages(
     if checkpoint is not None:
         state.restore_position(checkpoint)
         for place in range(state.stage + 1):
-            _begin(config, state, place)
+            _begin(config, state, place, own)
         state.restore_tensors(checkpoint)
     for place in range(state.stage, len(stages)):
         if place > state.stage or checkpoint is None:
             state.stage, state.epoch, checkpoint = place, 0, None
-            _begin(config, state, place)
-        run = StageRun(config, method, place, stages[place], data(place, stages[place]), engine, own)
+            _begin(config, state, place, own)
+        run = StageRun(config, method, place, stages[place], data(place, stages[place]), engine)
         if checkpoint is not None and run.optimiser is not None:
             state.restore_optimiser(checkpoint, run.optimiser)
         for epoch in range(state.epoch, run.data.epochs):
@@ -80,6 +80,7 @@ def train_stages(
             observer.epoch(run.record(epoch, means, tally.loss(means)), run.optimiser)
 
 
-def _begin(config: RunConfig, state: TrainingState, place: int) -> None:
+def _begin(config: RunConfig, state: TrainingState, place: int, own: Mapping[str, bool]) -> None:
+    restore_gradients(state.method, own)
     with addressed(config.seed, place, "begin"):
         state.method.begin_stage(state.method.stages()[place])

@@ -11,13 +11,14 @@ from softlabel.errors import UnsupportedError
 from softlabel.methods.stage import PartMode
 
 
-def set_gradients(module: nn.Module, own: Mapping[str, bool], parts: Mapping[str, PartMode]) -> None:
-    """Say which parameters get gradients in a stage: those that do of their `own`, unless the stage forbids it.
-
-    Raises UnsupportedError for a part that the module does not have.
-    """
+def restore_gradients(module: nn.Module, own: Mapping[str, bool]) -> None:
+    """Undo what an earlier stage froze: parameters get gradients as the method made them; new ones stay as they are."""
     for name, parameter in module.named_parameters():
-        parameter.requires_grad_(own[name])
+        parameter.requires_grad_(own.get(name, parameter.requires_grad))
+
+
+def freeze_parts(module: nn.Module, parts: Mapping[str, PartMode]) -> None:
+    """Take the gradients from the parts that a stage holds still. Raises UnsupportedError for an unknown part."""
     for name, mode in parts.items():
         if mode in ("shift", "frozen"):
             part_of(module, name).requires_grad_(False)

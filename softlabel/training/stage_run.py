@@ -17,7 +17,7 @@ from softlabel.randomness import generator, seed_global
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine
 from softlabel.training.optimisers import build_optimiser, set_rate
-from softlabel.training.parts import set_gradients, set_modes
+from softlabel.training.parts import freeze_parts, set_modes
 from softlabel.training.schedule import Schedule
 from softlabel.training.stage_data import StageData
 from softlabel.training.step import Updater, micro_batches
@@ -35,7 +35,6 @@ class StageRun:
         stage: Stage,
         data: StageData,
         engine: Engine,
-        own_gradients: Mapping[str, bool],
     ) -> None:
         self.stage = stage
         self.data = data
@@ -45,7 +44,7 @@ class StageRun:
         self._engine = engine
         self._parts = stage_parts(config, stage)
         self.schedule = _schedule(config, stage, data)
-        set_gradients(method, own_gradients, self._parts)
+        freeze_parts(method, self._parts)
         self.optimiser = _optimiser(config, method, stage)
         self._updater: Updater | None = None
         if self.optimiser is not None:

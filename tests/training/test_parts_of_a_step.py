@@ -16,7 +16,7 @@ from softlabel.losses import SumAndMass
 from softlabel.training.config import TrainingConfig
 from softlabel.training.ema import AveragedNetwork
 from softlabel.training.optimisers import build_optimiser, load_optimiser, optimiser_tensors, set_rate
-from softlabel.training.parts import own_gradients, set_gradients, set_modes
+from softlabel.training.parts import freeze_parts, own_gradients, restore_gradients, set_modes
 from softlabel.training.precision import choose_precision
 from softlabel.training.schedule import Schedule
 from softlabel.training.terms import TermTally, objective
@@ -98,7 +98,7 @@ class TwoParts(nn.Module):
 def test_modes_of_a_part(mode: str) -> None:
     module = TwoParts()
     own = own_gradients(module)
-    set_gradients(module, own, {"body": mode})  # type: ignore[dict-item]
+    freeze_parts(module, {"body": mode})  # type: ignore[dict-item]
     set_modes(module, {"body": mode})  # type: ignore[dict-item]
     statistics = module.body[1].running_mean.clone()
     module.body(torch.randn(8, 3))
@@ -109,9 +109,11 @@ def test_modes_of_a_part(mode: str) -> None:
     assert module.head.weight.requires_grad
     assert module.head.training
     assert not module.teacher.weight.requires_grad
-    set_gradients(module, own, {})
+    module.late = nn.Linear(2, 2).requires_grad_(False)
+    restore_gradients(module, own)
     assert all(parameter.requires_grad for parameter in module.body.parameters())
     assert not module.teacher.weight.requires_grad
+    assert not module.late.weight.requires_grad
 
 
 def test_an_unknown_part_is_named() -> None:
