@@ -73,8 +73,8 @@ def typeset(text: str) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """A name that may be broken after its underscores."""
-    return Markup("_<wbr>").join(text.split("_"))
+    """A name that may be broken after its underscores, but not before its arrow."""
+    return Markup("_<wbr>").join(text.replace(" ↓", "\u00a0↓").replace(" ↑", "\u00a0↑").split("_"))
 
 
 def flattened(settings: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

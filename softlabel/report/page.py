@@ -27,7 +27,7 @@ class Table:
     """A table; the first column names the row, the others hold numbers unless named in `words`."""
 
     title: str
-    columns: Sequence[str]
+    columns: Sequence[Cell | str]
     rows: Sequence[Sequence[Cell | str]]
     words: frozenset[int] = frozenset()
 

@@ -68,7 +68,7 @@ def _groups(comparison: Comparison) -> Table:
         [Cell(method, tone="strong"), *(_group_cell(accuracies.get((method, name), [])) for name in names)]
         for method in comparison.methods
     ]
-    return Table("Accuracy by group", ["method", *(f"{name} ({sizes[name]})" for name in names)], rows)
+    return Table("Accuracy by group", ["method", *(Cell(name, sizes[name]) for name in names)], rows)
 
 
 def _how_many(classes: Any) -> int:

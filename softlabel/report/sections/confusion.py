@@ -24,11 +24,11 @@ def confusion_section(comparison: Comparison) -> Section | None:
     shares = [[value / max(sum(row), 1) for value in row] for row in confusion]
     texts = [[count(value) if value else "" for value in row] for row in confusion]
     drawn = heat_map(shares, texts, names, names, ("truth", "prediction"), f"Confusion of {who}")
-    how = "Counts of test rows; " if len(names) <= NUMBERED_CLASSES else ""
+    how = "Numbers: test rows. " if len(names) <= NUMBERED_CLASSES else ""
     return Section(
         "Confusion",
         [f"{'The kept model' if comparison.kept else 'The first run of the best rank'} ({who}), on the test split."],
-        panels=[Panel("Truth against prediction", drawn, f"{how}colour: share of the class's rows.")] if drawn else [],
+        panels=[Panel("Truth against prediction", drawn, f"{how}Colour: share of the class's rows.")] if drawn else [],
         beside=True,
         tables=[largest(confusion, names)],
         folded=[_table(confusion, names)] if len(names) <= DRAWN_CLASSES else [],

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
 
 from softlabel.report.comparison import Comparison, extent, mean
 from softlabel.report.numbers import is_number, number
@@ -15,6 +17,7 @@ from softlabel.report.sections.scores import heading
 from softlabel.report.svg import drawing, inline_svg, transparent_axes
 
 POINTS_AT_MOST = 150
+LOGARITHMIC_FROM = 8
 
 Pick = Callable[[dict[str, Any]], Any]
 Point = tuple[int, float, float, float]
@@ -80,8 +83,20 @@ def _draw(comparison: Comparison, title: str, lines: dict[str, list[Point]]) -> 
             axes.plot(epochs, middle, color=series_colour(place), linestyle=dash(place), marker=shape)
         axes.set_xlabel("epoch")
         axes.grid(axis="y")
-        axes.locator_params(axis="y", nbins=6)
+        _scale(axes, lines)
         axes.locator_params(axis="x", nbins=6, integer=True)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
         return inline_svg(figure, f"{title} by epoch")
+
+
+def _scale(axes: Axes, lines: dict[str, list[Point]]) -> None:
+    """A logarithmic axis where the first epochs would otherwise hide the last ones."""
+    values = [value for points in lines.values() for _, _, low, high in points for value in (low, high)]
+    if min(values) <= 0 or max(values) < LOGARITHMIC_FROM * min(values):
+        axes.locator_params(axis="y", nbins=6)
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -10,11 +10,12 @@ from markupsafe import Markup
 from softlabel.report.comparison import Comparison
 from softlabel.report.numbers import DASH, is_number, number
 from softlabel.report.page import Panel
-from softlabel.report.palette import INK, MUTED, marker, series_colour
+from softlabel.report.palette import INK, MUTED, PAPER, marker, series_colour
 from softlabel.report.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.visible import shortened
 
-VERDICTS = ("better", "worse", "no more than noise")
+APART = ("better", "worse")
+VERDICTS = (*APART, "no more than noise")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _differences(comparison: Comparison) -> list[Fact]:
     if not any(found.values()):
         return []
     remark = f"in {comparison.primary['title']}, against {comparison.baseline}"
-    apart = [f"{method}: {verdict}" for verdict in ("better", "worse") for method in found[verdict]]
+    apart = [f"{method}: {verdict}" for verdict in APART for method in found[verdict]]
     return [
         Fact("More than noise", apart or ["none"], remark),
         Fact("No more than noise", found["no more than noise"] or ["none"], remark),
@@ -97,7 +98,10 @@ def _drawable(stored: dict[str, Any] | None) -> bool:
 
 def _how_to_read(better: str) -> str:
     side = "left" if better == "lower" else "right"
-    return f"Points to the {side} of the line are better. Bars are 95 % intervals; one that crosses the line is noise."
+    return (
+        f"Points to the {side} of the line are better; hollow ones are no more than noise. Bars are 95 % intervals of "
+        "single differences, the verdict also allows for how many there are."
+    )
 
 
 def _draw_forest(comparison: Comparison, entries: list[dict[str, Any]], title: str) -> Markup:
@@ -110,7 +114,8 @@ def _draw_forest(comparison: Comparison, entries: list[dict[str, Any]], title: s
             place = comparison.series[entry["method"]]
             low, high = stored["interval"]
             axes.plot([low, high], [row, row], color=series_colour(place), linewidth=2.2, solid_capstyle="round")
-            axes.plot([stored["estimate"]], [row], marker(place), color=series_colour(place), markersize=7)
+            face = PAPER if stored["verdict"] not in APART else series_colour(place)
+            axes.plot([stored["estimate"]], [row], marker(place), color=series_colour(place), mfc=face, markersize=7)
         axes.set_yticks(range(len(entries)), [shortened(entry["method"], 24) for entry in entries])
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.set_ylim(len(entries) - 0.4, -0.6)
