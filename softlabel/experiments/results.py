@@ -14,7 +14,8 @@ import softlabel
 from softlabel.experiments.cells import Cell, Failure
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.resampling import Rows
-from softlabel.experiments.statistics import Summary, summarise
+from softlabel.experiments.statistics import summarise
+from softlabel.experiments.summary import Summary
 from softlabel.metrics.statistic import Statistic, unpack
 from softlabel.training.prepare import Prepared
 
