@@ -127,5 +127,5 @@ class CompareScreen:
         done, total = self._done(cells), self._total(cells)
         if done <= self._done_at_start:
             return ""
-        rate = (done - self._done_at_start) / (self._clock() - self._start)
+        rate = (done - self._done_at_start) / max(1e-9, self._clock() - self._start)
         return f"  {done / total:.0%}  left {duration((total - done) / rate)}"

@@ -59,7 +59,7 @@ def _task(prepared: Prepared) -> str:
     rarest, most = int(counts.argmin()), int(counts.argmax())
     names = prepared.task.class_names
     size = f"{count(counts[rarest].item())} ({names[rarest]}) to {count(counts[most].item())} ({names[most]})"
-    return f"{prepared.task.name}, as there is {reason}; {len(names)} classes of {size}"
+    return f"{prepared.task.name} ({reason}), {len(names)} classes of {size}"
 
 
 def _splits(prepared: Prepared) -> str:

@@ -59,5 +59,10 @@ def description(kind: str) -> str:
 
 
 def _text(name: str, text: str, detailed: bool) -> str:
-    lines = text.splitlines() if detailed else wrapped(text.partition("\n")[0], "  ")
-    return "\n".join([name, *(line if line.startswith("  ") else f"  {line}" for line in lines)])
+    lines = text.splitlines() if detailed else text.splitlines()[:1]
+    return "\n".join([name, *(part for line in lines for part in _wrapped_line(line))])
+
+
+def _wrapped_line(line: str) -> list[str]:
+    indent = " " * (2 + len(line) - len(line.lstrip()))
+    return wrapped(line.strip(), indent) if line.strip() else [""]

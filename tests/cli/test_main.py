@@ -1,0 +1,136 @@
+"""Exit codes, and what is said when something goes wrong that nobody foresaw."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+import types
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from softlabel.cli.main import Terminated
+from softlabel.errors import ConfigError, FailedRunError, RunError, SoftlabelError, UnsupportedError
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], int]], None]:
+    """Replaces what `softlabel methods` does."""
+
+    def replace(work: Callable[[], int]) -> None:
+        fake = types.ModuleType("softlabel.cli.commands.methods")
+        fake.run = lambda words: work()  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "softlabel.cli.commands.methods", fake)
+
+    return replace
+
+
+def raising(error: BaseException) -> Callable[[], int]:
+    def work() -> int:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (ConfigError("no such thing"), 2, "softlabel methods: no such thing\n"),
+        (RunError("the folder is in use"), 2, "softlabel methods: the folder is in use\n"),
+        (UnsupportedError("not here"), 2, "softlabel methods: not here\n"),
+        (FailedRunError("the loss is nan"), 1, "softlabel methods: the loss is nan\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 1, "No space left on device (runs/x)"),
+        (KeyboardInterrupt("To go on: again"), 130, "\nsoftlabel methods: stopped. To go on: again\n"),
+        (KeyboardInterrupt(), 130, "\nsoftlabel methods: stopped.\n"),
+        (Terminated(), 143, "\nsoftlabel methods: stopped.\n"),
+        (ConfigError("training.learning_rate: too high"), 2, "softlabel methods: --learning-rate: too high\n"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_exit_codes(error: BaseException, code: int, words: str, command, softlabel) -> None:
+    command(raising(error))
+    outcome = softlabel("methods")
+    assert outcome.code == code
+    assert words in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_a_fault_of_the_program_is_one_line_and_a_log(command, softlabel) -> None:
+    command(raising(ZeroDivisionError("something\nlong")))
+    outcome = softlabel("methods")
+    assert outcome.code == 1
+    first, second = outcome.err.splitlines()
+    assert first == "softlabel methods: ZeroDivisionError: something"
+    log = Path(second.partition("; ")[2].partition(" has the traceback")[0])
+    assert "Traceback" in log.read_text()
+    log.unlink()
+
+
+@pytest.mark.parametrize("way", ["--traceback", "-v", "environment"])
+def test_who_asks_gets_the_traceback(way: str, command, softlabel, monkeypatch: pytest.MonkeyPatch) -> None:
+    command(raising(ZeroDivisionError("something")))
+    if way == "environment":
+        monkeypatch.setenv("SOFTLABEL_TRACEBACK", "1")
+    outcome = softlabel("methods", *([] if way == "environment" else [way]))
+    assert "Traceback" in outcome.err
+    assert outcome.err.endswith("softlabel methods: ZeroDivisionError: something\n")
+    assert outcome.code == 1
+
+
+def test_sigterm_stops_what_is_running_and_the_handler_goes_away(command, softlabel) -> None:
+    def work() -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("unreachable")
+
+    before = signal.getsignal(signal.SIGTERM)
+    command(work)
+    assert softlabel("methods").code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_warnings_of_libraries_are_one_line(command, softlabel) -> None:
+    def work() -> int:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("mind\nthe step", UserWarning, stacklevel=1)
+        return 0
+
+    command(work)
+    shown: list[str] = []
+    original = warnings.showwarning
+    warnings.showwarning = lambda *args, **kwargs: shown.append(warnings.formatwarning(*args[:4]))
+    try:
+        assert softlabel("methods").code == 0
+    finally:
+        warnings.showwarning = original
+    assert shown == ["warning: mind the step\n"]
+
+
+def test_every_error_of_ours_has_an_exit_code() -> None:
+    from softlabel.cli.main import is_bad_input
+
+    kinds = SoftlabelError.__subclasses__() + RunError.__subclasses__()
+    assert {kind.__name__ for kind in kinds if not is_bad_input(kind("x"))} == {"FailedRunError"}
+
+
+def test_methods_and_sources_as_json(softlabel) -> None:
+    methods = {method["name"]: method for method in json.loads(softlabel("methods", "--json").out)}
+    assert set(methods) >= {"cross_entropy", "label_smoothing", "online_label_smoothing"}
+    (epsilon,) = [option for option in methods["label_smoothing"]["options"] if option["name"] == "epsilon"]
+    assert (epsilon["flag"], epsilon["default"]) == ("--label-smoothing.epsilon", 0.1)
+    sources = [source["name"] for source in json.loads(softlabel("sources", "--json").out)]
+    from softlabel.data.open_source import list_sources
+
+    assert sources == list_sources()
+
+
+@pytest.mark.parametrize("words", [["methods"], ["methods", "label-smoothing"], ["sources"], ["sources", "csv:x"]])
+def test_lists_fit_80_columns(words: list[str], softlabel) -> None:
+    outcome = softlabel(*words)
+    assert outcome.code == 0
+    assert max(map(len, outcome.out.splitlines())) <= 80
