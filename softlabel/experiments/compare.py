@@ -13,6 +13,7 @@ from softlabel.errors import FailedRunError
 from softlabel.experiments.cells import Cell, Failure, run_cells, warm_up
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
+from softlabel.training.atomic import write_text
 from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.run_folder import RunFolder
 from softlabel.training.setup import build_method
@@ -59,7 +60,7 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         results = collect(config, prepared, cells, failures, seconds=seconds, command=command)
         keep_model(run.path, results)
         run.write_json("results.json", results)
-        _write_report(results, run.path)
+        write_pages(results, run.path)
         return run.path
 
 
@@ -94,7 +95,11 @@ def _refuse_all_failed(cells: Sequence[Cell], failures: Sequence[Failure]) -> No
         raise FailedRunError(f"none of the {len(cells)} runs could be trained; the first said: {failures[0].reason}")
 
 
-def _write_report(results: dict[str, Any], folder: Path) -> None:
+def write_pages(results: dict[str, Any], folder: Path) -> None:
+    """The report, and the card of the kept model."""
+    from softlabel.report.card import model_card
     from softlabel.report.html import write_report
 
     write_report(results, folder / "report.html")
+    if results["verdict"]["kept"] is not None:
+        write_text(folder / "model-card.md", model_card(results))

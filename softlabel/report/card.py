@@ -46,7 +46,7 @@ def _lines(comparison: Comparison, cell: Json) -> Iterator[str]:
     yield from _part("Where it is weak", _weakest(cell))
     yield from _part("Calibration", _calibration(cell))
     yield from _part("Compared with", _compared(comparison))
-    yield from _part("Use", _use(cell))
+    yield from _part("Use", ["    softlabel predict . FILE_OR_FOLDER", "", "in the folder that holds this card."])
     yield from _part("How it was made", _origin(comparison))
 
 
@@ -116,11 +116,6 @@ def _compared(comparison: Comparison) -> list[str]:
             f"{number(score.get('mean'))} {bounds} over {entry['seeds']} seeds"
         )
     return lines
-
-
-def _use(cell: Json) -> list[str]:
-    folder = cell.get("folder")
-    return [f"    softlabel predict {one_line(str(folder))} FILE_OR_FOLDER"] if folder else []
 
 
 def _origin(comparison: Comparison) -> list[str]:

@@ -88,6 +88,13 @@ def test_a_report_lies_beside_the_results(finished: Path) -> None:
     assert "<html" in (finished / "report.html").read_text()[:500]
 
 
+def test_the_kept_model_has_a_card_with_its_own_numbers(finished: Path) -> None:
+    card = (finished / "model-card.md").read_text()
+    kept = results(finished)["verdict"]["kept"]
+    assert f"# {kept['method']} on digits" in card
+    assert f"temperature {kept['temperature']:.2f}" in card
+
+
 def test_a_finished_comparison_is_not_continued(finished: Path) -> None:
     again = compare(config(finished.parent))
     assert again != finished
