@@ -10,6 +10,7 @@ from torch import Tensor
 
 from softlabel.labels import LabelDistribution, Sparse
 from softlabel.losses.reduction import Reduction, SumAndMass
+from softlabel.losses.target import batch_shape
 
 LIMIT = 2**17
 """Elements of the logits up to which PyTorch is at least as fast (benchmarks/losses.py)."""
@@ -34,8 +35,10 @@ def delegated(
     torch_target, smoothing = torch_form(logits, target, ignore_index, axis)
     if torch_target is None:
         return None
-    if weight is not None and (torch_target.is_floating_point() or smoothing or weight.requires_grad):
+    if weight is not None and (torch_target.is_floating_point() or smoothing):
         return None  # PyTorch would bend the label
+    if weight is not None and (weight.requires_grad or weight.shape != (logits.shape[axis],)):
+        return None
     how = "sum" if reduction == "sum_and_mass" else reduction
     value = F.cross_entropy(logits, torch_target, weight, reduction=how, label_smoothing=smoothing)
     if not math.isfinite(value.detach().sum()):
@@ -53,7 +56,7 @@ def torch_form(
     if isinstance(target, LabelDistribution):
         return form_of_label(logits, target, axis)
     if target.dtype is torch.int64:
-        usable = target.ndim == logits.ndim - 1 and none_ignored(target, ignore_index)
+        usable = target.shape == batch_shape(logits, axis) and none_ignored(target, ignore_index)
     else:
         usable = target.shape == logits.shape and target.dtype is logits.dtype and bool(target.sum(axis).all())
     return target if usable and not target.requires_grad else None, 0.0
@@ -61,7 +64,7 @@ def torch_form(
 
 def form_of_label(logits: Tensor, label: LabelDistribution, axis: int) -> tuple[Tensor | None, float]:
     """One class per element stays an index; every other label is written out, which is cheap while it is small."""
-    if label.shape.numel() * label.num_classes != logits.numel() or label.num_classes != logits.shape[axis]:
+    if label.shape != batch_shape(logits, axis) or label.num_classes != logits.shape[axis]:
         return None, 0.0
     if label.requires_grad or label.mass_or_none() is not None:
         return None, 0.0

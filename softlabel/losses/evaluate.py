@@ -9,8 +9,10 @@ from softlabel.labels import LabelDistribution
 from softlabel.labels.amounts import accumulation_dtype
 from softlabel.labels.distribution import Amount
 from softlabel.labels.modes import may_look, transformed
+from softlabel.losses import delegated as delegation
 from softlabel.losses.delegated import delegated
 from softlabel.losses.fused import fused_total, fused_values
+from softlabel.losses.operator import operator_values
 from softlabel.losses.plain import plain_values
 from softlabel.losses.reduction import Reduction, SumAndMass, check_reduction, inverse
 from softlabel.losses.target import align_class_mask, as_label, check_kind, class_axis
@@ -30,6 +32,12 @@ def evaluate(
     divergence: bool,
 ) -> Tensor | SumAndMass:
     """Cross-entropy, or with `divergence` that less the label's entropy."""
+    device = logits.device.type
+    if torch.is_autocast_enabled(device):
+        with torch.autocast(device, enabled=False):
+            return evaluate(
+                logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence
+            )
     check_reduction(reduction)
     check_kind(target)
     axis = class_axis(logits)
@@ -42,9 +50,20 @@ def evaluate(
     left = None if class_mask is None else align_class_mask(class_mask, logits, axis)
     mass = element_mass(label, accumulation_dtype(logits.dtype), weight, sample_weight, mask, left)
     terms = Terms(label, mass, left, divergence)
-    if fused and not terms.learned and not torch.compiler.is_compiling() and not transformed():
-        return fused_loss(logits, terms, axis, reduction)
-    return plain_loss(logits, terms, axis, reduction)
+    if not fused or terms.learned:
+        return reduced(plain_values(logits.movedim(axis, -1), terms), terms, reduction)
+    if torch.compiler.is_compiling():
+        return reduced(compiled_values(logits, terms, axis), terms, reduction)
+    if transformed():
+        return reduced(plain_values(logits.movedim(axis, -1), terms), terms, reduction)
+    return fused_loss(logits, terms, axis, reduction)
+
+
+def compiled_values(logits: Tensor, terms: Terms, axis: int) -> Tensor:
+    """Under torch.compile: the operator, or what the compiler makes where all is small or without a gradient."""
+    if logits.requires_grad and torch.is_grad_enabled() and logits.numel() > delegation.LIMIT:
+        return operator_values(logits, terms, axis)
+    return plain_values(logits.movedim(axis, -1), terms)
 
 
 def fused_loss(logits: Tensor, terms: Terms, axis: int, reduction: Reduction) -> Tensor | SumAndMass:
@@ -63,8 +82,7 @@ def share_of_mass(terms: Terms) -> Amount:
     return inverse(terms.mass.sum())
 
 
-def plain_loss(logits: Tensor, terms: Terms, axis: int, reduction: Reduction) -> Tensor | SumAndMass:
-    values = plain_values(logits.movedim(axis, -1), terms)
+def reduced(values: Tensor, terms: Terms, reduction: Reduction) -> Tensor | SumAndMass:
     if reduction == "none":
         return values
     total = values.sum()

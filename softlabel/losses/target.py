@@ -15,6 +15,11 @@ def class_axis(logits: Tensor) -> int:
     return 1 if logits.ndim > 1 else 0
 
 
+def batch_shape(logits: Tensor, axis: int) -> torch.Size:
+    """The shape of the logits without their classes."""
+    return logits.shape[:axis] + logits.shape[axis + 1 :]
+
+
 def check_kind(target: object) -> None:
     if not isinstance(target, Tensor | LabelDistribution):
         raise TypeError(f"target is {type(target).__name__}, expected a tensor or a label distribution")
@@ -27,7 +32,7 @@ def as_label(target: Tensor | LabelDistribution, logits: Tensor, ignore_index: i
     """
     axis = class_axis(logits)
     num_classes = logits.shape[axis]
-    batch_shape = logits.shape[:axis] + logits.shape[axis + 1 :]
+    expected = batch_shape(logits, axis)
     if isinstance(target, LabelDistribution):
         label = target
     elif target.is_floating_point():
@@ -39,10 +44,10 @@ def as_label(target: Tensor | LabelDistribution, logits: Tensor, ignore_index: i
         label = Dense(target.movedim(axis, -1))
     else:
         label = hard(target, num_classes, ignore_index=ignore_index, validate=False)
-    if label.shape != batch_shape or label.num_classes != num_classes:
+    if label.shape != expected or label.num_classes != num_classes:
         raise ValueError(
             f"target has shape {tuple(label.shape)} over {label.num_classes} classes, but logits of shape"
-            f" {tuple(logits.shape)} (classes on axis {axis}) expect {tuple(batch_shape)} over {num_classes}"
+            f" {tuple(logits.shape)} (classes on axis {axis}) expect {tuple(expected)} over {num_classes}"
         )
     return label
 
