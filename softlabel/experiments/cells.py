@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import connection, forkserver
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -61,72 +62,108 @@ def warm_up() -> None:
     """Begin to import what workers need, in a process of its own, while this one prepares the data."""
     if "forkserver" in multiprocessing.get_all_start_methods():
         multiprocessing.set_forkserver_preload(PRELOADED)
-        forkserver.ensure_running()
+        with _without_ctrl_c():  # which would show the traceback of an import
+            forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """What is started inside ignores Ctrl-C: the signal goes to the whole group, and this process decides."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_cells(cells: Sequence[Cell], jobs: int, watch: Callable[[], None]) -> list[Failure]:
-    """Train every cell that has no result yet; a failing cell does not stop the others.
+    """Train every cell that has no result yet, each in a process of its own; a failing cell does not stop the others.
 
-    `watch` is called a few times a second in this process, between and during runs (progress).
+    `watch` is called a few times a second in this process (progress). When it is left by an exception, such as
+    Ctrl-C, the processes are stopped; their folders go on from the last checkpoint the next time.
     """
-    waiting = [cell for cell in cells if not cell.finished]
-    if not waiting:
-        return []
+    waiting = [cell for cell in reversed(cells) if not cell.finished]
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    running: list[_Worker] = []
     failures: list[Failure] = []
-    while waiting:
-        lost = _run_pool(waiting, min(jobs, len(waiting)), watch, failures)
-        failures += [Failure(cell, "the process that trained it was killed (out of memory?)") for cell in lost[:1]]
-        waiting = [cell for cell in lost[1:] if not cell.finished]
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                running.append(_Worker(waiting.pop(), threads))
+            connection.wait([worker.sentinel for worker in running], timeout=POLL_SECONDS)
+            watch()
+            ended = [worker for worker in running if not worker.alive]
+            running = [worker for worker in running if worker.alive]
+            failures += [Failure(worker.cell, reason) for worker in ended if (reason := worker.reason()) is not None]
+    finally:
+        for worker in running:
+            worker.stop()
     return failures
 
 
-def _run_pool(cells: Sequence[Cell], jobs: int, watch: Callable[[], None], failures: list[Failure]) -> list[Cell]:
-    """Run the cells; returns those that were lost because a worker process died, the one that was running first."""
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(threads,)) as pool:
-        futures = {pool.submit(_train_cell, cell.config, cell.folder): cell for cell in cells}
-        try:
-            return list(_gather(futures, watch, failures))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+class _Worker:
+    """A process that trains one cell."""
 
+    def __init__(self, cell: Cell, threads: int) -> None:
+        methods = multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        self.cell = cell
+        self._reason, answer = context.Pipe(duplex=False)
+        self._process: BaseProcess = context.Process(
+            target=_train_cell, args=(cell.config, cell.folder, threads, answer)
+        )
+        self._process.start()
+        answer.close()
 
-def _gather(
-    futures: dict[Future[str | None], Cell], watch: Callable[[], None], failures: list[Failure]
-) -> Iterator[Cell]:
-    pending = set(futures)
-    while pending:
-        done, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-        watch()
-        for future in done:
+    @property
+    def sentinel(self) -> int:
+        """Ready when the process has ended."""
+        return self._process.sentinel
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
+    def reason(self) -> str | None:
+        """Why the cell has no result, after the process has ended; None where it has one."""
+        if self._reason.poll():
             try:
-                reason = future.result()
-            except BrokenProcessPool:
-                yield futures[future]
-                continue
-            if reason is not None:
-                failures.append(Failure(futures[future], reason))
+                return str(self._reason.recv_bytes().decode())
+            except EOFError:  # ended without a word
+                pass
+        if self.cell.finished:
+            return None
+        return f"the process that trained it ended with code {self._process.exitcode} (out of memory?)"
+
+    def stop(self) -> None:
+        """End the process at once; what it saved stays whole."""
+        self._process.kill()
+        self._process.join()
 
 
-def _start_worker(threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches the whole group; checkpoints make that safe
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+def _train_cell(config: RunConfig, folder: Path, threads: int, answer: connection.Connection) -> None:
+    """Train one cell; answers with the reason when it failed in a way that a person can act on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
-    torch.set_num_threads(threads)
-
-
-def _train_cell(config: RunConfig, folder: Path) -> str | None:
-    """Train one cell; returns the reason when it failed in a way that a person can act on."""
     from softlabel.training.train import train
 
+    torch.set_num_threads(threads)
     try:
         train(config, folder=folder, resume=folder.exists())
     except SoftlabelError as error:
-        return str(error)
-    except (RuntimeError, ValueError, FloatingPointError) as error:
-        return f"{type(error).__name__}: {error}"
-    return None
+        answer.send_bytes(str(error).encode())
+    except (RuntimeError, ValueError, FloatingPointError, OSError) as error:
+        answer.send_bytes(f"{type(error).__name__}: {error}".encode())
+
+
+def _end_with_parent() -> None:
+    """A comparison that was killed leaves no process behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

@@ -8,7 +8,7 @@ With S seeds, the mean varies by shared + v / S: `shared` through the rows that 
 seed. Bootstrapping also tells how much seeds must differ because each answers to the rows in its own way; v is at
 least that (`own`). What three seeds say of v is what Student says of a variance, v = (S - 1) s² / chi²(S - 1), cut off
 below `own`; the noise is a normal one averaged over these v. So intervals are Student's where seeds matter most, the
-bootstrap's normal ones where rows do, and wide in between. `benchmarks/statistics.py` measures how often they cover.
+bootstrap's normal ones where rows do, and wide in between. `benchmarks/comparison.py` measures how often they cover.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ class Noise:
 
     def power(self, difference: float, alpha: float) -> float:
         """The probability that a true difference gets a p-value below alpha, taking v to be what it seems to be."""
+        if self._true_error == 0:
+            return float(difference != 0)
         return self._power(difference, self._typical_half_widths(alpha))
 
     def visible_difference(self, alpha: float, power: float = POWER) -> float:
