@@ -82,9 +82,9 @@ class CompareScreen:
         """The table, the verdict, the report, and what to do next."""
         from softlabel.report.terminal import comparison_table
 
-        say = self._console.say
+        console, say = self._console, self._console.say
         say("")
-        say(comparison_table(results, width=self._console.width, colour=self._console.colour))
+        say(comparison_table(results, console.width, console.colour, console.unicode))
         say(line("report", str(folder / "report.html")))
         if results["verdict"]["kept"] is not None:
             say(line("next", f"softlabel predict {folder} IMAGE"))

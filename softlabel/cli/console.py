@@ -41,6 +41,11 @@ class Console:
         return self.words.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
     @property
+    def unicode(self) -> bool:
+        """True where arrows and dashes can be shown."""
+        return "utf" in (self.words.encoding or "utf-8").lower()
+
+    @property
     def width(self) -> int:
         """Columns of the terminal; 80 where there is none."""
         return max(40, shutil.get_terminal_size((80, 24)).columns) if self.words.isatty() else 80

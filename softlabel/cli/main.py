@@ -72,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     title = f"softlabel {command}" if command in COMMANDS else "softlabel"
     try:
         with _sigterm_raises(), _short_warnings():
-            return _run(words)
+            code = _run(words)
+            sys.stdout.flush()  # so that a reader who has left is noticed here
+            return code
     except Terminated as stop:
         return _stopped(title, stop, TERMINATED)
     except KeyboardInterrupt as stop:

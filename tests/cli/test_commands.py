@@ -163,26 +163,43 @@ def test_a_closed_pipe_is_no_error(work: Path) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_goes_on(number: signal.Signals, code: int, tmp_path: Path) -> None:
-    words = ["train", "--epochs", "200", "--name", "long"]
-    process = subprocess.Popen(
+@pytest.mark.slow
+def test_a_training_that_ctrl_c_stopped_goes_on(tmp_path: Path) -> None:
+    process = _started(tmp_path, "train", "--epochs", "200", "--name", "long")
+    _wait_for(tmp_path, "runs/long-0001/checkpoints/last.json")
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "To go on: softlabel train --resume runs/long-0001" in words
+    assert "Traceback" not in words
+
+
+@pytest.mark.slow
+def test_a_comparison_that_was_told_to_end_leaves_nothing_running(tmp_path: Path) -> None:
+    process = _started(tmp_path, "compare", "--epochs", "200", "--name", "long", "--seeds", "1")
+    _wait_for(tmp_path, "runs/long-0001/cells/*/checkpoints/last.json")
+    process.send_signal(signal.SIGTERM)
+    _, words = process.communicate(timeout=30)  # ends when no process holds its streams any more
+    assert process.returncode == 143
+    assert "To go on: the same command again" in words
+    assert "Traceback" not in words
+
+
+def _started(folder: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-m", "softlabel.cli.main", *words],
-        cwd=tmp_path,
+        cwd=folder,
         env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    metrics = tmp_path / "runs" / "long-0001" / "metrics.jsonl"
-    deadline = time.monotonic() + 60
-    while not (metrics.exists() and metrics.read_bytes().count(b"\n")) and time.monotonic() < deadline:
+
+
+def _wait_for(folder: Path, pattern: str) -> None:
+    deadline = time.monotonic() + 120
+    while not list(folder.glob(pattern)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(number)
-    _, words_left = process.communicate(timeout=30)
-    assert process.returncode == code
-    assert "To go on: softlabel train --resume runs/long-0001" in words_left
-    assert "Traceback" not in words_left
 
 
 def _environment() -> dict[str, str]:
