@@ -80,6 +80,8 @@ class StageData:
             yield batch, shared
 
     def _transform(self, batch: Batch, epoch: int, step: int, shared: bool) -> Batch:
+        if type(self._method).transform is Method.transform:  # it would return the batch as it is
+            return batch
         return self._method.transform(batch, self._generator(epoch, step, "transform", shared))
 
     def _generator(self, epoch: int, step: int, purpose: str, shared: bool) -> torch.Generator:

@@ -82,7 +82,7 @@ class Updater:
         return taken
 
     def _combine(self, gradients: dict[str, list[Tensor | None]], masses: dict[str, Tensor]) -> None:
-        factors = {name: self._weights.get(name, 1.0) / masses[name] for name in gradients}
+        factors = {name: self._weights.get(name, 1.0) / masses[name].double() for name in gradients}
         for place, parameter in enumerate(self._parameters):
             parts = [(of[place], factors[name]) for name, of in gradients.items()]
             known = [part * factor.to(part.dtype) for part, factor in parts if part is not None]

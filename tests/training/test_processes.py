@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+from softlabel.data.batch import Batch
+from softlabel.losses import SumAndMass
+from softlabel.methods.method import Terms
 from softlabel.training.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
+from softlabel.training.step import Updater, micro_batches
+from softlabel.training.terms import TermTally
 from softlabel.training.train import train
 
 
@@ -51,10 +60,95 @@ def test_two_processes_make_the_steps_of_one(one: Path, tmp_path: Path) -> None:
     assert not torch.distributed.is_initialized()
 
 
-def test_two_processes_with_micro_batches_make_the_steps_of_one(one: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "two"
-    train(config(processes=2, accumulate=3), folder=folder)
-    assert_same(one, folder)
+class SharedSum:
+    """An all-reduce between threads, which stand for processes."""
+
+    def __init__(self, world: int) -> None:
+        self.barrier = threading.Barrier(world)
+        self.given: dict[int, Tensor] = {}
+
+    def __call__(self, rank: int, tensor: Tensor) -> Tensor:
+        self.given[rank] = tensor.clone()
+        self.barrier.wait()
+        total = torch.stack([self.given[key] for key in sorted(self.given)]).sum(0)
+        self.barrier.wait()
+        return total
+
+
+class ThreadEngine:
+    """The part of an engine that gradient accumulation needs."""
+
+    def __init__(self, rank: int, world: int, shared: SharedSum) -> None:
+        self.rank, self.world, self.shared = rank, world, shared
+        self.fabric = self
+
+    def all_reduce(self, tensor: Tensor, operation: str) -> Tensor:
+        return self.shared(self.rank, tensor)
+
+    def without_reduction(self, wrapped: object) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def backward(self, total: Tensor, retain_graph: bool = False) -> None:
+        total.backward(retain_graph=retain_graph)
+
+
+class TwoTerms(nn.Module):
+    """Two terms with masses of their own, and a parameter that only one of them reaches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.linspace(-1, 1, 4, dtype=torch.float64))
+        self.b = nn.Parameter(torch.tensor(0.5, dtype=torch.float64))
+
+    def weights(self) -> dict[str, float]:
+        return {"second": 0.3}
+
+    def forward(self, batch: Batch) -> Terms:
+        values = batch.inputs @ self.a
+        positive = (values > 0).double()
+        return {
+            "first": SumAndMass((values**2).sum(), torch.tensor(float(len(batch)))),
+            "second": SumAndMass((values.exp() * positive).sum() * self.b, positive.sum()),
+        }
+
+
+def gradients_of(inputs: Tensor, shares: list[Tensor], accumulate: int) -> list[list[Tensor]]:
+    """Gradients in each of several threads, every one of which sees its share of the rows."""
+    shared, modules = SharedSum(len(shares)), [TwoTerms() for _ in shares]
+
+    def work(rank: int) -> None:
+        rows, module = shares[rank], modules[rank]
+        optimiser = torch.optim.SGD(module.parameters(), lr=1.0)
+        engine: Any = ThreadEngine(rank, len(shares), shared)
+        updater = Updater(module, module, optimiser, engine, None)  # type: ignore[arg-type]
+        batch = Batch(inputs[rows], rows, rows)
+        updater.update(micro_batches(batch, accumulate), TermTally(module.weights()))
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(len(shares))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    start = list(TwoTerms().parameters())
+    return [[a.detach() - b.detach() for a, b in zip(start, m.parameters(), strict=True)] for m in modules]
+
+
+def test_terms_with_masses_of_their_own_are_divided_over_all_parts() -> None:
+    inputs = torch.randn(23, 4, dtype=torch.float64)
+    module = TwoTerms()
+    terms = module(Batch(inputs, torch.arange(23), torch.arange(23)))
+    total = terms["first"].sum / 23 + 0.3 * terms["second"].sum / terms["second"].mass
+    expected = list(torch.autograd.grad(total, list(module.parameters())))
+    rows = torch.arange(23)
+    for shares, accumulate in [
+        ([rows], 1),
+        ([rows], 4),
+        ([rows[:4], rows[4:]], 3),
+        ([rows[:9], rows[9:16], rows[16:]], 2),
+    ]:
+        for found in gradients_of(inputs, shares, accumulate):
+            for a, b in zip(found, expected, strict=True):
+                torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
 def test_micro_batches_make_the_steps_of_a_batch(one: Path, tmp_path: Path) -> None:
