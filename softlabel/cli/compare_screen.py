@@ -99,8 +99,11 @@ class CompareScreen:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
+        go_on = "To go on: the same command again; finished runs are not repeated"
         if isinstance(error, KeyboardInterrupt) and self._begun:
-            error.args = ("To go on: the same command again; finished runs are not repeated",)
+            error.args = (go_on,)
+        elif isinstance(error, OSError) and self._begun:
+            error.add_note(go_on)
 
     def _total(self, cells: Sequence[Cell]) -> int:
         return sum(cell.config.training.epochs for cell in cells)

@@ -21,6 +21,7 @@ from types import FrameType
 from softlabel import __version__
 from softlabel.cli.wording import nearest
 from softlabel.errors import ConfigError, FailedRunError, SoftlabelError
+from softlabel.report.visible import visible
 
 COMMANDS = {
     "compare": "train several methods with several seeds, and compare them",
@@ -125,7 +126,7 @@ def _in_words(error: Exception, words: Sequence[str]) -> str:
         return _CONFIG_KEY.sub(lambda key: "--" + key[1].replace("_", "-"), str(error))
     if isinstance(error, OSError) and error.strerror:
         place = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror}{place}"
+        return "\n".join([f"{error.strerror}{place}", *getattr(error, "__notes__", [])])
     if _wants_traceback(words):
         return f"{type(error).__name__}: {error}"
     return (
@@ -164,7 +165,7 @@ def _stopped(title: str, stop: KeyboardInterrupt, code: int) -> int:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text), file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -66,8 +66,13 @@ class TrainScreen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, KeyboardInterrupt) and self._start is not None:
-            error.args = (f"To go on: softlabel train --resume {self._start.folder}",)
+        if self._start is None:
+            return
+        go_on = f"To go on: softlabel train --resume {self._start.folder}"
+        if isinstance(error, KeyboardInterrupt):
+            error.args = (go_on,)
+        elif isinstance(error, OSError):  # a full disk, for instance: what was saved is whole
+            error.add_note(go_on)
 
     def _titles(self) -> dict[str, tuple[str, str]]:
         """Each score's title and the direction in which it gets better."""

@@ -37,6 +37,11 @@ def raising(error: BaseException) -> Callable[[], int]:
     return work
 
 
+def _noted(error: Exception) -> Exception:
+    error.add_note("To go on: again")
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
@@ -45,6 +50,7 @@ def raising(error: BaseException) -> Callable[[], int]:
         (UnsupportedError("not here"), 2, "softlabel methods: not here\n"),
         (FailedRunError("the loss is nan"), 1, "softlabel methods: the loss is nan\n"),
         (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 1, "No space left on device (runs/x)"),
+        (_noted(OSError(errno.ENOSPC, "No space left on device")), 1, "No space left on device\nTo go on: again\n"),
         (KeyboardInterrupt("To go on: again"), 130, "\nsoftlabel methods: stopped. To go on: again\n"),
         (KeyboardInterrupt(), 130, "\nsoftlabel methods: stopped.\n"),
         (Terminated(), 143, "\nsoftlabel methods: stopped.\n"),
