@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.labels.amounts import both_known, only_known, per_row, surprise, times
+from softlabel.labels.amounts import both_known, exact_dtype, only_known, per_row, surprise, times
 from softlabel.labels.distribution import Amount, LabelDistribution, Rows
 from softlabel.labels.sparse import Sparse
 
@@ -114,9 +114,10 @@ def mix_sparse(a: Sparse, b: Sparse, weight: Amount) -> Sparse:
 
 
 def scaled_values(label: Sparse, share: Amount) -> Tensor:
-    if isinstance(share, Tensor) and not isinstance(label.values, Tensor):
-        return (share * label.values).expand(label.indices.shape)
-    return label.value_tensor() * share
+    values = label.values * share
+    if isinstance(values, Tensor):
+        return values.expand(label.indices.shape)
+    return torch.full(label.indices.shape, values, dtype=exact_dtype(label.device), device=label.device)
 
 
 def sum_of(terms: list[Tensor]) -> Tensor:

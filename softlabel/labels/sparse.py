@@ -48,13 +48,14 @@ class Sparse(LabelDistribution):
         return only_known(result, self.known)
 
     def dense(self, dtype: torch.dtype | None = None) -> Tensor:
-        values = self.value_tensor()
-        background = torch.as_tensor(self.background, dtype=values.dtype, device=self.device)
-        rows = background[..., None].expand(*self.shape, self.num_classes)
-        rows = rows.scatter_add(-1, self.indices, values)
-        return (rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)).to(
-            dtype or torch.get_default_dtype()
-        )
+        dtype = dtype or torch.get_default_dtype()
+        shape = (*self.shape, self.num_classes)
+        if isinstance(self.background, Tensor):
+            rows = self.background.to(dtype)[..., None].expand(shape)
+        else:
+            rows = torch.full(shape, self.background, dtype=dtype, device=self.device)
+        rows = rows.scatter_add(-1, self.indices, self.value_tensor().to(dtype))
+        return rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)
 
     def entropy(self, dtype: torch.dtype | None = None) -> Tensor:
         entries = self.coalesced_values()

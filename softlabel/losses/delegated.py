@@ -14,6 +14,8 @@ from softlabel.losses.target import batch_shape
 
 LIMIT = 2**17
 """Elements of the logits up to which PyTorch is at least as fast (benchmarks/losses.py)."""
+INDEX_LIMIT = 2**18
+"""The same for one class per element without smoothing."""
 
 
 def delegated(
@@ -28,9 +30,11 @@ def delegated(
 
     (PyTorch gives NaN without any mass and where minus infinity meets a probability of 0.)
     """
-    if not 0 < logits.numel() <= LIMIT or not logits.is_contiguous():
+    if not 0 < logits.numel() <= INDEX_LIMIT or not logits.is_contiguous():
         return None
     if logits.dtype is not torch.float32 and logits.dtype is not torch.float64:
+        return None
+    if logits.numel() > LIMIT and not is_index(target):
         return None
     torch_target, smoothing = torch_form(logits, target, ignore_index, axis)
     if torch_target is None:
@@ -41,12 +45,24 @@ def delegated(
         return None
     how = "sum" if reduction == "sum_and_mass" else reduction
     value = F.cross_entropy(logits, torch_target, weight, reduction=how, label_smoothing=smoothing)
-    if not math.isfinite(value.detach().sum()):
+    if not math.isfinite((value.sum() if reduction == "none" else value).item()):
         return None
     if reduction != "sum_and_mass":
         return value
     rows = logits.numel() // logits.shape[axis]
     return SumAndMass(value, value.new_full((), rows) if weight is None else weight[torch_target].sum())
+
+
+def is_index(target: Tensor | LabelDistribution) -> bool:
+    """Whether the target is one class per element and nothing else."""
+    if isinstance(target, Tensor):
+        return target.dtype is torch.int64
+    return (
+        isinstance(target, Sparse)
+        and target.indices.shape[-1] == 1
+        and not isinstance(target.values, Tensor)
+        and target.values == 1
+    )
 
 
 def torch_form(
@@ -78,5 +94,5 @@ def form_of_label(logits: Tensor, label: LabelDistribution, axis: int) -> tuple[
 
 def none_ignored(index: Tensor, ignore_index: int) -> bool:
     if ignore_index < 0:
-        return bool(index.amin() >= 0)
+        return index.amin().item() >= 0
     return not bool((index == ignore_index).any())

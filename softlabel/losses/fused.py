@@ -21,7 +21,7 @@ from softlabel.losses.buffer import fresh_like
 from softlabel.losses.class_mask import without_classes
 from softlabel.losses.terms import Terms
 
-BLOCK_BYTES = {"cpu": 2**20, "cuda": 2**26}
+BLOCK_BYTES = {"cpu": 2**21, "cuda": 2**26}
 REFUSAL = (
     "the fused loss makes its gradient once, during forward, and hands it out once, so {what}; "
     "pass fused=False to the loss for a chain of ordinary differentiable operations"

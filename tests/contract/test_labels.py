@@ -35,7 +35,7 @@ def rows(label):
 def block_size(request, monkeypatch):
     if request.param:
         monkeypatch.setitem(fused.BLOCK_BYTES, "cpu", 8 * K * 2)
-        monkeypatch.setattr("softlabel.losses.delegated.LIMIT", 0)
+        monkeypatch.setattr("softlabel.losses.delegated.INDEX_LIMIT", 0)
 
 
 def logits_like(label, dtype=torch.float64):

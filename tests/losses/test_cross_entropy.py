@@ -23,7 +23,7 @@ PATHS = ["small", "fused", "plain"]
 def path(request, monkeypatch):
     """The options that take each path: PyTorch's for small batches, the sweep in small blocks, the plain chain."""
     if request.param != "small":
-        monkeypatch.setattr(delegated, "LIMIT", 0)
+        monkeypatch.setattr(delegated, "INDEX_LIMIT", 0)
         monkeypatch.setitem(fused.BLOCK_BYTES, "cpu", 160)
     return {"fused": request.param != "plain"}
 
@@ -188,7 +188,7 @@ def test_blocks_change_nothing(rows, num_classes, rows_per_block, seed):
     logits = torch.randn(rows, num_classes, 3, 2, dtype=torch.float64, generator=generator)
     label = smoothed(torch.randint(num_classes, (rows, 3, 2), generator=generator), num_classes, 0.1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delegated, "LIMIT", 0)
+        patch.setattr(delegated, "INDEX_LIMIT", 0)
         patch.setitem(fused.BLOCK_BYTES, "cpu", rows_per_block * num_classes * 8)
         ours = with_gradient(cross_entropy, logits, label)
     torch.testing.assert_close(ours, with_gradient(cross_entropy, logits, label, fused=False))
@@ -223,11 +223,23 @@ def test_upstream_gradients_scale(path):
 
 
 def test_float16_gradients_survive_a_loss_scaler():
-    """The division by N waits until the scaler has multiplied: 1 / N alone would vanish in float16."""
-    logits = torch.zeros(1, 2, 2**10, 2**10, dtype=torch.float16).requires_grad_()
-    loss = cross_entropy(logits, torch.zeros(1, 2**10, 2**10, dtype=torch.int64)) * 2.0**16
-    loss.backward()
-    torch.testing.assert_close(logits.grad[0, 0, 0, 0].item(), -(2.0**16) / 2**21)
+    """The division by N waits until the scaler has multiplied: 0.01 / N alone would vanish in float16."""
+    rows = 2**17
+    logits = torch.zeros(rows, 2, dtype=torch.float16)
+    logits[:, 0] = 4.59512  # log 99
+    logits.requires_grad_()
+    (cross_entropy(logits, torch.zeros(rows, dtype=torch.int64)) * 2.0**16).backward()
+    torch.testing.assert_close(logits.grad[:, 1].float(), torch.full((rows,), 0.01 * 2**16 / rows), rtol=2e-3, atol=0)
+
+
+def test_rows_that_do_not_sum_to_one_follow_the_formula(path):
+    """-sum(q log p), as PyTorch has it, and a gradient that belongs to it."""
+    logits, rows = torch.randn(8, 5), torch.rand(8, 5)
+    ours = with_gradient(cross_entropy, logits, rows, **path)
+    torch.testing.assert_close(ours, with_gradient(F.cross_entropy, logits, rows))
+    mixed = mix(dense(rows, validate=False), hard(torch.arange(8) % 5, 5), 0.5)
+    ours = with_gradient(cross_entropy, logits, mixed, **path)
+    torch.testing.assert_close(ours, with_gradient(F.cross_entropy, logits, mixed.dense()))
 
 
 def test_shapes_and_kinds_that_do_not_fit_are_refused():

@@ -18,7 +18,7 @@ INF = float("inf")
 @pytest.fixture(params=["small", "fused", "plain"])
 def path(request, monkeypatch):
     if request.param != "small":
-        monkeypatch.setattr(delegated, "LIMIT", 0)
+        monkeypatch.setattr(delegated, "INDEX_LIMIT", 0)
     return {"fused": request.param != "plain"}
 
 

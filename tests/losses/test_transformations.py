@@ -13,7 +13,7 @@ from softlabel.losses import cross_entropy, delegated, kl_divergence
 @pytest.fixture
 def large(monkeypatch):
     """No batch is small."""
-    monkeypatch.setattr(delegated, "LIMIT", 0)
+    monkeypatch.setattr(delegated, "INDEX_LIMIT", 0)
 
 
 def inputs():
@@ -101,7 +101,7 @@ def test_autocast_does_not_lower_the_precision(monkeypatch):
     logits = torch.randn(64, 50, requires_grad=True)
     rows, weight = torch.softmax(torch.randn(64, 50), -1), torch.rand(50)
     for limit in (0, 2**17):
-        monkeypatch.setattr(delegated, "LIMIT", limit)
+        monkeypatch.setattr(delegated, "INDEX_LIMIT", limit)
         for fused in (True, False):
             expected = cross_entropy(logits, rows, weight=weight, fused=fused)
             with torch.autocast("cpu", torch.bfloat16):
