@@ -49,14 +49,14 @@ class CompareScreen:
         if self._console.words.isatty():
             from tqdm import tqdm
 
-            layout = "[{bar:24}] {desc}  {percentage:3.0f}%  left {remaining}"
+            layout = "[{bar:24}] {percentage:3.0f}%  left {remaining}  {desc}"
             self._bar = tqdm(
                 total=self._total(cells),
                 initial=self._done_at_start,
                 file=self._console.words,
                 bar_format=layout,
                 ascii=".#",
-                dynamic_ncols=True,
+                ncols=self._console.width,
                 mininterval=REFRESH_SECONDS,
             )
             self._bar.set_description_str(self._place(cells))
