@@ -7,15 +7,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softlabel.labels.modes import may_look
+
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-def split_ignored(index: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
-    """The index as int64 with 0 in the ignored places, and the bool tensor of the places that are known."""
+def split_ignored(index: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    """The index as int64 with 0 in the ignored places, and the bool tensor of the places that are known.
+
+    None instead of the latter if all are known, where finding that out costs no wait.
+    """
     if index.dtype not in _INTEGERS:
         raise TypeError(f"index is {index.dtype}, expected an integer dtype")
+    if may_look(index) and none_ignored(index, ignore_index):
+        return index.long(), None
     known = index != ignore_index
     return index.long().masked_fill(~known, 0), known
+
+
+def none_ignored(index: Tensor, ignore_index: int) -> bool:
+    """Whether no place is ignored, which is looked up."""
+    if ignore_index < 0:  # a minimum is the fastest look; another negative index is not ignored but wrong
+        return index.numel() == 0 or index.amin().item() >= 0
+    return not bool((index == ignore_index).any())
 
 
 def check_index(index: Tensor, num_classes: int, ignore_index: int) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from softlabel.labels.amounts import both_known, exact_dtype, only_known, per_row, surprise, times
 from softlabel.labels.distribution import Amount, LabelDistribution, Rows
+from softlabel.labels.modes import may_look
 from softlabel.labels.sparse import Sparse
 
 
@@ -87,7 +88,7 @@ def mix(a: LabelDistribution, b: LabelDistribution, weight: float | Tensor) -> L
     """weight a + (1 - weight) b, for any two kinds; background-and-entries labels stay such, nothing is written out.
 
     Shapes: weight a number, (N,) or the labels' own shape. An element ignored in either is ignored: half of its label
-    is not known.
+    is not known. Under torch.compile give a weight that changes as a tensor: a number is compiled in.
     Raises ValueError if the labels differ in shape or classes, or for a number as weight outside [0, 1].
     """
     if a.shape != b.shape or a.num_classes != b.num_classes:
@@ -106,18 +107,25 @@ def mix(a: LabelDistribution, b: LabelDistribution, weight: float | Tensor) -> L
 
 def mix_sparse(a: Sparse, b: Sparse, weight: Amount) -> Sparse:
     """The entries of both, side by side."""
-    share = weight[..., None] if isinstance(weight, Tensor) else weight
-    values = [scaled_values(a, share), scaled_values(b, 1 - share)]
     background = a.background * weight + b.background * (1 - weight)
-    known = both_known(a.known, b.known)
-    return Sparse(torch.cat([a.indices, b.indices], -1), torch.cat(values, -1), background, a.num_classes, known)
+    indices = torch.cat([a.indices, b.indices], -1)
+    share = weight[..., None] if isinstance(weight, Tensor) else weight
+    values = side_by_side(a.values * share, a.indices, b.values * (1 - share), b.indices)
+    return Sparse(indices, values, background, a.num_classes, both_known(a.known, b.known))
 
 
-def scaled_values(label: Sparse, share: Amount) -> Tensor:
-    values = label.values * share
+def side_by_side(first: Amount, like_first: Tensor, second: Amount, like_second: Tensor) -> Tensor:
+    """The values of two sets of entries as one tensor."""
+    if may_look(like_first) and not isinstance(first, Tensor) and not isinstance(second, Tensor):
+        row = [first] * like_first.shape[-1] + [second] * like_second.shape[-1]
+        return torch.tensor(row, dtype=torch.float64)  # the same for every element
+    return torch.cat([spread(first, like_first), spread(second, like_second)], -1)
+
+
+def spread(values: Amount, like: Tensor) -> Tensor:
     if isinstance(values, Tensor):
-        return values.expand(label.indices.shape)
-    return torch.full(label.indices.shape, values, dtype=exact_dtype(label.device), device=label.device)
+        return values.expand(like.shape)
+    return torch.full(like.shape, values, dtype=exact_dtype(like.device), device=like.device)
 
 
 def sum_of(terms: list[Tensor]) -> Tensor:

@@ -47,6 +47,13 @@ class Sparse(LabelDistribution):
             result = result + values.sum() * self.background
         return only_known(result, self.known)
 
+    @property
+    def epsilon(self) -> float | None:
+        """The share that is spread evenly, of labels that are one class and the same for every element; else None."""
+        if self.indices.shape[-1] != 1 or isinstance(self.values, Tensor) or isinstance(self.background, Tensor):
+            return None
+        return self.background * self.num_classes
+
     def dense(self, dtype: torch.dtype | None = None) -> Tensor:
         dtype = dtype or torch.get_default_dtype()
         shape = (*self.shape, self.num_classes)
@@ -74,6 +81,10 @@ class Sparse(LabelDistribution):
             rows.scatter_add_(-1, self.indices, values.to(rows.dtype).expand(self.indices.shape))
         else:
             rows.scatter_add_(-1, self.indices, rows.new_full((), values).expand(self.indices.shape))
+
+    @property
+    def requires_grad(self) -> bool:
+        return any(isinstance(x, Tensor) and x.requires_grad for x in (self.values, self.background))
 
     def to(self, device: torch.device | str) -> Sparse:
         values, background = (x.to(device) if isinstance(x, Tensor) else x for x in (self.values, self.background))

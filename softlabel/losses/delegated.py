@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution, Sparse
+from softlabel.labels.checks import none_ignored
 from softlabel.losses.reduction import Reduction, SumAndMass
 from softlabel.losses.target import batch_shape
 
@@ -57,19 +58,14 @@ def is_index(target: Tensor | LabelDistribution) -> bool:
     """Whether the target is one class per element and nothing else."""
     if isinstance(target, Tensor):
         return target.dtype is torch.int64
-    return (
-        isinstance(target, Sparse)
-        and target.indices.shape[-1] == 1
-        and not isinstance(target.values, Tensor)
-        and target.values == 1
-    )
+    return isinstance(target, Sparse) and target.epsilon == 0
 
 
 def torch_form(
     logits: Tensor, target: Tensor | LabelDistribution, ignore_index: int, axis: int
 ) -> tuple[Tensor | None, float]:
     """The target as PyTorch takes it, with its label_smoothing; None: no such form, or an element is ignored."""
-    if isinstance(target, LabelDistribution):
+    if not isinstance(target, Tensor):
         return form_of_label(logits, target, axis)
     if target.dtype is torch.int64:
         usable = target.shape == batch_shape(logits, axis) and none_ignored(target, ignore_index)
@@ -82,17 +78,9 @@ def form_of_label(logits: Tensor, label: LabelDistribution, axis: int) -> tuple[
     """One class per element stays an index; every other label is written out, which is cheap while it is small."""
     if label.shape != batch_shape(logits, axis) or label.num_classes != logits.shape[axis]:
         return None, 0.0
-    if label.requires_grad or label.mass_or_none() is not None:
+    if label.mass_or_none() is not None or label.requires_grad:
         return None, 0.0
-    if isinstance(label, Sparse) and label.indices.shape[-1] == 1:
-        share, rest = label.values, label.background
-        if not isinstance(share, Tensor) and not isinstance(rest, Tensor):
-            return label.indices[..., 0], rest * label.num_classes
+    if isinstance(label, Sparse) and label.epsilon is not None:
+        return label.indices.squeeze(-1), label.epsilon
     rows = label.dense(logits.dtype)
     return rows if rows.ndim == axis + 1 else rows.movedim(-1, axis), 0.0
-
-
-def none_ignored(index: Tensor, ignore_index: int) -> bool:
-    if ignore_index < 0:
-        return index.amin().item() >= 0
-    return not bool((index == ignore_index).any())

@@ -17,7 +17,7 @@ def class_axis(logits: Tensor) -> int:
 
 def batch_shape(logits: Tensor, axis: int) -> torch.Size:
     """The shape of the logits without their classes."""
-    return logits.shape[:axis] + logits.shape[axis + 1 :]
+    return logits.shape[:-1] if logits.ndim == axis + 1 else logits.shape[:axis] + logits.shape[axis + 1 :]
 
 
 def check_kind(target: object) -> None:
