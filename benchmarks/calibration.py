@@ -151,7 +151,7 @@ def line(name, one):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="1 measures least of what else the machine does")
     parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

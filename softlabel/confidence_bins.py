@@ -73,8 +73,7 @@ def equal_mass(sums: Tensor, num_bins: int) -> Tensor:
     count = sums[..., COUNT]
     before = count.cumsum(-1) - count
     total = count.sum(-1, keepdim=True)
-    # A small push keeps exact quotients, such as 3 * 5 / 15, from falling below the whole number.
-    position = (before * num_bins / total * (1 + 1e-12)).nan_to_num(0.0).floor().long().clamp_(max=num_bins - 1)
+    position = (before * num_bins / total).nan_to_num(0.0).floor().long().clamp_(max=num_bins - 1)
     bins = sums.new_zeros((*sums.shape[:-2], num_bins, WIDTH))
     return bins.scatter_add_(-2, position[..., None].expand(sums.shape), sums)
 

@@ -17,7 +17,7 @@ from softlabel.labels import LabelDistribution
 Block = tuple[Tensor, LabelDistribution]
 """Logits (n, ..., K) with the classes last, and their labels (n, ...)."""
 
-BLOCK_ELEMENTS = 1 << 18
+BLOCK_ELEMENTS = 1 << 20
 # exp(-1e4 beta) is 0 for every beta allowed, and (-1e4)² is far from overflow: so a logit of -inf counts as nothing.
 FAR_BELOW = -1e4
 
@@ -56,7 +56,7 @@ def row_mass(label: LabelDistribution, class_weight: Tensor | None) -> Tensor:
 
 
 def blocks_of(logits: Tensor, label: LabelDistribution, block_rows: int | None = None) -> Iterator[Block]:
-    """Cut logits (N, ..., K) into blocks small enough for a processor's cache, or of `block_rows` rows."""
+    """Cut logits (N, ..., K) into blocks of about a million numbers, or of `block_rows` rows."""
     rows = block_rows or max(1, BLOCK_ELEMENTS // max(1, logits[:1].numel()))
     for start in range(0, len(logits), rows):
         yield logits[start : start + rows], label.select(slice(start, start + rows))

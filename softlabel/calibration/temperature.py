@@ -69,7 +69,7 @@ class TemperatureScaling:
 
         labels        classes (N, ...), probabilities in the logits' layout, or a label distribution
         class_weight  (K,), or "balanced" for N / (K n_k) by the labels' own counts: a row then has the mass <q, w>
-        chunk_size    samples worked on at a time; by default what fits a processor's cache
+        chunk_size    samples worked on at a time; by default about a million logits
         Raises ValueError for probabilities in place of logits, for NaN, and for labels that are none.
         """
         found, label = _checked_pair(logits, labels, ignore_index)

@@ -151,7 +151,8 @@ class Noise:
         squares = np.maximum(squares, 1e-12 * squares.max())
         # v = squares / w with w from chi², cut off at squares / least; integrated over log w by Gauss and Legendre.
         most = float(stats.chi2.isf(_SMALLEST, degrees))
-        top = np.log(np.minimum(squares / least, most) if least > 0 else np.full(len(seen), most))
+        cut = np.log(squares) - math.log(least) if least > 0 else np.full(len(seen), math.inf)
+        top = np.minimum(cut, math.log(most))
         bottom = np.minimum(np.log(stats.chi2.ppf(_SMALLEST, degrees)), top + 2 * math.log(_SMALLEST) / degrees)
         log_w = bottom[:, None] + (top - bottom)[:, None] * (_NODES + 1) / 2
         log_density = degrees / 2 * log_w - np.exp(log_w) / 2

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from softlabel.errors import RunError
-from softlabel.experiments.differences import holm
+from softlabel.experiments.differences import differences_to, holm, ranking
 from softlabel.experiments.noise import Noise, noise_of_mean, pooled
-from softlabel.experiments.resampling import MOST_ROWS, resample_rows
+from softlabel.experiments.resampling import MOST_ROWS, Replicates, resample_rows
+from softlabel.experiments.score_table import ScoreTable
 from softlabel.experiments.statistics import summarise
 from softlabel.experiments.summary import MethodSummary, Summary
 from softlabel.metrics.accuracy import Accuracy
@@ -275,6 +276,33 @@ def test_leaders_that_cannot_be_told_apart_are_named() -> None:
     assert "one" in summary.text
     assert "two" in summary.text
     assert "cannot be told apart" in summary.text
+
+
+def test_pairs_that_both_equal_the_baseline_are_not_told_apart() -> None:
+    """However surely they differ: or six equal methods would have many chances to be called unequal."""
+    nll = NegativeLogLikelihood()
+    estimate = np.array([0.0, 0.0, 0.0, -1.0, -2.0, -3.0, 3.0, 2.0, 1.0])  # the last two always differ by 4
+    found = Replicates(estimate, np.repeat(estimate[:, None], 5, axis=1))
+    table = ScoreTable(
+        {"nll": found}, [(method, seed) for method in ("base", "low", "high") for seed in range(3)], 0.95
+    )
+    methods = ["base", "low", "high"]
+    differences = differences_to(table, [nll], methods, "base", "nll")
+    assert table.difference_noise("nll", "low", "high")[1].p_value(-4.0) == 0.0
+    order, ranks, winner = ranking(table, nll, methods, "base", differences)
+    assert order == ["low", "base", "high"]
+    assert ranks == {"base": 1, "low": 1, "high": 1}
+    assert winner is None
+
+
+def test_differences_are_paired_by_rows_and_seeds() -> None:
+    """A method compared with itself differs by nothing, without any noise."""
+    runs = comparison({"a": 0.0})["a"]
+    difference = by_name(summarise(SCORES, {"a": runs, "b": runs}, "a", primary="nll"))["b"].difference
+    assert difference is not None
+    for score in DEFINED:
+        assert difference[score.name].interval == (0.0, 0.0)
+        assert difference[score.name].p_value == 1.0
 
 
 def test_numbers_are_means_over_seeds() -> None:
