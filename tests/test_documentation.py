@@ -26,7 +26,7 @@ def command_lines(page: Path) -> list[list[str]]:
 def test_python_blocks_run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     namespace: dict[str, object] = {}
     for block in python_blocks(page):
-        exec(compile(block, page.name, "exec"), namespace)  # noqa: S102 (our own pages)
+        exec(compile(block, page.name, "exec"), namespace)
 
 
 @pages

@@ -117,5 +117,5 @@ def test_state_round_trip_within_an_epoch() -> None:
 
 @pytest.mark.parametrize(("num_classes", "epsilon"), [(1, 0.1), (3, -0.1), (3, 1.1), (3, float("nan"))])
 def test_impossible_tables_are_refused(num_classes: int, epsilon: float) -> None:
-    with pytest.raises(ValueError, match="num_classes|start_epsilon"):
+    with pytest.raises(ValueError, match=r"num_classes|start_epsilon"):
         OnlineTable(num_classes, epsilon)
