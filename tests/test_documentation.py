@@ -30,6 +30,16 @@ def test_python_blocks_run(page: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pages
+def test_commands_have_only_options_that_exist(page: Path) -> None:
+    for words in command_lines(page):
+        command = words[1]
+        known = (ROOT / "softlabel" / "cli" / "help" / f"{command}.txt").read_text(encoding="utf-8")
+        for word in words[2:]:
+            if word.startswith("--"):
+                assert re.search(rf"{re.escape(word)}\b", known), f"{page.name}: softlabel {command} has no {word}"
+
+
+@pages
 def test_links_to_files_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
