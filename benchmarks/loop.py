@@ -1,6 +1,6 @@
 """Images/s of the training loop against a minimal loop written by hand, and of bf16 against fp32.
 
-    python benchmarks/loop.py                 the loop, and precision on this machine; prints JSON
+    python benchmarks/loop.py --out benchmarks/results/loop-cpu
 
 Same network, same batches in memory, same precision, no augmentation, no validation. The two loops take turns, a few
 epochs each, in changing order; a round gives one ratio, and the median over the rounds counts.
@@ -111,22 +111,49 @@ def precisions() -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    report = {
-        "machine": {
-            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-            "processor": platform.machine(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-            "amx": "amx_bf16" in _cpu_flags(),
-        },
-        "loop": {name: measure(setting, arguments.rounds) for name, setting in SETTINGS.items()},
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    machine = {
+        "torch": torch.__version__,
+        "processor": platform.machine(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "amx": "amx_bf16" in _cpu_flags(),
+        "threads": options.threads,
+    }
+    results = {
+        "machine": machine,
+        "loop": {name: measure(setting, options.rounds) for name, setting in SETTINGS.items()},
         "precision": precisions(),
     }
-    print(json.dumps(report, indent=1))
+    lines = in_words(results, options.rounds)
+    print("\n".join(lines))
+    if options.out:
+        options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options.out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def in_words(results: dict[str, Any], rounds: int) -> list[str]:
+    """The results as lines of text."""
+    machine = ", ".join(f"{key} {value}" for key, value in results["machine"].items())
+    lines = [
+        f"python benchmarks/loop.py: {rounds} rounds; {machine}",
+        "images/s                                     ours    by hand   ratio (quartiles)",
+    ]
+    for name, found in results["loop"].items():
+        low, high = found["ratio_quartiles"]
+        lines.append(
+            f"  {name:40}{found['ours_images_per_second']:9,.0f}{found['minimal_images_per_second']:11,.0f}"
+            f"   {found['ratio_median']:.3f} ({low:.3f} to {high:.3f})"
+        )
+    precision = results["precision"]
+    lines.append(
+        f"bf16 with channels-last, resnet20, batch 128: {precision['bf16_over_fp32']} x fp32; precision=auto takes"
+        f" {precision['name']}"
+    )
+    return lines
 
 
 def _cpu_flags() -> str:
