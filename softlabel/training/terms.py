@@ -25,7 +25,8 @@ def divisors(masses: Mapping[str, Tensor], reduce: Reduce | None) -> dict[str, T
 def objective(terms: Terms, weights: Mapping[str, float], reduce: Reduce | None = None) -> Tensor:
     """The weighted sum over terms of sum / mass: this process's part of it, where there are several."""
     mass = divisors({name: term.mass for name, term in terms.items()}, reduce)
-    parts = [weights.get(name, 1.0) * (term.sum / mass[name].to(term.sum.dtype)) for name, term in terms.items()]
+    means = {name: term.sum / mass[name].to(term.sum.dtype) for name, term in terms.items()}
+    parts = [mean if weights.get(name, 1.0) == 1 else weights[name] * mean for name, mean in means.items()]
     return torch.stack(parts).sum() if len(parts) > 1 else parts[0]
 
 
