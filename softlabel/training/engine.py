@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
@@ -31,6 +32,7 @@ class Engine:
             precision=precision.for_fabric,
             plugins=plugins,
         )
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # a bar or a pipe is no place for its banner
         self.fabric.launch()
         self.device: torch.device = self.fabric.device
 
