@@ -59,8 +59,8 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         seconds = run.add_seconds(time.perf_counter() - started)
         results = collect(config, prepared, cells, failures, seconds=seconds, command=command)
         keep_model(run.path, results)
-        run.write_json("results.json", results)
         write_pages(results, run.path)
+        run.write_json("results.json", results)  # last, as it marks the comparison as finished
         return run.path
 
 

@@ -53,7 +53,7 @@ def collect(
         "settings": config.model_dump(mode="json"),
         "cells": list(entries.values()),
         "summary": [_with_variants(entry, list(entries.values()), scores) for entry in found["summary"]],
-        "verdict": found["verdict"] | {"kept": kept_cell(list(entries.values()), found["summary"], prepared)},
+        "verdict": found["verdict"] | {"kept": kept_cell(list(entries.values()), prepared)},
         "seconds": seconds,
     }
 
@@ -65,7 +65,7 @@ def shipped_scores(entry: Mapping[str, Any]) -> Json:
     return scores
 
 
-def kept_cell(entries: Sequence[Json], summary: Sequence[Json], prepared: Prepared) -> Json | None:
+def kept_cell(entries: Sequence[Json], prepared: Prepared) -> Json | None:
     """The run whose model is kept: the best on the validation split; None where nothing may be selected."""
     score = prepared.task.selection_score()
     candidates = [e for e in entries if e["status"] == "finished" and e.get("validation")]

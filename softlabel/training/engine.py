@@ -36,11 +36,6 @@ class Engine:
         self.fabric.launch()
         self.device: torch.device = self.fabric.device
 
-    @property
-    def is_first(self) -> bool:
-        """Whether this process writes files and speaks."""
-        return self.rank == 0
-
     def place(self, module: nn.Module) -> None:
         """Move a module to the device, in the memory layout that goes with the precision."""
         module.to(self.device)
