@@ -12,10 +12,14 @@ from softlabel.labels.modes import may_look
 
 
 class Dense(LabelDistribution):
-    """q = probabilities, (..., K). A row without any mass is ignored, as if it were not there."""
+    """q = probabilities, (..., K). A row without any mass is ignored, as if it were not there.
 
-    def __init__(self, probabilities: Tensor, known: Tensor | None = None) -> None:
+    `full` says that there is no such row, which then need not be looked for.
+    """
+
+    def __init__(self, probabilities: Tensor, known: Tensor | None = None, *, full: bool = False) -> None:
         self.probabilities = probabilities
+        self.full = full
         self.num_classes = probabilities.shape[-1]
         self.known = known
 
@@ -32,12 +36,14 @@ class Dense(LabelDistribution):
         return only_known((self.row_sums() != 0).to(torch.get_default_dtype()), self.known)
 
     def mass_or_none(self) -> Tensor | None:
-        if may_look(self.probabilities) and not self.probabilities.requires_grad and self.no_row_is_empty():
+        if self.full or self.no_row_is_empty():
             return super().mass_or_none()
         return self.mass
 
     def no_row_is_empty(self) -> bool:
-        """Where there are many columns, most often a few of them tell."""
+        """Whether that can be told without a wait; where there are many columns, most often a few of them tell."""
+        if not may_look(self.probabilities) or self.probabilities.requires_grad:
+            return False
         if self.num_classes > 256 and self.probabilities[..., :64].sum(-1).all():
             return True
         return bool(self.probabilities.sum(-1).all())
@@ -66,10 +72,12 @@ class Dense(LabelDistribution):
         return self.probabilities.sum(-1, dtype=accumulation_dtype(self.probabilities.dtype))
 
     def to(self, device: torch.device | str) -> Dense:
-        return Dense(self.probabilities.to(device), None if self.known is None else self.known.to(device))
+        return Dense(
+            self.probabilities.to(device), None if self.known is None else self.known.to(device), full=self.full
+        )
 
     def select(self, rows: Rows) -> Dense:
-        return Dense(self.probabilities[rows], None if self.known is None else self.known[rows])
+        return Dense(self.probabilities[rows], None if self.known is None else self.known[rows], full=self.full)
 
 
 def dense(probabilities: Tensor, *, validate: bool = True) -> Dense:
@@ -82,4 +90,4 @@ def dense(probabilities: Tensor, *, validate: bool = True) -> Dense:
         raise TypeError(f"probabilities are {probabilities.dtype}, expected a floating dtype (counts go to votes())")
     if validate:
         check_probabilities(probabilities, "probabilities")
-    return Dense(probabilities)
+    return Dense(probabilities, full=validate)

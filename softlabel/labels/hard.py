@@ -17,4 +17,4 @@ def hard(index: Tensor, num_classes: int, *, ignore_index: int = -100, validate:
     if validate:
         check_index(index, num_classes, ignore_index)
     index, known = split_ignored(index, ignore_index)
-    return Sparse(index[..., None], 1.0, 0.0, num_classes, known)
+    return Sparse(index[..., None], 1.0, 0.0, num_classes, known, index=index)

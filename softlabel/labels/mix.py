@@ -108,6 +108,9 @@ def mix(a: LabelDistribution, b: LabelDistribution, weight: float | Tensor) -> L
 def mix_sparse(a: Sparse, b: Sparse, weight: Amount) -> Sparse:
     """The entries of both, side by side."""
     background = a.background * weight + b.background * (1 - weight)
+    if a.index is not None and a.index is b.index and not isinstance(weight, Tensor):
+        values = a.values * weight + b.values * (1 - weight)  # one and the same class
+        return Sparse(a.indices, values, background, a.num_classes, both_known(a.known, b.known), index=a.index)
     indices = torch.cat([a.indices, b.indices], -1)
     share = weight[..., None] if isinstance(weight, Tensor) else weight
     values = side_by_side(a.values * share, a.indices, b.values * (1 - share), b.indices)

@@ -41,4 +41,4 @@ def smoothed(
         epsilon = epsilon * num_classes / (num_classes - 1)
     kept = 1 - epsilon
     values = kept[..., None] if isinstance(kept, Tensor) else kept
-    return Sparse(index[..., None], values, epsilon / num_classes, num_classes, known)
+    return Sparse(index[..., None], values, epsilon / num_classes, num_classes, known, index=index)

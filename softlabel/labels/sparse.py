@@ -13,14 +13,23 @@ class Sparse(LabelDistribution):
     """q = background + the values at the indices; values at the same index add up.
 
     Shapes: indices (..., m) in [0, K), values a number or (..., m), background a number or (...), known None or (...).
-    Numbers stay Python numbers, which cost nothing and are exact.
+    Numbers stay Python numbers, which cost nothing and are exact. `index` (...) is the indices without their axis,
+    where there is one entry and whoever makes the label has it at hand.
     """
 
     def __init__(
-        self, indices: Tensor, values: Amount, background: Amount, num_classes: int, known: Tensor | None = None
+        self,
+        indices: Tensor,
+        values: Amount,
+        background: Amount,
+        num_classes: int,
+        known: Tensor | None = None,
+        *,
+        index: Tensor | None = None,
     ) -> None:
         shape = indices.shape[:-1]
         self.indices = indices
+        self.index = index
         self.values = values.expand(indices.shape) if isinstance(values, Tensor) else values
         self.background = background.expand(shape) if isinstance(background, Tensor) else background
         self.num_classes = num_classes
@@ -50,9 +59,14 @@ class Sparse(LabelDistribution):
     @property
     def epsilon(self) -> float | None:
         """The share that is spread evenly, of labels that are one class and the same for every element; else None."""
-        if self.indices.shape[-1] != 1 or isinstance(self.values, Tensor) or isinstance(self.background, Tensor):
+        if isinstance(self.values, Tensor) or isinstance(self.background, Tensor) or self.indices.shape[-1] != 1:
             return None
         return self.background * self.num_classes
+
+    @property
+    def single_index(self) -> Tensor:
+        """The class of each element (...), of labels with one entry."""
+        return self.indices.squeeze(-1) if self.index is None else self.index
 
     def dense(self, dtype: torch.dtype | None = None) -> Tensor:
         dtype = dtype or torch.get_default_dtype()

@@ -21,4 +21,4 @@ def votes(counts: Tensor, prior: float | Tensor = 0.0, *, validate: bool = True)
     shares = counts if counts.is_floating_point() else counts.to(torch.get_default_dtype())
     shares = shares + prior
     total = shares.sum(-1, keepdim=True)
-    return Dense(shares / total.masked_fill(total == 0, 1))
+    return Dense(shares / total.masked_fill(total == 0, 1), full=validate)

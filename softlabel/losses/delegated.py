@@ -18,6 +18,9 @@ LIMIT = 2**17
 INDEX_LIMIT = 2**18
 """The same for one class per element without smoothing."""
 
+_DTYPES = (torch.float32, torch.float64)
+Form = tuple[Tensor, float] | None
+
 
 def delegated(
     logits: Tensor,
@@ -31,27 +34,36 @@ def delegated(
 
     (PyTorch gives NaN without any mass and where minus infinity meets a probability of 0.)
     """
-    if not 0 < logits.numel() <= INDEX_LIMIT or not logits.is_contiguous():
+    size = logits.numel()
+    if not 0 < size <= INDEX_LIMIT or logits.dtype not in _DTYPES or not logits.is_contiguous():
         return None
-    if logits.dtype is not torch.float32 and logits.dtype is not torch.float64:
+    if size > LIMIT and not is_index(target):
         return None
-    if logits.numel() > LIMIT and not is_index(target):
+    if isinstance(target, Tensor) and target.dtype is torch.int64 and reduction != "sum_and_mass":
+        form: Form = (target, 0.0) if target.shape == batch_shape(logits, axis) else None
+    else:
+        ignore_index, form = -100, torch_form(logits, target, ignore_index, axis)
+    if form is None:
         return None
-    torch_target, smoothing = torch_form(logits, target, ignore_index, axis)
-    if torch_target is None:
-        return None
-    if weight is not None and (torch_target.is_floating_point() or smoothing):
-        return None  # PyTorch would bend the label
-    if weight is not None and (weight.requires_grad or weight.shape != (logits.shape[axis],)):
+    torch_target, smoothing = form
+    if weight is not None and not plain_weight(weight, logits.shape[axis], torch_target, smoothing):
         return None
     how = "sum" if reduction == "sum_and_mass" else reduction
-    value = F.cross_entropy(logits, torch_target, weight, reduction=how, label_smoothing=smoothing)
+    value = F.cross_entropy(
+        logits, torch_target, weight, ignore_index=ignore_index, reduction=how, label_smoothing=smoothing
+    )
     if not math.isfinite((value.sum() if reduction == "none" else value).item()):
         return None
     if reduction != "sum_and_mass":
         return value
-    rows = logits.numel() // logits.shape[axis]
+    rows = size // logits.shape[axis]
     return SumAndMass(value, value.new_full((), rows) if weight is None else weight[torch_target].sum())
+
+
+def plain_weight(weight: Tensor, num_classes: int, target: Tensor, smoothing: float) -> bool:
+    """Whether PyTorch's weight means what ours does; with a soft label it would bend the label."""
+    soft = smoothing or target.is_floating_point()
+    return not soft and not weight.requires_grad and weight.shape == (num_classes,)
 
 
 def is_index(target: Tensor | LabelDistribution) -> bool:
@@ -61,9 +73,7 @@ def is_index(target: Tensor | LabelDistribution) -> bool:
     return isinstance(target, Sparse) and target.epsilon == 0
 
 
-def torch_form(
-    logits: Tensor, target: Tensor | LabelDistribution, ignore_index: int, axis: int
-) -> tuple[Tensor | None, float]:
+def torch_form(logits: Tensor, target: Tensor | LabelDistribution, ignore_index: int, axis: int) -> Form:
     """The target as PyTorch takes it, with its label_smoothing; None: no such form, or an element is ignored."""
     if not isinstance(target, Tensor):
         return form_of_label(logits, target, axis)
@@ -71,16 +81,16 @@ def torch_form(
         usable = target.shape == batch_shape(logits, axis) and none_ignored(target, ignore_index)
     else:
         usable = target.shape == logits.shape and target.dtype is logits.dtype and bool(target.sum(axis).all())
-    return target if usable and not target.requires_grad else None, 0.0
+    return (target, 0.0) if usable and not target.requires_grad else None
 
 
-def form_of_label(logits: Tensor, label: LabelDistribution, axis: int) -> tuple[Tensor | None, float]:
+def form_of_label(logits: Tensor, label: LabelDistribution, axis: int) -> Form:
     """One class per element stays an index; every other label is written out, which is cheap while it is small."""
     if label.shape != batch_shape(logits, axis) or label.num_classes != logits.shape[axis]:
-        return None, 0.0
-    if label.mass_or_none() is not None or label.requires_grad:
-        return None, 0.0
+        return None
+    if label.requires_grad or label.mass_or_none() is not None:
+        return None
     if isinstance(label, Sparse) and label.epsilon is not None:
-        return label.indices.squeeze(-1), label.epsilon
+        return label.single_index, label.epsilon
     rows = label.dense(logits.dtype)
     return rows if rows.ndim == axis + 1 else rows.movedim(-1, axis), 0.0

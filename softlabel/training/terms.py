@@ -24,8 +24,11 @@ def divisors(masses: Mapping[str, Tensor], reduce: Reduce | None) -> dict[str, T
 
 def objective(terms: Terms, weights: Mapping[str, float], reduce: Reduce | None = None) -> Tensor:
     """The weighted sum over terms of sum / mass: this process's part of it, where there are several."""
-    mass = divisors({name: term.mass for name, term in terms.items()}, reduce)
-    means = {name: term.sum / mass[name].to(term.sum.dtype) for name, term in terms.items()}
+    if reduce is None and all(term.mass.is_cpu and not term.mass.requires_grad for term in terms.values()):
+        means = {name: term.sum / (term.mass.item() or 1.0) for name, term in terms.items()}  # numbers cost no calls
+    else:
+        mass = divisors({name: term.mass for name, term in terms.items()}, reduce)
+        means = {name: term.sum / mass[name].to(term.sum.dtype) for name, term in terms.items()}
     parts = [mean if weights.get(name, 1.0) == 1 else weights[name] * mean for name, mean in means.items()]
     return torch.stack(parts).sum() if len(parts) > 1 else parts[0]
 
