@@ -6,6 +6,7 @@ from softlabel.labels.dense import Dense, dense
 from softlabel.labels.distribution import LabelDistribution
 from softlabel.labels.from_table import Table, from_table
 from softlabel.labels.hard import hard
+from softlabel.labels.label_aware import label_aware
 from softlabel.labels.mix import Mixture, mix
 from softlabel.labels.online_table import OnlineTable
 from softlabel.labels.smoothed import smoothed
@@ -23,6 +24,7 @@ __all__ = [
     "dense",
     "from_table",
     "hard",
+    "label_aware",
     "mix",
     "smoothed",
     "top_k",

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from softlabel.losses.attention_transfer import attention_distance
+from softlabel.losses.class_weights import effective_number, inverse_frequency
 from softlabel.losses.cross_entropy import cross_entropy
+from softlabel.losses.focal import focal_loss
 from softlabel.losses.kl_divergence import kl_divergence
 from softlabel.losses.reduction import SumAndMass
 
-__all__ = ["SumAndMass", "cross_entropy", "kl_divergence"]
+__all__ = [
+    "SumAndMass",
+    "attention_distance",
+    "cross_entropy",
+    "effective_number",
+    "focal_loss",
+    "inverse_frequency",
+    "kl_divergence",
+]

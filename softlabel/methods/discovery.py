@@ -14,7 +14,7 @@ from softlabel.errors import ConfigError
 if TYPE_CHECKING:  # importing a method imports torch, and names are asked for without it
     from softlabel.methods.method import Method
 
-_PROTOCOL = {"method", "stage", "discovery"}
+_PROTOCOL = {"method", "stage", "discovery", "decoupled", "classifier_labels"}
 
 
 def method_names() -> list[str]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from softlabel.data.batch import Batch
 from softlabel.losses import SumAndMass
 from softlabel.methods.stage import Stage
+from softlabel.networks.heads import HeadName
 from softlabel.networks.network import Network
 from softlabel.running_state import AllReduce, RunningState
 from softlabel.tasks.task import Task
@@ -64,6 +65,8 @@ class Method(nn.Module):
     """
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
+    head_kind: ClassVar[HeadName] = "linear"
+    """The kind of head that the method needs."""
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__()
@@ -84,6 +87,9 @@ class Method(nn.Module):
 
     def begin_stage(self, stage: Stage) -> None:
         """Called before the first step of a stage (re-initialise a head, for instance)."""
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Called before the first step of an epoch, counted from 0 within its stage (to ramp or to defer something)."""
 
     def transform(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Change a training batch before the step (mixup); draw only from `generator`."""
@@ -117,8 +123,8 @@ class Method(nn.Module):
         return {}
 
     def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
-        """The options that this stage depends on: runs whose stages have equal fingerprints may share them."""
-        return dict(self.config.model_dump())
+        """What this stage depends on: runs whose stages have equal fingerprints, up to here, may share them."""
+        return {"method": type(self).__module__.rpartition(".")[2], **self.config.model_dump()}
 
     def deployable(self) -> nn.Module:
         """What ships: backbone and head, without a trace of what only training needed."""

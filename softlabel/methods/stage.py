@@ -24,6 +24,8 @@ class Stage:
     """One stage. What is None is taken from the run's configuration.
 
     parts          dotted name of a part of the training module -> its mode; parts not named train
+    cached_features  the frozen backbone's pooled features of the training part, made once and without augmentation, are
+                     the batches' inputs
     gradients      False: the engine calls `Method.solve` once instead of stepping (class means, norms)
     second_source  draws a second batch for every step (meta-learning), with its own sampler
     custom_update  the engine calls `Method.update` instead of its own forward, backward and step
@@ -37,6 +39,7 @@ class Stage:
     warmup_epochs: float | None = None
     schedule: Literal["cosine", "step", "constant"] | None = None
     parts: Mapping[str, PartMode] = field(default_factory=dict)
+    cached_features: bool = False
     gradients: bool = True
     second_source: SecondSource | None = None
     second_sampler: SamplerName = "balanced"

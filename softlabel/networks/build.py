@@ -10,6 +10,7 @@ from torch import nn
 
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.networks.config import NetworkConfig
+from softlabel.networks.heads import build_head
 from softlabel.networks.hub import PREFIX, load_hub, rebuild_hub
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.mlp import MLP
@@ -61,7 +62,7 @@ def build_network(config: NetworkConfig, inputs: InputSpec, num_outputs: int, se
         else:
             preprocess = Standardise(inputs)
             backbone = build_backbone(config, inputs)
-        return Network(preprocess, backbone, nn.Linear(backbone.num_features, num_outputs))
+        return Network(preprocess, backbone, build_head(config.head_kind, backbone.num_features, num_outputs))
 
 
 def rebuild_network(
@@ -74,7 +75,7 @@ def rebuild_network(
     if origin is None:
         return build_network(config, inputs, num_outputs, seed=0)
     preprocess, backbone = rebuild_hub(origin, inputs)
-    return Network(preprocess, backbone, nn.Linear(backbone.num_features, num_outputs))
+    return Network(preprocess, backbone, build_head(config.head_kind, backbone.num_features, num_outputs))
 
 
 def build_backbone(config: NetworkConfig, inputs: InputSpec) -> Backbone:

@@ -18,6 +18,14 @@ class NetworkConfig(BaseModel):
         "hf:PATH_OR_NAME",
     )
     trainable: Literal["all", "head"] = Field("all", description="all: fine-tune everything; head: linear probing")
+    head: Literal["auto", "linear", "cosine"] = Field(
+        "auto", description="auto: what the method asks for; cosine: lengths of features and weights do not count"
+    )
     hidden: list[Annotated[int, Field(ge=1)]] = Field(
         [128, 128], min_length=1, description="widths of the layers of the mlp"
     )
+
+    @property
+    def head_kind(self) -> Literal["linear", "cosine"]:
+        """The head where no method has a say."""
+        return "linear" if self.head == "auto" else self.head

@@ -60,7 +60,7 @@ def train_stages(
         for epoch in range(state.epoch, run.data.epochs):
             started = time.perf_counter()
             where = f"{run.stage.name}, epoch {epoch + 1}"
-            tally = run.begin_epoch()
+            tally = run.begin_epoch(epoch)
             with addressed(config.seed, place, epoch, "epoch"):
                 if not run.stage.gradients:
                     run.solve()

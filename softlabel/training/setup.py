@@ -12,6 +12,8 @@ from softlabel.methods.discovery import find_method
 from softlabel.methods.method import Method, MethodConfig, TrainingSet
 from softlabel.methods.stage import Stage
 from softlabel.networks.build import build_network
+from softlabel.networks.config import NetworkConfig
+from softlabel.randomness import addressed
 from softlabel.training.config import RunConfig
 from softlabel.training.prepare import Prepared
 
@@ -23,14 +25,24 @@ def build_method(config: RunConfig, prepared: Prepared) -> Method:
     """
     kind = find_method(config.method)
     options = method_options(kind, config.method, config.methods.get(config.method, {}))
-    network = build_network(config.network, prepared.inputs, prepared.task.num_classes, config.seed)
+    network_config = with_head(config, kind)
+    network = build_network(network_config, prepared.inputs, prepared.task.num_classes, config.seed)
     reason = kind.supports(prepared.task, network)
     if reason is not None:
         raise UnsupportedError(f"method {config.method!r} cannot be used here: {reason}")
     training_set = TrainingSet(len(prepared.splits.training), prepared.class_counts, _load_network)
-    method = kind(options, network, prepared.task, training_set)
+    with addressed(config.seed, "method"):
+        method = kind(options, network, prepared.task, training_set)
     _check_stages(method.stages(), config)
     return method
+
+
+def with_head(config: RunConfig, kind: type[Method]) -> NetworkConfig:
+    """The network's configuration with the head that the method needs. Raises UnsupportedError for another one."""
+    asked = config.network.head
+    if asked not in ("auto", kind.head_kind) and kind.head_kind != Method.head_kind:
+        raise UnsupportedError(f"method {config.method!r} needs network.head {kind.head_kind}, not {asked}")
+    return config.network.model_copy(update={"head": kind.head_kind}) if asked == "auto" else config.network
 
 
 def method_options(kind: type[Method], name: str, options: dict[str, Any]) -> MethodConfig:

@@ -15,6 +15,7 @@ from softlabel.data.samples import Samples
 from softlabel.methods.method import Method
 from softlabel.methods.stage import SamplerName, Stage
 from softlabel.randomness import Address, generator
+from softlabel.training.cached_features import cached_features
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine
 from softlabel.training.prepare import Prepared
@@ -31,6 +32,8 @@ class StageData:
         self, config: RunConfig, prepared: Prepared, method: Method, place: int, stage: Stage, engine: Engine
     ) -> None:
         training = prepared.splits.training
+        if stage.cached_features:
+            training = cached_features(training, method.network, engine.device, config.training.batch_size)
         self._config = config.training
         self._seed = config.seed
         self._method = method
@@ -91,8 +94,7 @@ class StageData:
     def _share(self, batch: Batch, shared: bool) -> Batch:
         if shared or self._engine.world == 1:
             return batch
-        tensors = (batch.inputs, batch.annotation, batch.sample_id)
-        return Batch(*(tensor.tensor_split(self._engine.world)[self._engine.rank] for tensor in tensors))
+        return batch.parts(self._engine.world)[self._engine.rank]
 
     def _order(self, epoch: int) -> Tensor:
         order = epoch_order(

@@ -51,9 +51,10 @@ class StageRun:
             wrapped = engine.wrap(method)
             self._updater = Updater(method, wrapped, self.optimiser, engine, config.training.clip_norm)
 
-    def begin_epoch(self) -> TermTally:
-        """Put every part in its mode; returns an empty tally."""
+    def begin_epoch(self, epoch: int) -> TermTally:
+        """Put every part in its mode and say so to the method; returns an empty tally."""
         set_modes(self._method, self._parts)
+        self._method.begin_epoch(epoch, self.data.epochs)
         return TermTally(self._method.weights())
 
     def update(self, epoch: int, step: int, batch: Batch, second: Batch | None, tally: TermTally) -> None:

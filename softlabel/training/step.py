@@ -103,11 +103,7 @@ class Updater:
 
 def micro_batches(batch: Batch, count: int) -> list[Batch]:
     """A batch in `count` parts of (nearly) equal size; fewer where it has fewer samples."""
-    if count == 1:
-        return [batch]
-    tensors = (batch.inputs, batch.annotation, batch.sample_id)
-    parts = zip(*(tensor.tensor_split(min(count, len(batch))) for tensor in tensors), strict=True)
-    return [Batch(*part) for part in parts]
+    return [batch] if count == 1 else batch.parts(min(count, len(batch)))
 
 
 def _added(total: list[Tensor | None] | None, new: list[Tensor | None]) -> list[Tensor | None]:

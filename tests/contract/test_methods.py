@@ -27,9 +27,13 @@ def no_teacher(folder: str) -> torch.nn.Module:
     raise AssertionError(f"no method asks for a teacher here, {folder}")
 
 
+def network_for(name: str) -> NetworkConfig:
+    return NetworkConfig(backbone="resnet8", head=find_method(name).head_kind)
+
+
 def build(name: str, task: ClassSpace, seed: int = 0) -> Method:
-    network = build_network(NetworkConfig(backbone="resnet8"), INPUTS, task.num_classes, seed)
     method = find_method(name)
+    network = build_network(network_for(name), INPUTS, task.num_classes, seed)
     counts = torch.tensor([40.0, 20.0, 10.0, 5.0], dtype=torch.float64)
     return method(method.Config(), network, task, TrainingSet(75, counts, no_teacher))
 
@@ -51,7 +55,7 @@ def total(method: Method, terms: Terms) -> Tensor:
 
 def supported(name: str, kind: str) -> ClassSpace:
     task = TASKS[kind]([f"class {k}" for k in range(NUM_CLASSES)])
-    reason = find_method(name).supports(task, build_network(NetworkConfig(backbone="resnet8"), INPUTS, NUM_CLASSES, 0))
+    reason = find_method(name).supports(task, build_network(network_for(name), INPUTS, NUM_CLASSES, 0))
     if reason is not None:
         pytest.skip(reason)
     return task
@@ -103,7 +107,7 @@ def test_every_training_module_learns(name: str, kind: str) -> None:
 @every_method
 def test_what_ships_is_the_plain_network(name: str) -> None:
     task = Classification(["a", "b", "c", "d"])
-    plain = build_network(NetworkConfig(backbone="resnet8"), INPUTS, NUM_CLASSES, 0)
+    plain = build_network(network_for(name), INPUTS, NUM_CLASSES, 0)
     shipped = build(name, task).deployable()
     assert [*shipped.state_dict()] == [*plain.state_dict()]
     assert sum(p.numel() for p in shipped.parameters()) == sum(p.numel() for p in plain.parameters())

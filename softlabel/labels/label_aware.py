@@ -1,0 +1,60 @@
+"""Label-aware smoothing (Zhong et al., CVPR 2021, MiSLAS, equations 5 to 9): frequent classes are smoothed more."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from softlabel.labels.smoothed import smoothed
+from softlabel.labels.sparse import Sparse
+
+Form = Literal["concave", "linear", "convex"]
+
+
+def label_aware(
+    index: Tensor,
+    counts: Tensor,
+    head: float,
+    tail: float,
+    form: Form = "concave",
+    convention: Literal["uniform", "others"] = "others",
+    *,
+    ignore_index: int = -100,
+    validate: bool = True,
+) -> Sparse:
+    """Hard labels smoothed by `head` in the most frequent class and by `tail` in the rarest.
+
+    Shapes: index (...) integer, counts (K,) samples per class  ->  labels of shape (..., K).
+    The paper writes q_y = 1 - epsilon ("others"); its published code computes "uniform".
+    Raises ValueError for an index outside [0, K) or a share outside [0, 1].
+    """
+    epsilon = class_epsilon(counts, head, tail, form)
+    return smoothed(
+        index, len(counts), epsilon.to(index.device), convention, ignore_index=ignore_index, validate=validate
+    )
+
+
+def class_epsilon(counts: Tensor, head: float, tail: float, form: Form = "concave") -> Tensor:
+    """The share to spread per class, float64 (K,): r = 1 for the most frequent class, 0 for the rarest.
+
+    concave  tail + (head - tail) sin(pi r / 2)
+    linear   tail + (head - tail) r
+    convex   head + (head - tail) sin(3 pi / 2 + pi r / 2)
+
+    Where all classes are equally frequent, r is 1.
+    """
+    if not 0 <= tail <= 1 or not 0 <= head <= 1:
+        raise ValueError(f"head is {head} and tail {tail}, expected shares between 0 and 1")
+    counts = counts.double()
+    span = counts.max() - counts.min()
+    r = (counts - counts.min()) / span if span > 0 else torch.ones_like(counts)
+    if form == "linear":
+        return tail + (head - tail) * r
+    if form == "convex":
+        return head + (head - tail) * torch.sin(3 * math.pi / 2 + math.pi * r / 2)
+    if form == "concave":
+        return tail + (head - tail) * torch.sin(math.pi * r / 2)
+    raise ValueError(f"form is {form!r}, expected 'concave', 'linear' or 'convex'")

@@ -1,0 +1,30 @@
+"""The focal loss (Lin et al., ICCV 2017, equation 4), for label distributions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from softlabel.labels import LabelDistribution
+from softlabel.losses.reduction import SumAndMass
+from softlabel.losses.target import as_label
+
+
+def focal_loss(
+    logits: Tensor, target: Tensor | LabelDistribution, gamma: float = 2.0, *, weight: Tensor | None = None
+) -> SumAndMass:
+    """Sum over classes of -q (1 - p)^gamma log p, as sum and mass: logits (N, K), target as in `cross_entropy`.
+
+    weight   (K,): an element's mass is <q, weight>, outside of the power
+    gamma 0 is cross-entropy. Computed in float32 at least; 1 - p comes from expm1, so that it is exact near p = 1.
+    """
+    log_p = torch.log_softmax(logits.double() if logits.dtype == torch.float64 else logits.float(), -1)
+    label = as_label(target, logits, -100)
+    rest = -torch.expm1(log_p)
+    # at gamma < 1 the power has no derivative at 0, where the loss is 0 anyway
+    focused = log_p * rest.clamp_min(torch.finfo(log_p.dtype).tiny) ** gamma
+    values = -label.inner(focused)
+    mass = label.mass.to(values.dtype)
+    if weight is not None:
+        mass = mass * label.expectation(weight.to(values.dtype))
+    return SumAndMass((values * mass).sum(), mass.sum())

@@ -1,0 +1,52 @@
+"""Cost-sensitive cross-entropy: inverse frequency or effective numbers (Cui et al., CVPR 2019), deferred on request."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from softlabel.data.batch import Batch
+from softlabel.losses import cross_entropy, effective_number, inverse_frequency
+from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.networks.network import Network
+from softlabel.tasks.task import Task
+
+
+class WeightingConfig(MethodConfig):
+    """How classes are weighted, and from when on."""
+
+    weighting: Literal["inverse", "square-root", "effective"] = Field(
+        "effective", description="inverse: 1/n; square-root: n^-0.5; effective: (1 - beta) / (1 - beta^n)"
+    )
+    beta: float = Field(0.9999, ge=0, lt=1, description="beta of the effective numbers")
+    defer: Share = Field(0.0, description="share of the epochs before the weights count (0.8: DRW of Cao et al., 2019)")
+
+    def weights(self, class_counts: Tensor) -> Tensor:
+        """One weight per class, float32 (K,), adding up to K."""
+        if self.weighting == "effective":
+            return effective_number(class_counts, self.beta).float()
+        return inverse_frequency(class_counts, 1.0 if self.weighting == "inverse" else 0.5).float()
+
+
+class ClassWeighted(Method):
+    """A sample counts as much as its class is rare; what is learned as true stays the label itself."""
+
+    Config = WeightingConfig
+    weight: Tensor
+
+    def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
+        super().__init__(config, network, task, training_set)
+        self.register_buffer("weight", self.config.weights(training_set.class_counts), persistent=False)
+        self.weighs = self.config.defer == 0
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        self.weighs = epoch >= self.config.defer * epochs
+
+    def forward(self, batch: Batch) -> Terms:
+        label = self.task.label(batch.annotation)
+        weight = self.weight if self.weighs else torch.ones_like(self.weight)
+        loss = cross_entropy(self.network(batch.inputs), label, weight=weight, reduction="sum_and_mass")
+        return {"cross_entropy": loss}

@@ -1,0 +1,179 @@
+"""DaSL, dynamic auxiliary soft labels for decoupled learning (Wang et al., Neural Networks 151, 2022).
+
+Published: two stages; an auxiliary network that takes every level of the backbone's pyramid, fuses them, and returns
+features per level and logits z_a; in stage 1 L_gt2c + L_gt2a + L_a2c (cross-entropy of classifier and of auxiliary
+network, and KL(softmax(z_a / T) || softmax(z_c / T))) with feature-level distillation, under instance sampling; soft
+labels of the auxiliary network in stage 2 too, as the frozen backbone must not make its own.
+
+Inferred, as the full text and code are not public: the layers of the auxiliary network, attention transfer as the
+feature-level loss, the factor T^2, all weights, that the teacher's side is detached, and the whole recipe of stage 2.
+Re-training the auxiliary network in stage 2 follows the paper's argument most closely; freezing it and taking the
+class prior out of its logits keeps its labels soft for rare classes, which re-training on them does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from softlabel.data.batch import Batch
+from softlabel.labels import dense
+from softlabel.losses import attention_distance, cross_entropy, kl_divergence
+from softlabel.losses.reduction import SumAndMass
+from softlabel.methods.decoupled import linear_head
+from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.methods.stage import PartMode, SamplerName, Stage
+from softlabel.networks.auxiliary import AuxiliaryNetwork
+from softlabel.networks.initialise import initialise
+from softlabel.networks.network import Network, Pyramid
+from softlabel.tasks.task import Task
+
+
+class DaSL(Method):
+    """An auxiliary network makes soft labels for the representation (stage 1) and for the classifier (stage 2)."""
+
+    class Config(MethodConfig):
+        temperature: float = Field(4.0, gt=0, description="temperature of the auxiliary soft labels (T)")
+        auxiliary_weight: float = Field(1.0, ge=0, description="weight of the auxiliary network's own loss")
+        label_weight: float = Field(1.0, ge=0, description="weight of label-level distillation (alpha)")
+        feature_weight: float = Field(10.0, ge=0, description="weight of feature-level distillation (beta)")
+        detach: bool = Field(True, description="no gradient into the auxiliary network from what it teaches")
+        auxiliary_width: float = Field(1.0, gt=0, description="its channels over the backbone's")
+        auxiliary_depth: int = Field(1, ge=1, description="its convolutions per fusion")
+        classifier_epochs: int = Field(10, ge=1, description="epochs of stage 2")
+        classifier_learning_rate: float = Field(0.1, gt=0, description="peak learning rate of stage 2, cosine schedule")
+        classifier_sampler: SamplerName = Field("balanced", description="sampling of stage 2")
+        classifier_auxiliary: Literal["prior", "retrain", "reinitialise", "frozen"] = Field(
+            "prior",
+            description="auxiliary network in stage 2: frozen with the class prior out of its logits, trained on, "
+            "trained anew, or frozen as it is",
+        )
+        classifier_hard: bool = Field(True, description="stage 2 learns from hard labels too, not only from soft ones")
+        classifier_label_weight: float = Field(1.0, ge=0, description="weight of the soft labels in stage 2")
+        batch_norm: Literal["frozen", "shift"] = Field("frozen", description="the backbone's batch-norm in stage 2")
+
+    log_prior: Tensor
+
+    @classmethod
+    def supports(cls, task: Task, network: Network) -> str | None:
+        backbone = network.backbone
+        if backbone.spatial and len(backbone.widths) > 1:
+            return None
+        found = "a single level" if backbone.spatial else "vectors"
+        return (
+            "the auxiliary network fuses the levels of a spatial pyramid, as the resnets have for images; "
+            f"{type(backbone).__name__} gives {found}"
+        )
+
+    def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
+        super().__init__(config, network, task, training_set)
+        asked = self.config
+        self.auxiliary = AuxiliaryNetwork(
+            network.backbone.widths, self.num_classes, asked.auxiliary_width, asked.auxiliary_depth
+        )
+        counts = training_set.class_counts.clamp_min(1)
+        self.register_buffer("log_prior", (counts / counts.sum()).log().float(), persistent=False)
+        self._second = False
+
+    def stages(self) -> tuple[Stage, ...]:
+        asked = self.config
+        parts: dict[str, PartMode] = {"network.backbone": asked.batch_norm}
+        if not self.auxiliary_learns:
+            parts["auxiliary"] = "frozen"
+        classifier = Stage(
+            name="classifier",
+            epochs=asked.classifier_epochs,
+            sampler=asked.classifier_sampler,
+            learning_rate=asked.classifier_learning_rate,
+            warmup_epochs=0.0,
+            schedule="cosine",
+            parts=parts,
+        )
+        return (Stage(name="representation", sampler="instance"), classifier)
+
+    @property
+    def auxiliary_learns(self) -> bool:
+        """Whether the auxiliary network is trained in stage 2."""
+        return self.config.classifier_auxiliary in ("retrain", "reinitialise")
+
+    def begin_stage(self, stage: Stage) -> None:
+        self._second = stage.name == "classifier"
+        if not self._second:
+            return
+        linear_head(self.network, "dasl").reset_parameters()
+        if self.config.classifier_auxiliary == "reinitialise":
+            initialise(self.auxiliary)
+
+    def forward(self, batch: Batch) -> Terms:
+        return self.classifier_terms(batch) if self._second else self.representation_terms(batch)
+
+    def representation_terms(self, batch: Batch) -> Terms:
+        """Stage 1: everything learns together."""
+        pyramid = self.network.features(batch.inputs)
+        logits = self.network.classify(pyramid.pooled)
+        fused, auxiliary_logits = self.auxiliary(pyramid.levels)
+        label = self.task.label(batch.annotation)
+        terms = {
+            "classifier": cross_entropy(logits, label, reduction="sum_and_mass"),
+            "auxiliary": cross_entropy(auxiliary_logits, label, reduction="sum_and_mass"),
+        }
+        if self.config.label_weight > 0:
+            terms["label_distillation"] = self.label_distillation(logits, auxiliary_logits)
+        if self.config.feature_weight > 0:
+            terms["feature_distillation"] = self.feature_distillation(pyramid, fused)
+        return terms
+
+    def classifier_terms(self, batch: Batch) -> Terms:
+        """Stage 2: the classifier learns on frozen features, and the auxiliary network with it where it is asked to."""
+        with torch.no_grad():  # the wall of decoupling
+            pyramid = self.network.features(batch.inputs)
+        logits = self.network.classify(pyramid.pooled)
+        label = self.task.label(batch.annotation)
+        terms = {}
+        if self.config.classifier_hard:
+            terms["classifier"] = cross_entropy(logits, label, reduction="sum_and_mass")
+        with torch.set_grad_enabled(self.auxiliary_learns and torch.is_grad_enabled()):
+            _, auxiliary_logits = self.auxiliary(pyramid.levels)
+        if self.auxiliary_learns:
+            terms["auxiliary"] = cross_entropy(auxiliary_logits, label, reduction="sum_and_mass")
+        if self.config.classifier_auxiliary == "prior":
+            auxiliary_logits = auxiliary_logits - self.log_prior
+        terms["label_distillation"] = self.label_distillation(logits, auxiliary_logits)
+        return terms
+
+    def label_distillation(self, logits: Tensor, auxiliary_logits: Tensor) -> SumAndMass:
+        """L_a2c: T^2 KL(softmax(z_a / T) || softmax(z_c / T))."""
+        temperature = self.config.temperature
+        teacher = auxiliary_logits.detach() if self.config.detach else auxiliary_logits  # a label, not a path
+        soft = dense(torch.softmax(teacher.float() / temperature, -1), validate=False)
+        loss = kl_divergence(logits / temperature, soft, reduction="sum_and_mass")
+        return SumAndMass(loss.sum * temperature**2, loss.mass)
+
+    def feature_distillation(self, pyramid: Pyramid, fused: list[Tensor]) -> SumAndMass:
+        """The attention of each level is drawn to that of the fused one, summed over the levels."""
+        teachers = [level.detach() if self.config.detach else level for level in fused]  # no path either
+        pairs = zip(pyramid.levels, teachers, strict=True)
+        values = torch.stack([attention_distance(level, teacher) for level, teacher in pairs]).sum(0)
+        return SumAndMass(values.sum(), values.new_full((), len(values)))
+
+    def weights(self) -> Mapping[str, float]:
+        asked = self.config
+        if self._second:
+            return {"label_distillation": asked.classifier_label_weight}
+        return {
+            "auxiliary": asked.auxiliary_weight,
+            "label_distillation": asked.label_weight,
+            "feature_distillation": asked.feature_weight,
+        }
+
+    def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
+        """Stage 1 does not depend on the options of stage 2."""
+        options = super().fingerprint(stage)
+        if stage.name == "classifier":
+            return options
+        second = ("classifier_", "batch_norm")
+        return {name: value for name, value in options.items() if not name.startswith(second)}

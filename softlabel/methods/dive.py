@@ -1,0 +1,86 @@
+"""Head-to-tail transfer by a balanced teacher, after DiVE (He et al., ICCV 2021).
+
+The teacher is trained with Balanced Softmax; its softened predictions are "virtual examples" of the other classes,
+which rare classes get from frequent ones. A power below 1 flattens the teacher's distribution further.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from softlabel.data.batch import Batch
+from softlabel.labels import dense
+from softlabel.losses import cross_entropy, kl_divergence
+from softlabel.losses.reduction import SumAndMass
+from softlabel.methods.balanced_softmax import BalancedSoftmax
+from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.methods.stage import Stage
+from softlabel.networks.network import Network
+from softlabel.tasks.task import Task
+
+
+class DiVE(Method):
+    """Stage 1 trains the teacher, stage 2 a student of the same network, from the weights the teacher began with."""
+
+    class Config(MethodConfig):
+        distillation: Share = Field(0.5, description="share of the teacher's term; the rest is the label's")
+        temperature: float = Field(2.0, gt=0, description="temperature of teacher and student")
+        power: float = Field(0.5, gt=0, description="power of the teacher's probabilities, before normalising again")
+        student_loss: Literal["cross_entropy", "balanced_softmax"] = Field(
+            "cross_entropy", description="the student's own term"
+        )
+        teacher: str | None = Field(None, description="run folder of a trained teacher, instead of stage 1")
+
+    def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
+        super().__init__(config, network, task, training_set)
+        self._first = (BalancedSoftmax(MethodConfig(), network, task, training_set),)  # hidden: it shares the network
+        self._start = {name: value.clone() for name, value in network.state_dict().items()}
+        self._student = self.config.teacher is not None
+        if self._student:
+            self.teacher = training_set.load_network(self.config.teacher).requires_grad_(False)
+
+    def stages(self) -> tuple[Stage, ...]:
+        student = Stage(name="student", parts={"teacher": "frozen"})
+        return (student,) if self.config.teacher else (Stage(name="teacher"), student)
+
+    def begin_stage(self, stage: Stage) -> None:
+        self._student = stage.name == "student"
+        if self._student and self.config.teacher is None:
+            self.teacher = copy.deepcopy(self.network).requires_grad_(False)
+            self.network.load_state_dict(self._start)
+
+    def forward(self, batch: Batch) -> Terms:
+        if not self._student:
+            return self._first[0](batch)  # type: ignore[no-any-return]
+        logits = self.network(batch.inputs)
+        label = self.task.label(batch.annotation)
+        own = logits + self.log_counts if self.config.student_loss == "balanced_softmax" else logits
+        return {
+            "cross_entropy": cross_entropy(own, label, reduction="sum_and_mass"),
+            "distillation": self.distillation(logits, batch.inputs),
+        }
+
+    @property
+    def log_counts(self) -> Tensor:
+        return self._first[0].log_counts.to(next(self.network.parameters()).device)
+
+    def distillation(self, logits: Tensor, inputs: Tensor) -> SumAndMass:
+        """T^2 KL(teacher || softmax(z / T)), where the teacher's softened probabilities are raised to the power."""
+        temperature = self.config.temperature
+        with torch.no_grad():  # the teacher is not taught
+            virtual = torch.softmax(self.teacher(inputs).float() * (self.config.power / temperature), -1)
+        loss = kl_divergence(logits / temperature, dense(virtual, validate=False), reduction="sum_and_mass")
+        return SumAndMass(loss.sum * temperature**2, loss.mass)
+
+    def weights(self) -> Mapping[str, float]:
+        share = float(self.config.distillation)
+        return {"cross_entropy": 1 - share, "distillation": share} if self._student else {}
+
+    def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
+        return self._first[0].fingerprint(stage) if stage.name == "teacher" else super().fingerprint(stage)

@@ -1,0 +1,49 @@
+"""LDAM with deferred re-weighting (Cao et al., NeurIPS 2019, equations 12 and 13): rare classes get wider margins."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from softlabel.data.batch import Batch
+from softlabel.losses import cross_entropy
+from softlabel.methods.class_weighted import WeightingConfig
+from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.networks.heads import CosineHead, HeadName
+from softlabel.networks.network import Network
+from softlabel.tasks.task import Task
+
+
+class LDAM(Method):
+    """Cosine logits, from which the label's own class loses a margin proportional to n^(-1/4) while training."""
+
+    class Config(WeightingConfig):
+        scale: float = Field(30.0, gt=0, description="factor of the cosines")
+        margin: float = Field(0.5, ge=0, description="margin of the rarest class, in cosine")
+        defer: float = Field(0.8, ge=0, le=1, description="share of the epochs before classes are weighted (DRW)")
+
+    head_kind: ClassVar[HeadName] = "cosine"
+    margins: Tensor
+    weight: Tensor
+
+    def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
+        super().__init__(config, network, task, training_set)
+        assert isinstance(network.head, CosineHead)
+        network.head.scale.fill_(self.config.scale)
+        raw = training_set.class_counts.double().clamp_min(1) ** -0.25
+        self.register_buffer("margins", (raw * (self.config.margin / raw.max())).float(), persistent=False)
+        self.register_buffer("weight", self.config.weights(training_set.class_counts), persistent=False)
+        self.weighs = self.config.defer == 0
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        self.weighs = epoch >= self.config.defer * epochs
+
+    def forward(self, batch: Batch) -> Terms:
+        label = self.task.label(batch.annotation)
+        # of a soft label each class loses its share of its own margin
+        logits = self.network(batch.inputs) - self.config.scale * self.margins * label.dense()
+        weight = self.weight if self.weighs else torch.ones_like(self.weight)
+        return {"cross_entropy": cross_entropy(logits, label, weight=weight, reduction="sum_and_mass")}

@@ -1,0 +1,41 @@
+"""Learnable weight scaling, LWS (Kang et al., ICLR 2020, section 4.2, equation 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from softlabel.methods.decoupled import Decoupled, linear_head
+from softlabel.methods.stage import PartMode
+from softlabel.networks.scaled_head import ScaledHead
+from softlabel.running_state import AllReduce
+
+
+class LearnableWeightScaling(Decoupled):
+    """Only one factor per class is learned, with class-balanced sampling; the head itself stays."""
+
+    @property
+    def rate_factor(self) -> float:
+        """Learning rate of the head's own weights over that of the factors."""
+        return 0.0
+
+    def held_still(self) -> Mapping[str, PartMode]:
+        return {"network.head": "frozen"}
+
+    def begin_classifier(self) -> None:
+        self.scaled = ScaledHead(linear_head(self.network, "lws"), self.rate_factor)
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        self.write_head()  # what is averaged and shipped is the ordinary head
+        logits: Tensor = self.scaled(pooled)
+        return logits
+
+    def end_epoch(self, all_reduce: AllReduce) -> None:
+        super().end_epoch(all_reduce)
+        if self._second:
+            self.write_head()
+
+    def write_head(self) -> None:
+        """Bring the network's head up to date."""
+        self.scaled.write_to(linear_head(self.network, "lws"))
