@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from softlabel.errors import RunError, UnsupportedError
 from softlabel.networks.adapter import AdaptedBackbone, example
+from softlabel.networks.heads import CosineHead
 from softlabel.networks.network import Network
 from softlabel.training.model_folder import DeployedModel, load_model, save_model
 
@@ -96,6 +97,9 @@ def folded(model: DeployedModel) -> Network:
     """The network with softmax((W x + b + bias) / T) as softmax(W' x + b')."""
     network = copy.deepcopy(model.network)
     head = network.head
+    if isinstance(head, CosineHead) and model.adjust_bias is None:
+        head.scale.div_(model.temperature)
+        return network
     if not isinstance(head, nn.Linear) or head.bias is None:
         raise UnsupportedError(
             "a temperature can be folded only into a linear head with a bias; export to torch or onnx"

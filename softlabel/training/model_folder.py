@@ -20,6 +20,7 @@ from softlabel.errors import RunError, SoftlabelError
 from softlabel.networks.adapter import AdaptedBackbone, example, probing
 from softlabel.networks.build import rebuild_network
 from softlabel.networks.config import NetworkConfig
+from softlabel.networks.heads import head_name
 from softlabel.networks.hub import HubBackbone, require_transformers
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network
@@ -106,7 +107,7 @@ def save_model(
         "kind": KIND,
         "format": FORMAT,
         "softlabel": __version__,
-        "network": network_config.model_dump(mode="json"),
+        "network": network_config.model_dump(mode="json") | {"head": head_name(network.head)},
         **origin_of(network),
         "inputs": inputs.to_json(),
         "num_outputs": num_outputs(network, inputs),

@@ -60,3 +60,18 @@ def entropy(rows: Array) -> Array:
 
 def inner(rows: Array, logits: Array) -> Array:
     return np.where(rows != 0, rows * np.where(rows != 0, logits, 0), 0).sum(-1)
+
+
+def class_epsilon(counts, head, tail, form):
+    """Label-aware smoothing, one class at a time (MiSLAS, equations 7 to 9)."""
+    largest, smallest = max(counts), min(counts)
+    found = []
+    for count in counts:
+        r = 1.0 if largest == smallest else (count - smallest) / (largest - smallest)
+        rise = {
+            "linear": tail + (head - tail) * r,
+            "concave": tail + (head - tail) * np.sin(r * np.pi / 2),
+            "convex": head + (head - tail) * np.sin(1.5 * np.pi + r * np.pi / 2),
+        }
+        found.append(rise[form])
+    return np.array(found)
