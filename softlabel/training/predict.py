@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from softlabel.data.config import DataConfig
 from softlabel.data.inference import Expected, Inputs, read_inputs
@@ -15,7 +16,8 @@ from softlabel.data.samples import Samples
 from softlabel.errors import RunError
 from softlabel.tasks.resolve import task_from_json
 from softlabel.training.evaluation import device_of
-from softlabel.training.model_folder import DeployedModel, find_model, load_model
+from softlabel.training.model_files import find_model
+from softlabel.training.model_folder import DeployedModel, load_model
 from softlabel.training.run_folder import CONFIG, read_config
 
 CHUNK = 256
@@ -61,7 +63,8 @@ def predict(
     columns  by default those that the run was trained on
     resize   by default as in training
 
-    Raises RunError for a folder without a whole model, DataError or ConfigError for inputs that cannot be used.
+    Raises RunError for a folder without a whole model or an answer that is not finite, DataError or ConfigError for
+    inputs that cannot be used.
     """
     model = load_model(Path(run))
     trained = training_data(Path(run)) or DataConfig()
@@ -96,7 +99,19 @@ def answers(model: DeployedModel, samples: Samples, chunk: int = CHUNK) -> Itera
     model.eval()
     for start in range(0, len(samples), chunk):
         rows = torch.arange(start, min(start + chunk, len(samples)))
-        yield from task.answer(model(samples.read(rows).to(device)).cpu())
+        probabilities = model(samples.read(rows).to(device)).cpu()
+        refuse_no_probabilities(probabilities, samples.sample_id[rows])
+        yield from task.answer(probabilities)
+
+
+def refuse_no_probabilities(probabilities: Tensor, sample_id: Tensor) -> None:
+    """Raise RunError with the first row whose answer is not finite: its inputs or the weights are too large."""
+    bad = (~probabilities.isfinite().all(-1)).nonzero().flatten()
+    if len(bad):
+        raise RunError(
+            f"row {int(sample_id[bad[0]]) + 1}: the model's answer is not a finite distribution; "
+            "its inputs, or the weights of the model, are too large"
+        )
 
 
 def _data_config(folder: Path) -> DataConfig:
