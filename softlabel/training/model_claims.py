@@ -11,6 +11,7 @@ from torch import Tensor
 
 from softlabel.errors import RunError
 from softlabel.networks.config import NetworkConfig
+from softlabel.networks.hub import PREFIX
 from softlabel.networks.inputs import InputSpec
 from softlabel.tasks.resolve import task_from_json
 
@@ -39,12 +40,18 @@ def refuse_huge_inputs(inputs: InputSpec) -> None:
         raise ValueError(f"inputs of {inputs.shape[1]} x {inputs.shape[2]} pixels, at most {MOST_PIXELS:,} are allowed")
 
 
+def refuse_no_origin(config: NetworkConfig) -> None:
+    """Raise ValueError for a pretrained network without its configuration, which would be asked of the network."""
+    if config.backbone.startswith(PREFIX):
+        raise ValueError("it names a pretrained backbone without that backbone's configuration")
+
+
 def refuse_huge_origin(path: Path, origin: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
     """Raise RunError for a pretrained network of more layers than tensors, or with sizes that no such network has."""
     for name, number in _numbers(origin):
         most = len(state) if any(word in name for word in DEEP) else MOST_IN_ORIGIN
         if number > most:
-            raise RunError(f"{path} belongs to another network: {name} is {number}, at most {most:,} can be")
+            raise RunError(f"{path} belongs to another network: {name[:60]} is {number:.6g}, at most {most:,} can be")
 
 
 def _numbers(value: Any, name: str = "origin") -> Iterator[tuple[str, float]]:

@@ -42,7 +42,7 @@ def read_description(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is not the description of a softlabel model")
     if description.get("format") != FORMAT:
         raise RunError(
-            f"{path} has format {description.get('format')!r}; this version of softlabel reads format {FORMAT}"
+            f"{path} has format {description.get('format')!r:.60}; this version of softlabel reads format {FORMAT}"
         )
     if description.pop("sha256", None) != digest_of(description):
         raise RunError(f"{path} is damaged: its content does not fit its hash")

@@ -24,6 +24,7 @@ from softlabel.training.atomic import write_bytes, write_json
 from softlabel.training.model_claims import (
     refuse_huge_inputs,
     refuse_huge_origin,
+    refuse_no_origin,
     refuse_no_task,
     refuse_other_shapes,
     refuse_unbacked_widths,
@@ -171,7 +172,9 @@ def skeleton(
     refuse_huge_inputs(inputs)
     origin, own = description["origin"], description["own_module"]
     if own is not None and network is None:
-        raise RunError(f"{path.parent} holds a network of your own ({own}): give it to load_model as network=")
+        raise RunError(
+            f"{path.parent} holds a network of your own ({str(own)[:60]}): give it to load_model as network="
+        )
     bias = torch.zeros(outputs) if has_bias else None
 
     def model(network: Network) -> DeployedModel:
@@ -186,6 +189,7 @@ def skeleton(
         )
 
     if network is None and origin is None:
+        refuse_no_origin(config)
         refuse_unbacked_widths(path, state, config, inputs, outputs)
     if origin is not None:
         refuse_huge_origin(path, origin, state)

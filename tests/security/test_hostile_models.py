@@ -15,38 +15,34 @@ from tests.security import audit
 from tests.security.judgement import MEBIBYTE, Judgement, judge
 from tests.security.mutations import MUTATIONS, Files, mutated
 
-NETWORKS = {
-    "mlp": (
-        NetworkConfig(backbone="mlp", hidden=[4, 6]),
-        InputSpec("features", (3,), [1.0, 2.0, 3.0], [1.0, 0.5, 0.0]),
-    ),
-    "resnet8": (NetworkConfig(backbone="resnet8"), InputSpec("image", (1, 8, 8), [0.3], [0.4])),
+CONFIGS = {
+    "mlp": NetworkConfig(backbone="mlp", hidden=[4, 6]),
+    "resnet8": NetworkConfig(backbone="resnet8"),
 }
+FEATURES = InputSpec("features", (3,), [1.0, 2.0, 3.0], [1.0, 0.5, 0.0])
+IMAGES = InputSpec("image", (1, 8, 8), [0.3], [0.4])
 TASK = {"name": "classification", "class_names": ["a", "b", "ç"]}
 
 
-def model_files(name: str, folder: Path) -> Files:
+def model_files(config: NetworkConfig, folder: Path) -> Files:
     """The files of a model that was never trained."""
-    config, inputs = NETWORKS[name]
-    network = build_network(config, inputs, 3, seed=0)
-    card = {"accuracy": 0.5, "training_counts": [3, 2, 1]}
-    bias = torch.tensor([0.5, -1.0, 2.0])
+    inputs = FEATURES if config.backbone == "mlp" else IMAGES
     save_model(
         folder,
-        network,
+        build_network(config, inputs, 3, seed=0),
         inputs=inputs,
         network_config=config,
         task_json=TASK,
         temperature=1.5,
-        card=card,
-        adjust_bias=bias,
+        card={"accuracy": 0.5, "training_counts": [3, 2, 1]},
+        adjust_bias=torch.tensor([0.5, -1.0, 2.0]),
     )
     return Files((folder / "model.json").read_bytes(), (folder / "model.safetensors").read_bytes())
 
 
 @pytest.mark.parametrize(("name", "count"), [("mlp", 400), ("resnet8", 100)])
 def test_hostile_models_are_refused_or_loaded_as_they_stand(name: str, count: int, tmp_path: Path) -> None:
-    files = model_files(name, tmp_path)
+    files = model_files(CONFIGS[name], tmp_path)
     judge(tmp_path)  # so that no library is imported while memory is watched
     found: dict[str, list[Judgement]] = {kind: [] for kind in MUTATIONS}
     for kind, hostile in mutated(files, count, seed=1):
