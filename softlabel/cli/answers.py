@@ -103,6 +103,9 @@ def table(rows: Iterable[Answer], width: int) -> str:
     """The first answers for people, with the three most probable classes."""
     shown = list(islice(rows, TABLE_ROWS))
     lines = [(_place(row), *(f"{visible(name)} {share:.3f}" for name, share in most_probable(row, 3))) for row in shown]
+    if any(row["label"] is None for row in shown):
+        marks = ("abstains" if row["label"] is None else "" for row in shown)
+        lines = [(line[0], mark, *line[1:]) for mark, line in zip(marks, lines, strict=True)]
     if not lines:
         return ""
     sizes = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]

@@ -9,15 +9,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from softlabel.cli.console import Console
+from softlabel.cli.plan import standings, time_left
 from softlabel.cli.understood import folder_line, line, understood
+from softlabel.cli.wording import counted, remaining, roughly
 from softlabel.experiments.cells import Cell
 from softlabel.experiments.config import CompareConfig
-from softlabel.report.numbers import duration
+from softlabel.report.numbers import bytes_of
 from softlabel.training.prepare import Prepared
+from softlabel.training.progress import REFRESH_SECONDS, line_seconds
 
-LINE_SECONDS = 60.0
 MOST_LINES = 100
-REFRESH_SECONDS = 0.5
+BAR = "[{bar:20}] {desc}"
 
 
 class CompareScreen:
@@ -32,9 +34,8 @@ class CompareScreen:
 
     def begin(self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int) -> None:
         self._begun = True
-        self._start = self._last = self._clock()
         self._finished = {cell.name for cell in cells if cell.finished}
-        self._done_at_start = self._done(cells)
+        self._failed: set[str] = set()
         self._every = -(-len(cells) // MOST_LINES)
         self._console.event(
             "begin", folder=str(folder.resolve()), rows=prepared.rows, runs=[cell.name for cell in cells], jobs=jobs
@@ -42,24 +43,13 @@ class CompareScreen:
         say = self._console.say
         say(folder_line(folder))
         say(understood(prepared, self._config.network, self._config.training))
-        methods, seeds = self._config.comparison.methods, self._config.comparison.seed_list
-        again = f"; {len(self._finished)} are finished already" if self._finished else ""
-        say(line("plan", f"{len(methods)} methods x {len(seeds)} seeds, {jobs} at a time{again}"))
-        say(line("", "Ctrl-C is safe: the same command goes on."))
+        self._left = time_left(cells, prepared, jobs, self._clock)
+        self._start = self._last = self._clock()
+        self._console.event("plan", seconds=None if self._left is None else self._left.seconds())
+        say(line("plan", self._plan(jobs)))
         if self._console.words.isatty():
-            from tqdm import tqdm
-
-            layout = "[{bar:24}] {percentage:3.0f}%  left {remaining}  {desc}"
-            self._bar = tqdm(
-                total=self._total(cells),
-                initial=self._done_at_start,
-                file=self._console.words,
-                bar_format=layout,
-                ascii=".#",
-                ncols=self._console.width,
-                mininterval=REFRESH_SECONDS,
-            )
-            self._bar.set_description_str(self._place(cells))
+            self._bar = self._new_bar()
+            self._draw(cells)
 
     def update(self, cells: Sequence[Cell]) -> None:
         """Show how far the runs are; a line for each that has finished, or one a minute, where there is no terminal."""
@@ -67,12 +57,24 @@ class CompareScreen:
         for cell in news:
             self._finished.add(cell.name)
             self._console.event("run", name=cell.name, method=cell.method, seed=cell.seed)
+        if self._left is not None:
+            self._left.update(standings(cells, self._failed))
         if self._bar is not None:
-            self._bar.set_description_str(self._place(cells), refresh=False)
-            self._bar.update(self._done(cells) - self._bar.n)
-        elif (news and len(self._finished) % self._every == 0) or self._clock() - self._last >= LINE_SECONDS:
+            if news or self._clock() - self._last >= REFRESH_SECONDS:
+                self._draw(cells)
+        elif (news and len(self._finished) % self._every == 0) or self._silent():
             self._last = self._clock()
-            self._console.say(f"{self._place(cells)}{self._left(cells)}")
+            self._console.say(self._progress(cells))
+
+    def failed(self, cell: Cell, reason: str) -> None:
+        """Say at once which run has no result, and why; the others go on."""
+        self._failed.add(cell.name)
+        self._console.event("failed", name=cell.name, method=cell.method, seed=cell.seed, reason=reason)
+        text = line("failed", f"{cell.method}, seed {cell.seed}: {reason}")
+        if self._bar is not None:
+            self._bar.write(text, file=self._console.words)
+        else:
+            self._console.say(text)
 
     def end(self) -> None:
         if self._bar is not None:
@@ -83,11 +85,12 @@ class CompareScreen:
         from softlabel.report.terminal import comparison_table
 
         console, say = self._console, self._console.say
+        report = folder / "report.html"
         say("")
         say(comparison_table(results, console.width, console.colour, console.unicode))
-        say(line("report", str(folder / "report.html")))
+        say(line("report", f"{report} ({bytes_of(report.stat().st_size)}, offline)"))
         if results["verdict"]["kept"] is not None:
-            say(line("next", f"softlabel predict {folder} IMAGE"))
+            say(line("next", f"softlabel predict {folder} INPUT"))
         say(folder_line(folder))
         self._console.event("result", folder=str(folder.resolve()), results=results)
 
@@ -105,30 +108,48 @@ class CompareScreen:
         elif isinstance(error, OSError) and self._begun:
             error.add_note(go_on)
 
-    def _total(self, cells: Sequence[Cell]) -> int:
-        return sum(cell.config.training.epochs for cell in cells)
+    def _plan(self, jobs: int) -> str:
+        comparison = self._config.comparison
+        runs = f"{counted(len(comparison.methods), 'method')} x {counted(len(comparison.seed_list), 'seed')}"
+        done = f", {len(self._finished)} of the runs finished already" if self._finished else ""
+        cost = "time not known yet" if self._left is None else f"about {roughly(self._left.seconds())}"
+        return f"{runs}, {jobs} at a time{done}: {cost}; Ctrl-C is safe"
 
-    def _done(self, cells: Sequence[Cell]) -> int:
-        """Epochs done, of all runs; a run that has its result counts whole."""
-        return sum(
-            cell.config.training.epochs
-            if cell.name in self._finished
-            else min(cell.epochs_done(), cell.config.training.epochs)
-            for cell in cells
+    def _new_bar(self) -> Any:
+        from tqdm import tqdm
+
+        return tqdm(
+            total=1.0,
+            file=self._console.words,
+            bar_format=BAR,
+            ascii=".#",
+            ncols=self._console.width,
         )
 
-    def _place(self, cells: Sequence[Cell]) -> str:
-        running = [cell for cell in cells if cell.name not in self._finished and cell.epochs_done()]
+    def _draw(self, cells: Sequence[Cell]) -> None:
+        self._last = self._clock()
+        self._bar.n = self._share(cells)
+        self._bar.set_description_str(self._progress(cells))
+
+    def _progress(self, cells: Sequence[Cell]) -> str:
+        """How much is done, what is left, and where it stands, the most important first."""
+        ended = len(self._finished) + len(self._failed)
+        open_ = ended < len(cells)
+        left = f"left {remaining(self._left.seconds())}" if open_ and self._left is not None else ""
+        running = [cell for cell in cells if cell.name not in self._finished | self._failed and cell.epochs_done()]
         now = (
-            f"  {running[0].name} epoch {running[0].epochs_done()}/{running[0].config.training.epochs}"
-            if running
-            else ""
+            f"{running[0].method} seed {running[0].seed} epoch {running[0].epochs_done()}" if running and open_ else ""
         )
-        return f"{len(self._finished)}/{len(cells)} runs{now}"
+        parts = [f"{self._share(cells):4.0%}", left, f"{ended}/{len(cells)} runs", now]
+        return "  ".join(filter(None, parts))
 
-    def _left(self, cells: Sequence[Cell]) -> str:
-        done, total = self._done(cells), self._total(cells)
-        if done <= self._done_at_start:
-            return ""
-        rate = (done - self._done_at_start) / max(1e-9, self._clock() - self._start)
-        return f"  {done / total:.0%}  left {duration((total - done) / rate)}"
+    def _share(self, cells: Sequence[Cell]) -> float:
+        if self._left is not None:
+            return self._left.share()
+        return (len(self._finished) + len(self._failed)) / len(cells)
+
+    def _silent(self) -> bool:
+        """True when a log has waited long enough for a line."""
+        now = self._clock()
+        left = 0.0 if self._left is None else self._left.seconds()
+        return now - self._last >= line_seconds(now - self._start, left)

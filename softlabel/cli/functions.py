@@ -124,10 +124,12 @@ def predict(
     feature_columns: Sequence[str] = (),
     resize: bool | None = None,
     skip_bad: bool = False,
+    abstain_below: float = 0.0,
 ) -> list[dict[str, Any]]:
     """The calibrated label distribution of an image, a folder of images or a table, one dictionary a row.
 
     Each has file or row, label, confidence, and distribution by class name; `top` keeps the most probable classes.
+    An answer whose confidence is under `abstain_below` has None as its label.
     For more rows than fit in memory iterate over `softlabel.training.predict.predict`.
     """
     from softlabel.training.predict import predict as answer
@@ -139,6 +141,7 @@ def predict(
         feature_columns=feature_columns,
         resize=resize,
         skip_bad=skip_bad,
+        abstain_below=abstain_below,
     )
     return [shortened(prediction, top) for prediction in predictions]
 

@@ -7,8 +7,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from softlabel.cli.console import Console
+from softlabel.cli.plan import tried
 from softlabel.cli.scores import scores_table, temperature_title
 from softlabel.cli.understood import folder_line, line, understood
+from softlabel.cli.wording import counted, roughly
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import RunStart, Terms, progress_for
 from softlabel.training.train import RunResult
@@ -32,6 +34,7 @@ class TrainScreen:
         method = f"{self._config.method}, seed {self._config.seed}, {start.precision}"
         going_on = f"; goes on after {start.images_done:,} of {start.images:,} images" if start.resumed else ""
         self._console.say(line("method", method + going_on))
+        self._say_plan(start)
         self._progress.begin(start)
 
     def step(self, images: int, terms: Terms) -> None:
@@ -73,6 +76,13 @@ class TrainScreen:
             error.args = (go_on,)
         elif isinstance(error, OSError):  # a full disk, for instance: what was saved is whole
             error.add_note(go_on)
+
+    def _say_plan(self, start: RunStart) -> None:
+        cost = tried(self._config, start.prepared)
+        seconds = None if cost is None else cost.total * (1 - start.images_done / max(1, start.images))
+        self._console.event("plan", seconds=seconds)
+        about = "time not known yet" if seconds is None else f"about {roughly(seconds)}"
+        self._console.say(line("plan", f"{counted(start.epochs, 'epoch')}: {about}; Ctrl-C is safe"))
 
     def _titles(self) -> dict[str, tuple[str, str]]:
         """Each score's title and the direction in which it gets better."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from softlabel.cli.wording import counted
 from softlabel.report.numbers import count
 from softlabel.report.visible import shortened
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from softlabel.training.prepare import Prepared
 
 INDENT = 9
+NAME_WIDTH = 24
 NOTES_SHOWN = 2
 SAID_ANYWAY = ("images are held in memory", "test part", "protocol ")
 """Beginnings of notes that repeat the line on the splits, or say that all is as usual."""
@@ -54,12 +56,36 @@ def line(title: str, text: str) -> str:
 
 
 def _task(prepared: Prepared) -> str:
-    reason = {"label": "one label a row", "distribution": "votes in each row"}[prepared.source.annotation_kind]
+    """The kind of task and why it is that, and the tail."""
     counts = prepared.class_counts
     rarest, most = int(counts.argmin()), int(counts.argmax())
-    names = prepared.task.class_names
-    size = f"{count(counts[rarest].item())} ({names[rarest]}) to {count(counts[most].item())} ({names[most]})"
-    return f"{prepared.task.name} ({reason}), {len(names)} classes of {size}"
+    tail = f"rarest {_amount(prepared, rarest)}, most {_amount(prepared, most)}"
+    return f"{prepared.task.name}, as {_reason(prepared)}; {tail}"
+
+
+def _reason(prepared: Prepared) -> str:
+    """What in the data made it this task."""
+    config = prepared.config
+    if prepared.source.annotation_kind == "label":
+        where = f" (column {config.label_column!r})" if config.label_column else ""
+        return f"each row has one label{where}"
+    where = f" (columns {', '.join(map(repr, config.vote_columns))})" if config.vote_columns else ""
+    return f"each row has {_votes(prepared)}{where}"
+
+
+def _votes(prepared: Prepared) -> str:
+    """How many votes a row has; rows that all sum to 1 hold probabilities."""
+    sums = prepared.source.samples.annotation.sum(-1)
+    fewest, most = float(sums.min()), float(sums.max())
+    if most - fewest < 1e-3 and abs(most - 1) < 1e-3:
+        return "probabilities"
+    return f"{count(fewest)} votes" if fewest == most else f"{count(fewest)} to {count(most)} votes"
+
+
+def _amount(prepared: Prepared, place: int) -> str:
+    """A class and the training rows, or the rows' worth of votes, that it has."""
+    rows = count(round(prepared.class_counts[place].item(), 1))
+    return f"{shortened(prepared.task.class_names[place], NAME_WIDTH)!r}: {rows}"
 
 
 def _splits(prepared: Prepared) -> str:
@@ -70,7 +96,7 @@ def _splits(prepared: Prepared) -> str:
 
 
 def _network(prepared: Prepared, network: NetworkConfig, training: TrainingConfig) -> str:
-    automatic = {"image": "resnet8", "features": "mlp"}[prepared.inputs.kind]
+    automatic = {"image": "resnet8 (auto: images)", "features": "mlp (auto: features)"}[prepared.inputs.kind]
     backbone = automatic if network.backbone == "auto" else network.backbone
-    steps = f"{training.epochs} epochs, batches of {training.batch_size}"
-    return f"{backbone}, {steps}, {training.optimiser}, learning rate {training.learning_rate:g}"
+    steps = f"{counted(training.epochs, 'epoch')}, batches of {training.batch_size}"
+    return f"{backbone}, {steps}, {training.optimiser}, rate {training.learning_rate:g}"

@@ -79,11 +79,13 @@ def _without_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def run_cells(cells: Sequence[Cell], jobs: int, watch: Callable[[], None]) -> list[Failure]:
+def run_cells(
+    cells: Sequence[Cell], jobs: int, watch: Callable[[], None], failed: Callable[[Failure], None]
+) -> list[Failure]:
     """Train every cell that has no result yet, each in a process of its own; a failing cell does not stop the others.
 
-    `watch` is called a few times a second in this process (progress). When it is left by an exception, such as
-    Ctrl-C, the processes are stopped; their folders go on from the last checkpoint the next time.
+    `watch` is called a few times a second in this process (progress), `failed` once for each failure. When one is left
+    by an exception, such as Ctrl-C, the processes are stopped; their folders go on from the last checkpoint next time.
     """
     waiting = [cell for cell in reversed(cells) if not cell.finished]
     threads = max(1, (os.cpu_count() or 1) // jobs)
@@ -97,7 +99,10 @@ def run_cells(cells: Sequence[Cell], jobs: int, watch: Callable[[], None]) -> li
             watch()
             ended = [worker for worker in running if not worker.alive]
             running = [worker for worker in running if worker.alive]
-            failures += [Failure(worker.cell, reason) for worker in ended if (reason := worker.reason()) is not None]
+            news = [Failure(worker.cell, reason) for worker in ended if (reason := worker.reason()) is not None]
+            failures += news
+            for failure in news:
+                failed(failure)
     finally:
         for worker in running:
             worker.stop()

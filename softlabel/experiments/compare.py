@@ -28,8 +28,27 @@ class CompareProgress(Protocol):
     def update(self, cells: Sequence[Cell]) -> None:
         """Called a few times a second; reads how far the cells are from their folders."""
 
+    def failed(self, cell: Cell, reason: str) -> None:
+        """A run has ended without a result; the others go on."""
+
     def end(self) -> None:
         """All cells are done."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def begin(self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int) -> None:
+        pass
+
+    def update(self, cells: Sequence[Cell]) -> None:
+        pass
+
+    def failed(self, cell: Cell, reason: str) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
 
 
 def compare(config: CompareConfig, *, progress: CompareProgress | None = None, command: str = "") -> Path:
@@ -38,6 +57,7 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
     The folder holds results.json, report.html, one run folder per cell, and the kept model.
     Raises SoftlabelError for input that cannot be used, RunError when no cell could be trained.
     """
+    progress = progress or Silent()
     warm_up()
     prepared = prepare(config.data, config.task)
     for method in config.comparison.methods:
@@ -50,11 +70,11 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
             for method in config.comparison.methods
         ]
         jobs = jobs_that_pay_off(config, len(cells))
-        if progress is not None:
-            progress.begin(run.path, prepared, cells, jobs)
-        failures = run_cells(cells, jobs, lambda: progress.update(cells) if progress is not None else None)
-        if progress is not None:
-            progress.end()
+        progress.begin(run.path, prepared, cells, jobs)
+        failures = run_cells(
+            cells, jobs, lambda: progress.update(cells), lambda failure: progress.failed(failure.cell, failure.reason)
+        )
+        progress.end()
         _refuse_all_failed(cells, failures)
         seconds = run.add_seconds(time.perf_counter() - started)
         results = collect(config, prepared, cells, failures, seconds=seconds, command=command)

@@ -13,7 +13,6 @@ from softlabel.report.comparison import Comparison
 from softlabel.report.numbers import duration
 from softlabel.report.page import Cell, Section
 from softlabel.report.palette import css_variables, dash, marker, series_colour
-from softlabel.report.sections.ambiguous import ambiguous_samples
 from softlabel.report.sections.calibration import calibration_section
 from softlabel.report.sections.class_frequency import frequency_section
 from softlabel.report.sections.confusion import confusion_section
@@ -21,6 +20,7 @@ from softlabel.report.sections.cost import cost_section
 from softlabel.report.sections.curves import curve_section
 from softlabel.report.sections.data import understood
 from softlabel.report.sections.learned_table import learned_section
+from softlabel.report.sections.samples import galleries
 from softlabel.report.sections.scores import score_section
 from softlabel.report.sections.verdict import facts, forest, headline
 from softlabel.report.svg import drawing, inline_svg
@@ -57,7 +57,7 @@ def render_report(results: Mapping[str, Any]) -> str:
         forest=forest(comparison),
         understood=understood(comparison),
         sections=list(_sections(comparison)),
-        samples=ambiguous_samples(comparison),
+        galleries=galleries(comparison),
         cost=cost_section(comparison),
         settings=list(flattened(comparison.results.get("settings") or {})),
         swatches={method: _swatch(place) for method, place in comparison.series.items()},

@@ -58,3 +58,10 @@ def duration(seconds: Any) -> str:
     if minutes < 120:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def bytes_of(size: Any) -> str:
+    """Bytes, as a person says them: kB and MB of powers of ten."""
+    if not is_number(size):
+        return DASH
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB" if size >= 1e3 else f"{size:.0f} bytes"

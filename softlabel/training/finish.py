@@ -15,15 +15,15 @@ from softlabel.calibration import TemperatureScaling
 from softlabel.metrics.statistic import pack
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Evaluator
-from softlabel.training.ambiguous import MostAmbiguous
 from softlabel.training.atomic import write_bytes, write_json
 from softlabel.training.config import RunConfig
 from softlabel.training.evaluation import collect, evaluate_at
+from softlabel.training.extreme_rows import ExtremeRows, entropy, loss_against
 from softlabel.training.inference import Inference, adjustment_bias
 from softlabel.training.prepare import Prepared
 from softlabel.training.state import TrainingState
 
-AMBIGUOUS_SHOWN = 12
+ROWS_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Tested:
     after: Evaluator | None
     validation: dict[str, float | None] | None
     ambiguous: list[dict[str, Any]]
+    worst: list[dict[str, Any]]
 
     def scores(self) -> dict[str, Any]:
         """As in result.json."""
@@ -73,20 +74,27 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
         evaluator.update(logits / scaling.temperature, annotation)
         validation = evaluator.scores()
     temperatures = [1.0] if prepared.splits.validation is None else [1.0, scaling.temperature]
-    ambiguous = MostAmbiguous(AMBIGUOUS_SHOWN, scaling.temperature)
+    test, task = prepared.splits.test, prepared.task
+    ambiguous = ExtremeRows("entropy", entropy, ROWS_SHOWN, scaling.temperature)
+    worst = ExtremeRows("loss", loss_against(task.truth(test.annotation)), ROWS_SHOWN, scaling.temperature)
+
+    def watch(rows: Tensor, logits: Tensor) -> None:
+        ambiguous.watch(rows, logits)
+        worst.watch(rows, logits)
+
     before, *after = evaluate_at(
         answering,
-        prepared.splits.test,
-        prepared.task,
+        test,
+        task,
         prepared.class_counts,
         prepared.config.groups,
         temperatures,
         device=answering.device,
         keep_rows=True,
-        watch=ambiguous.watch,
+        watch=watch,
     )
-    shown = ambiguous.to_json(prepared.splits.test, prepared.task)
-    return Tested(network, scaling, before, after[0] if after else None, validation, shown)
+    shown = [extreme.to_json(test, task) for extreme in (ambiguous, worst)]
+    return Tested(network, scaling, before, after[0] if after else None, validation, *shown)
 
 
 def _write_evaluation(folder: Path, selected: Tested, state: TrainingState) -> None:
@@ -127,6 +135,7 @@ def _result(
         "curves": [{key: record[key] for key in _CURVE} for record in state.records],
         "table": _table(state),
         "ambiguous": selected.ambiguous,
+        "worst": selected.worst,
     }
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from softlabel import __version__
@@ -24,13 +21,28 @@ from softlabel.networks.heads import head_name
 from softlabel.networks.hub import HubBackbone, require_transformers
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network
-from softlabel.training.atomic import finite, write_bytes, write_json
-
-KIND = "softlabel model"
-FORMAT = 1
-DESCRIPTION = "model.json"
-WEIGHTS = "model.safetensors"
-WEIGHTS_PATTERN = re.compile(r"model(-[0-9a-f]{8})?\.safetensors")
+from softlabel.training.atomic import write_bytes, write_json
+from softlabel.training.model_claims import (
+    refuse_huge_inputs,
+    refuse_huge_origin,
+    refuse_no_origin,
+    refuse_no_task,
+    refuse_other_shapes,
+    refuse_unbacked_widths,
+)
+from softlabel.training.model_files import (
+    DESCRIPTION,
+    FORMAT,
+    KIND,
+    WEIGHTS_PATTERN,
+    digest_of,
+    find_model,
+    first_line,
+    read_description,
+    read_weights,
+    refuse_not_finite,
+    weights_name,
+)
 
 
 class DeployedModel(nn.Module):
@@ -143,59 +155,9 @@ def load_model(folder: str | Path, network: Network | None = None) -> DeployedMo
     except RunError:
         raise
     except (KeyError, TypeError, ValueError, OverflowError, RuntimeError, SoftlabelError) as error:
-        raise RunError(f"{folder / DESCRIPTION} does not describe a model: {_line(error)}") from None
+        raise RunError(f"{folder / DESCRIPTION} does not describe a model: {first_line(error)}") from None
     model.load_state_dict(state)
     return model.eval()
-
-
-def find_model(folder: Path) -> Path:
-    """The model folder itself, or the one inside a run folder. Raises RunError when there is none."""
-    for place in (folder, folder / "model"):
-        if (place / DESCRIPTION).is_file():
-            return place
-    raise RunError(f"{folder / DESCRIPTION} is missing: expected a model folder, or the folder of a finished run")
-
-
-def read_description(path: Path) -> dict[str, Any]:
-    """model.json, checked against its own hash."""
-    try:
-        description = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {_line(error)}") from None
-    if not isinstance(description, dict) or description.get("kind") != KIND:
-        raise RunError(f"{path} is not the description of a softlabel model")
-    if description.get("format") != FORMAT:
-        raise RunError(
-            f"{path} has format {description.get('format')!r}; this version of softlabel reads format {FORMAT}"
-        )
-    if description.pop("sha256", None) != digest_of(description):
-        raise RunError(f"{path} is damaged: its content does not fit its hash")
-    weights = description.get("weights")
-    if not isinstance(weights, dict) or not WEIGHTS_PATTERN.fullmatch(str(weights.get("file"))):
-        raise RunError(f"{path} does not name its weights")
-    return description
-
-
-def read_weights(path: Path, expected: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a safetensors file with this hash, all of them finite."""
-    try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size == expected.get("bytes") else b""
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing") from None
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {_line(error)}") from None
-    if len(content) != size:
-        raise RunError(f"{path} is damaged: it has {size} bytes, expected {expected.get('bytes')}")
-    if hashlib.sha256(content).hexdigest() != expected.get("sha256"):
-        raise RunError(f"{path} is damaged: its content does not fit the hash in {DESCRIPTION}")
-    try:
-        refuse_twins(content)
-        state = safetensors.torch.load(content)
-    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
-        raise RunError(f"{path} is not a safetensors file: {_line(error)}") from None
-    refuse_not_finite(path, state)
-    return state
 
 
 def skeleton(
@@ -207,11 +169,13 @@ def skeleton(
     outputs, temperature = int(description["num_outputs"]), float(description["temperature"])
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"{temperature} is not a temperature")
-    if len(description["task"]["class_names"]) != outputs:
-        raise ValueError(f"{len(description['task']['class_names'])} class names for {outputs} outputs")
+    refuse_no_task(description["task"], outputs)
+    refuse_huge_inputs(inputs)
     origin, own = description["origin"], description["own_module"]
     if own is not None and network is None:
-        raise RunError(f"{path.parent} holds a network of your own ({own}): give it to load_model as network=")
+        raise RunError(
+            f"{path.parent} holds a network of your own ({str(own)[:60]}): give it to load_model as network="
+        )
     bias = torch.zeros(outputs) if has_bias else None
 
     def model(network: Network) -> DeployedModel:
@@ -226,63 +190,13 @@ def skeleton(
         )
 
     if network is None and origin is None:
+        refuse_no_origin(config)
         refuse_unbacked_widths(path, state, config, inputs, outputs)
+    if origin is not None:
+        refuse_huge_origin(path, origin, state)
     built = model(rebuild_network(config, inputs, outputs, origin) if network is None else network)
     refuse_other_shapes(path, state, built.state_dict())
     return built
-
-
-def refuse_unbacked_widths(
-    path: Path, state: Mapping[str, Tensor], config: NetworkConfig, inputs: InputSpec, outputs: int
-) -> None:
-    """Raise RunError for a description whose widths no tensor has, before memory is taken for them."""
-    is_mlp = config.backbone == "mlp" or (config.backbone == "auto" and inputs.kind == "features")
-    widths = [outputs, *((inputs.size, *config.hidden) if is_mlp else (inputs.channels,))]
-    there = {length for value in state.values() for length in value.shape}
-    absent = [width for width in widths if width not in there]
-    if absent or len(config.hidden) > len(state):
-        raise RunError(f"{path} belongs to another network: no tensor has the width {absent[:1] or len(config.hidden)}")
-
-
-def refuse_other_shapes(path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Raise RunError with the first tensor that is missing, of another shape or type, or not expected."""
-    for name in sorted(state.keys() | expected.keys()):
-        found, wanted = (_kind(tensors.get(name)) for tensors in (state, expected))
-        if found != wanted:
-            raise RunError(f"{path} belongs to another network: {name} is {found}, expected {wanted}")
-
-
-def refuse_not_finite(path: Path, state: Mapping[str, Tensor]) -> None:
-    """Raise RunError with the first tensor that has NaN or infinity in it."""
-    for name, value in state.items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise RunError(f"{path}: {name} has values that are not finite")
-
-
-def refuse_twins(content: bytes) -> None:
-    """Raise ValueError when the header names a tensor twice, which the format forbids and its reader overlooks."""
-    length = int.from_bytes(content[:8], "little")
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(dict(pairs)) != len(pairs):
-            raise ValueError("a name occurs twice in the header")
-        return dict(pairs)
-
-    json.loads(content[8 : 8 + length], object_pairs_hook=once)
-
-
-def weights_name(folder: Path, digest: str) -> str:
-    """A name that does not overwrite other weights: until model.json is replaced, the old ones are still in use."""
-    path = folder / WEIGHTS
-    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() == digest:
-        return WEIGHTS
-    return f"model-{digest[:8]}.safetensors"
-
-
-def digest_of(description: Mapping[str, Any]) -> str:
-    """Hash of a description's content, whatever its spaces and order."""
-    text = json.dumps(finite(dict(description)), sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def origin_of(network: Network) -> dict[str, Any]:
@@ -299,13 +213,3 @@ def num_outputs(network: Network, inputs: InputSpec) -> int:
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     with probing(network):
         return int(network(example(inputs, rows=1).to(device)).shape[1])
-
-
-def _kind(value: Tensor | None) -> str:
-    if value is None:
-        return "missing"
-    return f"{str(value.dtype).removeprefix('torch.')} of shape {list(value.shape)}"
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from softlabel.data.config import DataConfig
 from softlabel.data.inference import Expected, Inputs, read_inputs
 from softlabel.data.samples import Samples
-from softlabel.errors import RunError
+from softlabel.errors import ConfigError, RunError
 from softlabel.tasks.resolve import task_from_json
 from softlabel.training.evaluation import device_of
-from softlabel.training.model_folder import DeployedModel, find_model, load_model
+from softlabel.training.model_files import find_model
+from softlabel.training.model_folder import DeployedModel, load_model
 from softlabel.training.run_folder import CONFIG, read_config
 
 CHUNK = 256
@@ -25,12 +27,14 @@ CHUNK = 256
 class Predictions:
     """Inputs that were read and checked, and the model that answers them.
 
-    places   what names a row: 'file', or 'row' (from 1) of a table, or both
+    places         what names a row: 'file', or 'row' (from 1) of a table, or both
+    abstain_below  the confidence under which an answer has no label; its distribution stays
     """
 
     model: DeployedModel
     inputs: Inputs
     places: tuple[str, ...]
+    abstain_below: float = 0.0
 
     def __len__(self) -> int:
         return len(self.inputs.names)
@@ -42,7 +46,8 @@ class Predictions:
         )
         for name, sample_id, answer in rows:
             place = {"file": name, "row": int(sample_id) + 1}
-            yield {key: place[key] for key in self.places} | answer
+            label = answer["label"] if answer["confidence"] >= self.abstain_below else None
+            yield {key: place[key] for key in self.places} | answer | {"label": label}
 
 
 def predict(
@@ -53,16 +58,21 @@ def predict(
     feature_columns: Sequence[str] = (),
     resize: bool | None = None,
     skip_bad: bool = False,
+    abstain_below: float = 0.0,
 ) -> Predictions:
     """Read what is to be predicted in the shape that the model of `run` expects; answers come when iterated.
 
-    run      the folder of a comparison, a run or a model
-    source   an image, a folder of images, or a table (csv, parquet)
-    columns  by default those that the run was trained on
-    resize   by default as in training
+    run            the folder of a comparison, a run or a model
+    source         an image, a folder of images, or a table (csv, parquet)
+    columns        by default those that the run was trained on
+    resize         by default as in training
+    abstain_below  a share; answers of lower confidence have None as their label
 
-    Raises RunError for a folder without a whole model, DataError or ConfigError for inputs that cannot be used.
+    Raises RunError for a folder without a whole model or an answer that is not finite, DataError or ConfigError for
+    inputs that cannot be used.
     """
+    if not 0.0 <= abstain_below <= 1.0:
+        raise ConfigError(f"abstain_below: {abstain_below} is not a share between 0 and 1")
     model = load_model(Path(run))
     trained = training_data(Path(run)) or DataConfig()
     expected = Expected(
@@ -73,7 +83,7 @@ def predict(
         feature_columns=list(feature_columns) or trained.feature_columns,
         skip_bad=skip_bad,
     )
-    return Predictions(model, read_inputs(str(source), expected), _places(Path(source), expected))
+    return Predictions(model, read_inputs(str(source), expected), _places(Path(source), expected), abstain_below)
 
 
 def training_data(run: Path) -> DataConfig | None:
@@ -96,7 +106,19 @@ def answers(model: DeployedModel, samples: Samples, chunk: int = CHUNK) -> Itera
     model.eval()
     for start in range(0, len(samples), chunk):
         rows = torch.arange(start, min(start + chunk, len(samples)))
-        yield from task.answer(model(samples.read(rows).to(device)).cpu())
+        probabilities = model(samples.read(rows).to(device)).cpu()
+        refuse_no_probabilities(probabilities, samples.sample_id[rows])
+        yield from task.answer(probabilities)
+
+
+def refuse_no_probabilities(probabilities: Tensor, sample_id: Tensor) -> None:
+    """Raise RunError with the first row whose answer is not finite: its inputs or the weights are too large."""
+    bad = (~probabilities.isfinite().all(-1)).nonzero().flatten()
+    if len(bad):
+        raise RunError(
+            f"row {int(sample_id[bad[0]]) + 1}: the model's answer is not a finite distribution; "
+            "its inputs, or the weights of the model, are too large"
+        )
 
 
 def _data_config(folder: Path) -> DataConfig:

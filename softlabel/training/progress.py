@@ -17,6 +17,12 @@ Terms = Callable[[], Mapping[str, float]]
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 60.0
 MOST_EPOCH_LINES = 100
+MOST_WAITING_LINES = 100
+
+
+def line_seconds(elapsed: float, left: float) -> float:
+    """How long a log may be silent: a minute, or a hundredth of a run that takes longer than a hundred minutes."""
+    return max(LINE_SECONDS, (elapsed + left) / MOST_WAITING_LINES)
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,7 @@ class Bar:
 
 
 class Lines:
-    """For logs and pipes: at most a line per epoch and about a hundred in all, but one every 60 seconds."""
+    """For logs and pipes: at most a line an epoch and a hundred of them in all, and one when it was silent too long."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -139,7 +145,8 @@ class Lines:
 
     def step(self, images: int, terms: Terms) -> None:
         self._seen += images
-        if self._clock() - self._last >= LINE_SECONDS:
+        now = self._clock()
+        if now - self._last >= line_seconds(now - self._start, self._left(now)):
             self._write(f"{self._seen:,} of {self._images:,} images  {_numbers(terms())}")
 
     def epoch(self, record: Mapping[str, Any]) -> None:
@@ -158,10 +165,15 @@ class Lines:
 
     def _write(self, text: str) -> None:
         self._last = self._clock()
-        rate = (self._seen - self._seen_at_start) / max(1e-9, self._last - self._start)
-        left = (self._images - self._seen) / max(1e-9, rate)
-        self._stream.write(f"{text}  {rate:,.0f} images/s  left {_duration(left)}\n")
+        left = _duration(self._left(self._last))
+        self._stream.write(f"{text}  {self._rate(self._last):,.0f} images/s  left {left}\n")
         self._stream.flush()
+
+    def _rate(self, now: float) -> float:
+        return (self._seen - self._seen_at_start) / max(1e-9, now - self._start)
+
+    def _left(self, now: float) -> float:
+        return (self._images - self._seen) / max(1e-9, self._rate(now))
 
 
 def progress_for(stream: TextIO) -> Progress:

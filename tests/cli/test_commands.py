@@ -64,7 +64,7 @@ def test_train_says_where_and_how_well(work: Path, softlabel, monkeypatch: pytes
     outcome = softlabel("train", *SHORT, "--name", "told", "--json", "--seed", "1")
     assert outcome.code == 0
     events = [json.loads(line) for line in outcome.out.splitlines()]
-    assert [event["event"] for event in events] == ["begin", "epoch", "epoch", "epoch", "result"]
+    assert [event["event"] for event in events] == ["begin", "plan", "epoch", "epoch", "epoch", "result"]
     folder = str((work / "runs" / "told-0001").resolve())
     assert events[0]["folder"] == events[-1]["folder"] == folder
     words = outcome.err.splitlines()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +14,13 @@ from typing import Any
 import pytest
 import torch
 
+from softlabel.cli import compare_screen
 from softlabel.cli.compare_screen import MOST_LINES, CompareScreen
 from softlabel.cli.console import Console
+from softlabel.cli.time_left import CLOSING_SECONDS, OPENING_SECONDS, TimeLeft
 from softlabel.experiments.config import CompareConfig
 from softlabel.training.config import RunConfig
+from softlabel.training.cost import Cost
 
 
 @dataclass
@@ -30,10 +36,17 @@ class FakeCell:
         return self.done
 
 
+LABELS = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 0])
 PREPARED: Any = SimpleNamespace(
-    source=SimpleNamespace(description="9 rows", annotation_kind="label", warnings=["the same file twice"], notes=[]),
+    source=SimpleNamespace(
+        description="9 rows",
+        annotation_kind="label",
+        warnings=["the same file twice"],
+        notes=[],
+        samples=SimpleNamespace(annotation=LABELS),
+    ),
     splits=SimpleNamespace(notes=["test part: all", "three", "more", "notes"], warnings=[]),
-    config=SimpleNamespace(source="digits", protocol="hold-out"),
+    config=SimpleNamespace(source="digits", protocol="hold-out", label_column=None, vote_columns=[]),
     task=SimpleNamespace(name="classification", class_names=["a", "b"]),
     class_counts=torch.tensor([5.0, 3.0]),
     inputs=SimpleNamespace(kind="image", shape=(1, 8, 8)),
@@ -49,6 +62,16 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(autouse=True)
+def trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run is said to take a second before, for and after each of its ten epochs."""
+
+    def time_left(cells: list[Any], prepared: Any, jobs: int, clock: Clock) -> TimeLeft:
+        return TimeLeft([Cost(1.0, (1.0,) * 10, 1.0) for _ in cells], compare_screen.standings(cells), jobs, clock)
+
+    monkeypatch.setattr(compare_screen, "time_left", time_left)
+
+
 def begun(cells: list[FakeCell], folder: Path, *, as_json: bool = False) -> tuple[Any, Clock]:
     clock = Clock()
     screen: Any = CompareScreen(Console(as_json), CompareConfig(), clock)
@@ -61,7 +84,9 @@ def test_says_what_it_understood_in_few_lines(tmp_path: Path, capsys: pytest.Cap
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"folder   {tmp_path.resolve()}"
     assert "warning  the same file twice" in lines
-    assert "task     classification (one label a row), 2 classes of 3 (b) to 5 (a)" in lines
+    assert "task     classification, as each row has one label; rarest 'b': 3, most 'a': 5" in lines
+    seconds = OPENING_SECONDS + 12 + CLOSING_SECONDS
+    assert lines[-1] == f"plan     3 methods x 3 seeds, 2 at a time: about {5 * round(seconds / 5)} s; Ctrl-C is safe"
     assert len(lines) <= 12
     assert max(map(len, lines[1:])) <= 80
 
@@ -72,19 +97,94 @@ def test_a_line_for_each_run_that_has_finished(tmp_path: Path, capsys: pytest.Ca
     capsys.readouterr()
     screen.update(cells)
     assert capsys.readouterr().out == ""
-    clock.now, cells[0].finished, cells[1].done = 5.0, True, 5
+    clock.now = OPENING_SECONDS + 12
+    cells[0].finished, cells[1].done = True, 5
     screen.update(cells)
-    assert capsys.readouterr().out == "1/2 runs  b epoch 5/10  75%  left 1.7 s\n"
+    assert capsys.readouterr().out == " 75%  left 10 s  1/2 runs  cross_entropy seed 0 epoch 5\n"
 
 
-def test_a_line_a_minute_when_nothing_finishes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("minutes", [10, 90])
+def test_a_line_a_minute_when_nothing_finishes(
+    minutes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cells = [FakeCell("a")]
+    cost = Cost(0.0, (60.0 * minutes,), 0.0)
+    monkeypatch.setattr(
+        compare_screen, "time_left", lambda cells, prepared, jobs, clock: TimeLeft([cost], [0], 1, clock)
+    )
     screen, clock = begun(cells, tmp_path)
     capsys.readouterr()
-    for second in range(601):
+    times = []
+    for second in range(60 * minutes):
         clock.now = float(second)
         screen.update(cells)
-    assert capsys.readouterr().out.splitlines() == ["0/1 runs"] * 10
+        if capsys.readouterr().out:
+            times.append(second)
+    assert len(times) == minutes - 1
+    assert max(after - before for before, after in itertools.pairwise([0, *times])) <= 60
+
+
+def test_a_day_is_no_more_than_two_hundred_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [FakeCell(str(number)) for number in range(150)]
+    costs = [Cost(0.0, (576.0,), 0.0)] * 150  # a day in all
+    monkeypatch.setattr(
+        compare_screen, "time_left", lambda cells, prepared, jobs, clock: TimeLeft(costs, [0] * 150, 1, clock)
+    )
+    screen, clock = begun(cells, tmp_path)
+    said: list[str] = []
+    monkeypatch.setattr(screen._console, "say", said.append)
+    for number, cell in enumerate(cells):
+        for second in range(0, 576, 16):
+            clock.now = OPENING_SECONDS + 576.0 * number + second
+            screen.update(cells)
+        cell.finished = True
+    assert 75 <= len(said) <= 200
+
+
+def test_a_failure_is_said_at_once_and_counts_as_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cells = [FakeCell("a"), FakeCell("b")]
+    screen, clock = begun(cells, tmp_path)
+    capsys.readouterr()
+    screen.failed(cells[0], "the loss is\nnot finite")
+    assert capsys.readouterr().out == "failed   cross_entropy, seed 0: the loss is not finite\n"
+    clock.now, cells[1].finished = 20.0, True
+    screen.update(cells)
+    assert capsys.readouterr().out == "100%  2/2 runs\n"
+
+
+def test_where_the_trial_fails_no_time_is_made_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare_screen, "time_left", lambda *arguments: None)
+    cells = [FakeCell("a"), FakeCell("b")]
+    screen, _ = begun(cells, tmp_path)
+    assert "2 at a time: time not known yet; Ctrl-C is safe" in capsys.readouterr().out
+    cells[0].finished = True
+    screen.update(cells)
+    assert capsys.readouterr().out == " 50%  1/2 runs\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_fits_eighty_columns_and_says_the_time_left_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    cells = [FakeCell("a", method="a_method_with_a_name_that_is_far_too_long_for_a_bar"), FakeCell("b")]
+    screen, clock = begun(cells, tmp_path)
+    clock.now, cells[0].done = OPENING_SECONDS + 6.0, 5
+    screen.update(cells)
+    screen.failed(cells[1], "no memory")
+    screen.end()
+    frames = re.split(r"[\r\n]", terminal.getvalue())
+    assert max(map(len, frames)) <= 80
+    assert any(frame.startswith("[######..............]  33%  left 16 s  0/2 runs  a_method") for frame in frames)
+    assert "failed   cross_entropy, seed 0: no memory" in frames
 
 
 def test_many_runs_are_not_many_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +206,7 @@ def test_json_is_alone_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[s
     screen.update(cells)
     captured = capsys.readouterr()
     events = [json.loads(line) for line in captured.out.splitlines()]
-    assert [event["event"] for event in events] == ["begin", "run"]
+    assert [event["event"] for event in events] == ["begin", "plan", "run"]
     assert events[0]["folder"] == str(tmp_path.resolve())
     assert "folder   " in captured.err
 
@@ -116,7 +216,7 @@ def test_runs_finished_before_are_counted_and_not_told_again(
 ) -> None:
     cells = [FakeCell("a", finished=True), FakeCell("b")]
     screen, _ = begun(cells, tmp_path)
-    assert "1 are finished already" in capsys.readouterr().out
+    assert "1 of the runs finished already" in capsys.readouterr().out
     screen.update(cells)
     assert capsys.readouterr().out == ""
 

@@ -50,6 +50,9 @@ class Watcher:
     def update(self, cells: Sequence[Cell]) -> None:
         pass
 
+    def failed(self, cell: Cell, reason: str) -> None:
+        pass
+
     def end(self) -> None:
         pass
 

@@ -121,7 +121,7 @@ def votes_task() -> Json:
     for cell in results["cells"]:
         cell["details"]["confusion"] = None
         cell["table"] = None
-        for entry in cell["ambiguous"]:
+        for entry in cell["ambiguous"] + cell["worst"]:
             entry["truth"] = "3: 0.60, 8: 0.40"
     return results
 
@@ -171,7 +171,7 @@ def hostile(results: Json, payload: str) -> Json:
             entry["class"] = name
         if cell["table"]:
             cell["table"] |= {"title": payload, "row_names": data["class_names"], "column_names": data["class_names"]}
-        for place, entry in enumerate(cell["ambiguous"]):
+        for place, entry in enumerate(cell["ambiguous"] + cell["worst"]):
             entry |= {"sample_id": payload, "truth": payload, "probabilities": {payload: 0.6, payload + "b": 0.4}}
             if place % 2:
                 entry["image"] = payload
@@ -218,6 +218,7 @@ def _cell(method: str, seed: int, place: int, data: Json, epochs: int) -> Json:
     before, after = _softmax(logits * well * sharpness), _softmax(logits * well)
     scores = {"before": _scores(before, truth, counts), "after": _scores(after, truth, counts)}
     hardest = np.argsort(-_entropy(after))[:16]
+    losses = -np.log(after[np.arange(len(truth)), truth] + 1e-12)
     names = data["json"]["class_names"]
     return {
         "method": method,
@@ -241,7 +242,8 @@ def _cell(method: str, seed: int, place: int, data: Json, epochs: int) -> Json:
         },
         "curves": _curves(rng, place, epochs),
         "table": _table(after, truth, names) if method == "online_label_smoothing" else None,
-        "ambiguous": [_ambiguous(row, data, after[row], names) for row in hardest],
+        "ambiguous": [_row(row, data, after[row], names, entropy=_entropy(after)[row]) for row in hardest],
+        "worst": [_row(row, data, after[row], names, loss=losses[row]) for row in np.argsort(-losses)[:12]],
     }
 
 
@@ -350,14 +352,14 @@ def _table(probabilities: np.ndarray, truth: np.ndarray, names: list[str]) -> Js
     return {"title": "Online labels", "row_names": names, "column_names": names, "values": values.tolist()}
 
 
-def _ambiguous(row: int, data: Json, probabilities: np.ndarray, names: list[str]) -> Json:
+def _row(row: int, data: Json, probabilities: np.ndarray, names: list[str], **measured: float) -> Json:
     has_image = len(names) == 10
     return {
         "sample_id": str(row),
         "image": png_of(data["images"][row]) if has_image else None,
         "truth": names[data["truth"][row]],
         "probabilities": {name: float(value) for name, value in zip(names, probabilities, strict=True)},
-        "entropy": float(_entropy(probabilities[None])[0]),
+        **{name: float(value) for name, value in measured.items()},
     }
 
 

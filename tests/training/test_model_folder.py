@@ -25,7 +25,8 @@ from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network
 from softlabel.training import model_folder
 from softlabel.training.export import export_model
-from softlabel.training.model_folder import DeployedModel, digest_of, load_model, save_model
+from softlabel.training.model_files import digest_of
+from softlabel.training.model_folder import DeployedModel, load_model, save_model
 
 IMAGES = InputSpec("image", (1, 8, 8), [0.3], [0.4])
 FEATURES = InputSpec("features", (3,), [1.0, 2.0, 3.0], [1.0, 0.5, 0.0])
@@ -255,6 +256,7 @@ def refused(folder: Path) -> str:
         load_model(folder)
     message = str(caught.value)
     assert "\n" not in message
+    assert len(message) < 1000
     assert str(folder) in message
     return message
 
@@ -336,6 +338,7 @@ def test_weights_outside_the_folder_are_not_read(tmp_path: Path, file: object) -
         {"network": {"backbone": "resnet9"}},
         {"network": {"backbone": "resnet8", "extra": 1}},
         {"network": {"backbone": "resnet56"}},
+        {"network": {"backbone": "hf:evil/model"}},
         {"network": None},
         {"inputs": {"kind": "image", "shape": [1, 8, 8], "mean": [0.5]}},
         {"inputs": {"kind": "image", "shape": [3, 8, 8], "mean": [0.5] * 3, "std": [0.5] * 3}},
@@ -346,13 +349,22 @@ def test_weights_outside_the_folder_are_not_read(tmp_path: Path, file: object) -
         {"num_outputs": "many"},
         {"task": {"name": "classification", "class_names": ["a"]}},
         {"task": {}},
+        {"task": {"name": "classification", "class_names": ["a", "a", "b"]}},
+        {"task": {"name": "classification", "class_names": ["a", "b", 3]}},
+        {"task": {"name": "classification", "class_names": "abc"}},
+        {"task": {"name": "another", "class_names": ["a", "b", "c"]}},
+        {"inputs": {"kind": "image", "shape": [1, 10**6, 10**6], "mean": [0.5], "std": [0.5]}},
         {"temperature": 0},
         {"temperature": -2.0},
         {"temperature": None},
         {"temperature": "1e999"},
         {"weights": None},
         {"origin": {"maps": True}},
+        {"own_module": "a" * 5000},
         {"origin": {"maps": True, "pooler": False, "config": {"model_type": "nothing"}, "processor": {}}},
+        {"origin": {"maps": False, "pooler": True, "config": {"model_type": "vit", "hidden_size": 10**9}}},
+        {"origin": {"maps": False, "pooler": True, "config": {"model_type": "vit", "num_hidden_layers": 10**5}}},
+        {"origin": {"maps": True, "pooler": False, "config": {"model_type": "resnet", "depths": [3, 10**5]}}},
     ],
     ids=str,
 )
@@ -368,7 +380,7 @@ def test_descriptions_of_no_such_model_are_refused(tmp_path: Path, changes: dict
         {"network": {"backbone": "mlp", "hidden": [10**9]}},
         {"network": {"backbone": "mlp", "hidden": [64] * 100000}},
         {
-            "inputs": {"kind": "image", "shape": [1, 10**6, 10**6], "mean": [0.5], "std": [0.5]},
+            "inputs": {"kind": "image", "shape": [1, 7000, 7000], "mean": [0.5], "std": [0.5]},
             "network": {"backbone": "mlp"},
         },
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ examples:
   softlabel predict runs/digits-0001 image.png
   softlabel predict runs/digits-0001 photos/ --out answers.csv
   softlabel predict runs/faces-0003 new.csv --image-column file --top 3
+  softlabel predict runs/digits-0001 photos/ --abstain-below 0.8
 """
 
 
@@ -35,6 +36,9 @@ def parser() -> Parser:
     parser.add_argument("input", metavar="INPUT", help="an image, a folder of images, or a table (csv, parquet)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write answers to a .csv, .json or .parquet file")
     parser.add_argument("--overwrite", action="store_true", help="replace the file that --out names")
+    parser.add_argument(
+        "--abstain-below", type=float, default=0.0, metavar="P", help="no label where confidence is under P, 0 to 1"
+    )
     parser.add_argument("--top", type=int, metavar="K", help="only the K most probable classes of each row")
     parser.add_argument("--json", action="store_true", help="print a JSON array; words go to stderr")
     parser.add_argument(
@@ -53,6 +57,8 @@ def run(words: list[str]) -> int:
     arguments = parser().read(words)
     if arguments.top is not None and arguments.top < 1:
         raise ConfigError(f"--top must be a whole number from 1, not '{arguments.top}'")
+    if not 0 <= arguments.abstain_below <= 1:
+        raise ConfigError(f"--abstain-below must be a share from 0 to 1, not '{arguments.abstain_below:g}'")
     if arguments.out:
         writer_for(arguments.out)
         refuse_existing(arguments.out, arguments.overwrite)
@@ -69,6 +75,7 @@ def run(words: list[str]) -> int:
         feature_columns=[name.strip() for name in (arguments.feature_columns or "").split(",") if name.strip()],
         resize=arguments.resize,
         skip_bad=arguments.skip_bad,
+        abstain_below=arguments.abstain_below,
     )
     console = Console(json_only=True)  # stdout is for answers; whatever else there is to say goes to stderr
     for note in worth_saying(predictions.inputs.notes):
@@ -78,19 +85,38 @@ def run(words: list[str]) -> int:
     class_names = predictions.model.class_names
     top = None if arguments.top is None else min(arguments.top, len(class_names))
     names = columns(class_names, predictions.places, top)
+    answers = Told(predictions)
     if arguments.out:
         json_file = arguments.out.suffix.lower() == ".json"
-        write_file(arguments.out, names, _rows(predictions, top, as_cells=not json_file))
+        write_file(arguments.out, names, _rows(answers, top, as_cells=not json_file))
         console.say(f"{len(predictions):,} answers in {arguments.out.resolve()}")
     elif arguments.json:
-        write_json(sys.stdout, names, _rows(predictions, top, as_cells=False))
+        write_json(sys.stdout, names, _rows(answers, top, as_cells=False))
     elif sys.stdout.isatty():
-        print(table(islice(predictions, TABLE_ROWS), Console().width))
+        print(table(islice(answers, TABLE_ROWS), Console().width))
         if len(predictions) > TABLE_ROWS:
             console.say(f"… and {len(predictions) - TABLE_ROWS:,} more; --out FILE writes them all")
     else:
-        write_csv(sys.stdout, names, _rows(predictions, top, as_cells=True))
+        write_csv(sys.stdout, names, _rows(answers, top, as_cells=True))
+    if arguments.abstain_below:
+        console.say(
+            f"{answers.abstained:,} of {answers.told:,} answers abstain: under {arguments.abstain_below:g} sure"
+        )
     return 0
+
+
+class Told:
+    """Answers on their way out, counted: how many were told, and how many of them abstain."""
+
+    def __init__(self, answers: Iterable[Mapping[str, Any]]) -> None:
+        self.answers = answers
+        self.told = self.abstained = 0
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        for answer in self.answers:
+            self.told += 1
+            self.abstained += answer["label"] is None
+            yield answer
 
 
 def _rows(answers: Iterable[Mapping[str, Any]], top: int | None, *, as_cells: bool) -> Iterable[dict[str, Any]]:

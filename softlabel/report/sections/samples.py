@@ -1,4 +1,4 @@
-"""The most ambiguous test images of the model that is looked at closely, with what it says of them."""
+"""Single test rows of the model that is looked at closely, with what it says of them: wrong ones, undecided ones."""
 
 from __future__ import annotations
 
@@ -34,22 +34,52 @@ class Bar:
 
 @dataclass(frozen=True)
 class Sample:
-    """A test row: its image (a data URI, tiny ones to be shown with hard pixels), its truth, and the prediction."""
+    """A test row: its image (a data URI, tiny ones to be shown with hard pixels), its truth, and the prediction.
+
+    measured   why it is shown, in words and a number
+    """
 
     name: str
     image: str | None
     tiny: bool
     truth: str
-    entropy: str
+    measured: str
     bars: list[Bar]
 
 
-def ambiguous_samples(comparison: Comparison) -> list[Sample]:
-    """The rows of the highest predictive entropy, most ambiguous first."""
+@dataclass(frozen=True)
+class Gallery:
+    """Test rows under a heading, and why these."""
+
+    title: str
+    lead: str
+    samples: list[Sample]
+
+
+def galleries(comparison: Comparison) -> list[Gallery]:
+    """The most wrong and the most ambiguous rows; what was not stored is left out."""
     cell = comparison.shown_cell
-    stored = (cell.get("ambiguous") or []) if cell else []
-    ordered = sorted(stored, key=lambda entry: -(entry["entropy"] if is_number(entry["entropy"]) else 0.0))
-    return [_sample(entry) for entry in ordered[:SHOWN]]
+    if cell is None:
+        return []
+    by = f"by {cell['method']}, seed {cell['seed']}"
+    found = [
+        Gallery(
+            "Most wrong test rows",
+            f"Largest loss against the truth, {by}. Sure and wrong: look here first for wrong labels.",
+            _samples(cell.get("worst") or [], "loss"),
+        ),
+        Gallery(
+            "Most ambiguous test rows",
+            f"Highest entropy of the predicted distribution, {by}. Ambiguous is not wrong.",
+            _samples(cell.get("ambiguous") or [], "entropy"),
+        ),
+    ]
+    return [gallery for gallery in found if gallery.samples]
+
+
+def _samples(stored: list[dict[str, Any]], measure: str) -> list[Sample]:
+    ordered = sorted(stored, key=lambda entry: -(entry[measure] if is_number(entry[measure]) else 0.0))
+    return [_sample(entry, measure) for entry in ordered[:SHOWN]]
 
 
 def own_png(uri: Any) -> tuple[str, bool] | None:
@@ -68,7 +98,7 @@ def own_png(uri: Any) -> tuple[str, bool] | None:
     return png_uri(plain), tiny
 
 
-def _sample(entry: dict[str, Any]) -> Sample:
+def _sample(entry: dict[str, Any], measure: str) -> Sample:
     picture = own_png(entry.get("image"))
     probabilities = {name: share for name, share in entry["probabilities"].items() if is_number(share)}
     first = sorted(probabilities.items(), key=lambda pair: -pair[1])[:NAMED]
@@ -78,7 +108,7 @@ def _sample(entry: dict[str, Any]) -> Sample:
         image=picture[0] if picture else None,
         tiny=bool(picture and picture[1]),
         truth=truth,
-        entropy=number(entry["entropy"], 2),
+        measured=f"{measure} {number(entry[measure], 2)}",
         bars=[
             Bar(name, number(share, 2), f"{100 * min(max(share, 0.0), 1.0):.1f}", name == truth)
             for name, share in first

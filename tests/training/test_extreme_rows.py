@@ -1,0 +1,50 @@
+"""The rows that a report shows are those of the largest measure, whatever the chunks they came in."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pytest
+import torch
+from PIL import Image
+
+from softlabel.data.samples import HeldSamples
+from softlabel.tasks.classification import Classification
+from softlabel.training.extreme_rows import LARGEST_SIDE, ExtremeRows, data_uri, entropy, loss_against
+
+TASK = Classification(["a", "b", "c"])
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 40])
+def test_the_most_wrong_rows_come_first(chunk: int) -> None:
+    logits, truth = torch.randn(40, 3), torch.randint(0, 3, (40,))
+    samples = HeldSamples(torch.randn(40, 2), torch.arange(40), truth, torch.arange(40) + 100)
+    worst = ExtremeRows("loss", loss_against(truth), 5, temperature=2.0)
+    for rows in torch.split(torch.arange(40), chunk):
+        worst.watch(rows, logits[rows])
+    losses = torch.nn.functional.cross_entropy(logits / 2.0, truth, reduction="none")
+    expected = losses.argsort(descending=True)[:5]
+    found = worst.to_json(samples, TASK)
+    assert [entry["sample_id"] for entry in found] == (expected + 100).tolist()
+    assert [entry["loss"] for entry in found] == pytest.approx(losses[expected].tolist())
+    assert [entry["truth"] for entry in found] == [TASK.class_names[name] for name in truth[expected].tolist()]
+
+
+def test_entropy_and_the_loss_of_a_distribution_are_scipys() -> None:
+    from scipy.stats import entropy as reference
+
+    p, q = torch.randn(6, 4).softmax(-1), torch.randn(6, 4).softmax(-1)
+    rows = torch.tensor([3, 0])
+    assert entropy(rows, p[rows].log()).tolist() == pytest.approx(reference(p[rows].numpy(), axis=1).tolist(), rel=1e-5)
+    expected = reference(q.numpy(), p.numpy(), axis=1) + reference(q.numpy(), axis=1)
+    assert loss_against(q)(rows, p[rows].log()).tolist() == pytest.approx(expected[rows].tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 300, 200)])
+def test_stored_images_are_small_and_small_ones_exact(shape: tuple[int, int, int]) -> None:
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
+    image = Image.open(io.BytesIO(base64.b64decode(data_uri(pixels).partition(",")[2])))
+    assert max(image.size) <= LARGEST_SIDE
+    if max(shape) <= LARGEST_SIDE:
+        assert list(image.tobytes()) == pixels.flatten().tolist()
