@@ -101,7 +101,7 @@ class _Trial:
 
     def _step(self, run: StageRun) -> float:
         """Seconds of one update with the reading of its batch."""
-        tally = run.begin_epoch()
+        tally = run.begin_epoch(0)
 
         def updates() -> Iterator[None]:
             for step, (batch, second) in enumerate(run.data.steps(0)):

@@ -20,6 +20,11 @@ class AveragedNetwork:
         self.network = copy.deepcopy(network).requires_grad_(False).eval()
 
     @torch.no_grad()
+    def restart(self, network: nn.Module) -> None:
+        """Begin again at these weights: a stage begins, or has changed them without steps."""
+        self.network.load_state_dict(network.state_dict())
+
+    @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
         """Follow the weights after step t, counted from 0 over all stages."""
         share = 1 - min(self.decay, (1 + step) / (10 + step))

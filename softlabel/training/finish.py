@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from softlabel.calibration import TemperatureScaling
+from softlabel.metrics.feature_spread import FeatureSpread
 from softlabel.metrics.statistic import pack
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Evaluator
@@ -20,6 +21,7 @@ from softlabel.training.config import RunConfig
 from softlabel.training.evaluation import collect, evaluate_at
 from softlabel.training.extreme_rows import ExtremeRows, entropy, loss_against
 from softlabel.training.inference import Inference, adjustment_bias
+from softlabel.training.pooled_features import PooledFeatures
 from softlabel.training.prepare import Prepared
 from softlabel.training.state import TrainingState
 
@@ -35,6 +37,7 @@ class Tested:
     before: Evaluator
     after: Evaluator | None
     validation: dict[str, float | None] | None
+    spread: FeatureSpread
     ambiguous: list[dict[str, Any]]
     worst: list[dict[str, Any]]
 
@@ -78,23 +81,29 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
     ambiguous = ExtremeRows("entropy", entropy, ROWS_SHOWN, scaling.temperature)
     worst = ExtremeRows("loss", loss_against(task.truth(test.annotation)), ROWS_SHOWN, scaling.temperature)
 
-    def watch(rows: Tensor, logits: Tensor) -> None:
-        ambiguous.watch(rows, logits)
-        worst.watch(rows, logits)
+    assert isinstance(network, Network)
+    spread = FeatureSpread(task.num_classes, network.backbone.num_features)
+    with PooledFeatures(network) as pooled:
 
-    before, *after = evaluate_at(
-        answering,
-        test,
-        task,
-        prepared.class_counts,
-        prepared.config.groups,
-        temperatures,
-        device=answering.device,
-        keep_rows=True,
-        watch=watch,
-    )
+        def watch(rows: Tensor, logits: Tensor) -> None:
+            ambiguous.watch(rows, logits)
+            worst.watch(rows, logits)
+            assert pooled.last is not None
+            spread.update(pooled.last.cpu(), task.index(test.annotation[rows]))
+
+        before, *after = evaluate_at(
+            answering,
+            test,
+            task,
+            prepared.class_counts,
+            prepared.config.groups,
+            temperatures,
+            device=answering.device,
+            keep_rows=True,
+            watch=watch,
+        )
     shown = [extreme.to_json(test, task) for extreme in (ambiguous, worst)]
-    return Tested(network, scaling, before, after[0] if after else None, validation, *shown)
+    return Tested(network, scaling, before, after[0] if after else None, validation, spread, *shown)
 
 
 def _write_evaluation(folder: Path, selected: Tested, state: TrainingState) -> None:
@@ -129,6 +138,7 @@ def _result(
         "selected_epoch": state.records[-1]["epoch"] if state.best is None else state.best.epoch,
         "last": last.scores(),
         "selected": selected.scores(),
+        "intra_class_variance": selected.spread.mean(),
         "validation": selected.validation,
         "test_hash": prepared.splits.test_hash,
         "details": _details(selected),

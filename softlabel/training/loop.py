@@ -54,6 +54,8 @@ def train_stages(
         if place > state.stage or checkpoint is None:
             state.stage, state.epoch, checkpoint = place, 0, None
             _begin(config, state, place, own)
+            if place > 0 and state.average is not None:
+                state.average.restart(method.deployable())  # the new head belongs to the weights, not to their average
         run = StageRun(config, method, place, stages[place], data(place, stages[place]), engine)
         if checkpoint is not None and run.optimiser is not None:
             state.restore_optimiser(checkpoint, run.optimiser)
@@ -64,6 +66,8 @@ def train_stages(
             with addressed(config.seed, place, epoch, "epoch"):
                 if not run.stage.gradients:
                     run.solve()
+                    if state.average is not None:
+                        state.average.restart(method.deployable())
                 else:
                     for step, (batch, second) in enumerate(run.data.steps(epoch)):
                         run.update(epoch, step, batch, second, tally)

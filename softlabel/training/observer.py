@@ -16,6 +16,7 @@ from softlabel.training.inference import Inference
 from softlabel.training.metrics_log import MetricsLog
 from softlabel.training.prepare import Prepared
 from softlabel.training.progress import Progress
+from softlabel.training.shared_stages import SharedStages
 from softlabel.training.state import Best, TrainingState, best_to_checkpoint
 from softlabel.training.terms import TermTally
 
@@ -38,6 +39,7 @@ class FirstProcess:
         checkpoints: CheckpointFolder,
         metrics: MetricsLog,
         progress: Progress,
+        shared: SharedStages | None = None,
     ) -> None:
         self._config = config
         self._prepared = prepared
@@ -45,6 +47,7 @@ class FirstProcess:
         self._checkpoints = checkpoints
         self._metrics = metrics
         self._progress = progress
+        self._shared = shared
         self._stages = [stage.name for stage in state.method.stages()]
         self._checked = self._marked = time.perf_counter()
         self._seconds, self._images = state.seconds, state.images
@@ -114,7 +117,14 @@ class FirstProcess:
             # before `last`: a run that is killed between the two comes to the same best epoch again
             self._checkpoints.save("best", best_to_checkpoint(self._state.best))
             self._best_is_saved = True
-        self._checkpoints.save("last", self._state.to_checkpoint(optimiser))
+        checkpoint = self._state.to_checkpoint(optimiser)
+        if self._shared is not None and self._stage_has_ended():
+            self._shared.keep(self._state.stage, checkpoint)
+        self._checkpoints.save("last", checkpoint)
+
+    def _stage_has_ended(self) -> bool:
+        record = self._state.records[-1]
+        return bool(record["epoch"] == record["epochs"])
 
 
 class OtherProcess:

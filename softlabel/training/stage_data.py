@@ -32,14 +32,13 @@ class StageData:
         self, config: RunConfig, prepared: Prepared, method: Method, place: int, stage: Stage, engine: Engine
     ) -> None:
         training = prepared.splits.training
-        if stage.cached_features:
-            training = cached_features(training, method.network, engine.device, config.training.batch_size)
         self._config = config.training
         self._seed = config.seed
         self._method = method
         self._place = place
         self._stage = stage
         self._engine = engine
+        self._training = training
         self._samples = training
         self._index = prepared.task.index(training.annotation)
         self._second = prepared.splits.validation if stage.second_source == "validation" else training
@@ -56,6 +55,8 @@ class StageData:
 
     def steps(self, epoch: int) -> Iterator[tuple[Batch, Batch | None]]:
         """This process's share of each batch, on the device, and of the second batch where the stage has one."""
+        if self._stage.cached_features and self._samples is self._training:
+            self._cache_features()
         first = self._prepared(self._samples, self._order(epoch), epoch, "augmentation")
         if self._stage.second_source is None:
             for step, (batch, shared) in enumerate(first):
@@ -65,6 +66,13 @@ class StageData:
         second = self._prepared(self._second, self._second_order(epoch), epoch, "second augmentation")
         for step, ((batch, shared), (other, other_shared)) in enumerate(zip(first, second, strict=True)):
             yield self._share(self._transform(batch, epoch, step, shared), shared), self._share(other, other_shared)
+
+    def _cache_features(self) -> None:
+        """Only when the stage is trained, as its backbone is not finished before."""
+        self._augmentation = "none"
+        self._samples = cached_features(
+            self._training, self._method.network, self._engine.device, self._config.batch_size
+        )
 
     def plain_batches(self) -> Iterator[Batch]:
         """One pass over the training part in its own order, without augmentation; the same in every process."""

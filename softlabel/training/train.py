@@ -29,6 +29,7 @@ from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.progress import Progress, RunStart, Silent
 from softlabel.training.run_folder import RESULT, RunFolder, refuse_difference
 from softlabel.training.setup import build_method
+from softlabel.training.shared_stages import SharedStages
 from softlabel.training.stage_data import StageData
 from softlabel.training.state import TrainingState, best_from_checkpoint
 from softlabel.training.workers import Workers
@@ -54,12 +55,14 @@ def train(
     resume: bool = False,
     progress: Progress | None = None,
     prepared: Prepared | None = None,
+    shared: SharedStages | None = None,
 ) -> RunResult:
     """Train, calibrate and test; all of it lands in a run folder.
 
     folder     where; by default a new `<runs>/<name>-NNNN`
     resume     go on with the run in `folder`, or with the newest unfinished one of the same configuration
     prepared   data that were prepared before, for several runs on the same ones
+    shared     stages that other runs have too, which are trained once; for runs in one process
 
     Raises SoftlabelError for input that cannot be used, before a new folder is made; RunError when the folder is in
     use, belongs to another configuration or is damaged, and when a loss is not finite. KeyboardInterrupt leaves a
@@ -76,7 +79,7 @@ def train(
         if run.finished:
             return RunResult(run.path, run.read_json(RESULT["train"]), already_finished=True)
         try:
-            return RunResult(run.path, _train_in(run, config, prepared, method, progress))
+            return RunResult(run.path, _train_in(run, config, prepared, method, progress, shared))
         except KeyboardInterrupt:
             run.log("interrupted; `softlabel train --resume` goes on from the last checkpoint")
             raise
@@ -160,14 +163,21 @@ def _stored_result(config: RunConfig, folder: Path) -> dict[str, Any]:
 
 
 def _train_in(
-    run: RunFolder, config: RunConfig, prepared: Prepared, method: Method, progress: Progress
+    run: RunFolder,
+    config: RunConfig,
+    prepared: Prepared,
+    method: Method,
+    progress: Progress,
+    shared: SharedStages | None,
 ) -> dict[str, Any]:
     started = time.perf_counter()
     precision = _settle_environment(run, config, prepared, method, progress)
     with Workers(run.path, config.training.processes) as workers:
         try:
             training = start_training(config, prepared, method, precision, run.path, port=workers.port)
-            state = _run_first(run, training, progress)
+            if shared is not None and training.checkpoint is None:
+                training.checkpoint = shared.latest(method.stages())
+            state = _run_first(run, training, progress, shared)
         except (RuntimeError, OSError) as error:
             complaint = workers.complaint() if config.training.processes > 1 else None
             if complaint is None:
@@ -181,7 +191,7 @@ def _train_in(
     return stored
 
 
-def _run_first(run: RunFolder, training: Training, progress: Progress) -> TrainingState:
+def _run_first(run: RunFolder, training: Training, progress: Progress, shared: SharedStages | None) -> TrainingState:
     config, state = training.config, training.state
     images, epochs = training.size()
     precision = training.engine.precision.name
@@ -195,7 +205,7 @@ def _run_first(run: RunFolder, training: Training, progress: Progress) -> Traini
     checkpoints.path.mkdir(exist_ok=True)
     try:
         with training:
-            training.run(FirstProcess(config, training.prepared, state, checkpoints, metrics, progress))
+            training.run(FirstProcess(config, training.prepared, state, checkpoints, metrics, progress, shared))
     finally:
         metrics.close()
         progress.end()

@@ -1,0 +1,70 @@
+"""Stages that several runs of a comparison have in common are trained once: their ends are kept in one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from softlabel.methods.method import Method
+from softlabel.methods.stage import Stage
+from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.training.config import RunConfig
+
+
+class SharedStages:
+    """The ends of stages that other runs may go on from.
+
+    keys   of each stage of this run that another run has too, its key; None for the others
+    """
+
+    def __init__(self, folder: Path, keys: Sequence[str | None]) -> None:
+        self.keys = list(keys)
+        self._folder = CheckpointFolder(folder)
+
+    def missing(self) -> list[str]:
+        """The keys of stages that nobody has finished yet."""
+        return [key for key in self.keys if key is not None and key not in self._folder]
+
+    def keep(self, place: int, checkpoint: Checkpoint) -> None:
+        """The stage at this place has ended; whoever comes first writes it."""
+        key = self.keys[place]
+        if key is not None and key not in self._folder:
+            self._folder.path.mkdir(parents=True, exist_ok=True)
+            self._folder.save(key, checkpoint)
+
+    def latest(self, stages: Sequence[Stage]) -> Checkpoint | None:
+        """The end of the last stage that is kept, told in the names of these stages; None where none is."""
+        for place in reversed(range(len(self.keys))):
+            key = self.keys[place]
+            if key is not None and key in self._folder:
+                return _renamed(self._folder.load(key), stages[: place + 1])
+        return None
+
+
+def stage_keys(config: RunConfig, method: Method) -> list[str]:
+    """One key per stage: equal for runs that are the same, bit for bit, up to the end of that stage."""
+    common = {
+        "task": config.task,
+        "seed": config.seed,
+        "data": config.data.model_dump(mode="json"),
+        "network": config.network.model_dump(mode="json") | {"head": method.head_kind},
+        "training": config.training.model_dump(mode="json"),
+    }
+    so_far: list[object] = [common]
+    keys = []
+    for stage in method.stages():
+        plan = {name: value for name, value in vars(stage).items() if name != "name"}
+        so_far.append([plan, dict(method.fingerprint(stage))])
+        text = json.dumps(so_far, sort_keys=True, default=str)
+        keys.append(hashlib.sha256(text.encode()).hexdigest()[:24])
+    return keys
+
+
+def _renamed(checkpoint: Checkpoint, stages: Sequence[Stage]) -> Checkpoint:
+    """The same with the records under this run's names of its stages."""
+    names = list(dict.fromkeys(record["stage"] for record in checkpoint.values["records"]))
+    name_of = dict(zip(names, (stage.name for stage in stages), strict=True))
+    records = [{**record, "stage": name_of[record["stage"]]} for record in checkpoint.values["records"]]
+    return Checkpoint(checkpoint.tensors, {**checkpoint.values, "records": records})
