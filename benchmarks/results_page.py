@@ -1,0 +1,91 @@
+"""From finished comparisons to the tables of a results page, and the raw numbers beside them.
+
+    python benchmarks/results_page.py runs/cifar100-0001 runs/digits-0003 --out docs/results/long-tail
+
+Writes OUT.json (every run: scores of the last and of the selected epoch, before and after temperature, settings) and
+prints Markdown tables: mean ± standard deviation over seeds, of the last epoch and of the selected one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+KEPT = ("method", "seed", "status", "reason", "seconds", "images_per_second", "temperature", "selected_stage")
+COLUMNS = {
+    "accuracy": ("accuracy", "after", 100, ".1f"),
+    "many": ("accuracy_many", "after", 100, ".1f"),
+    "medium": ("accuracy_medium", "after", 100, ".1f"),
+    "few": ("accuracy_few", "after", 100, ".1f"),
+    "ECE before T": ("ece", "before", 1, ".3f"),
+    "ECE after T": ("ece", "after", 1, ".3f"),
+    "NLL before T": ("nll", "before", 1, ".3f"),
+    "NLL after T": ("nll", "after", 1, ".3f"),
+}
+
+
+def condensed(results: Mapping[str, Any]) -> Json:
+    """What a page and its readers need of results.json."""
+    cells = [
+        {key: cell.get(key) for key in (*KEPT, "selected_epoch", "last", "selected", "intra_class_variance")}
+        for cell in results["cells"]
+    ]
+    kept = ("softlabel", "command", "created", "data", "settings", "verdict", "seconds")
+    return {**{key: results[key] for key in kept}, "summary": results["summary"], "cells": cells}
+
+
+def table(results: Json, epoch: str) -> list[str]:
+    """One row per method; `epoch` is last or selected."""
+    methods = list(dict.fromkeys(cell["method"] for cell in results["cells"]))
+    lines = [f"| method | {' | '.join(COLUMNS)} | variance | images/s |", "|---" * (len(COLUMNS) + 3) + "|"]
+    for method in methods:
+        cells = [c for c in results["cells"] if c["method"] == method and c["status"] == "finished"]
+        entries = [shown(scores_of(cells, epoch, *column[:2]), column[2], column[3]) for column in COLUMNS.values()]
+        variance = shown([c["intra_class_variance"] for c in cells], 1, ".3f")
+        speed = shown([c["images_per_second"] for c in cells], 1, ".0f", spread=False)
+        lines.append(f"| `{method}` | {' | '.join(entries)} | {variance} | {speed} |")
+    return lines
+
+
+def scores_of(cells: Sequence[Json], epoch: str, score: str, temperature: str) -> list[float]:
+    """One score of every run, at the last or the selected epoch; without a temperature, the score before it."""
+    found = [(cell[epoch][temperature] or cell[epoch]["before"]).get(score) for cell in cells]
+    return [value for value in found if value is not None]
+
+
+def shown(values: Sequence[float | None], factor: float, form: str, spread: bool = True) -> str:
+    """Mean ± standard deviation, in so many digits."""
+    known = [factor * value for value in values if value is not None]
+    if not known:
+        return "–"
+    text = format(statistics.fmean(known), form)
+    return f"{text} ±{format(statistics.stdev(known), form)}" if spread and len(known) > 1 else text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    pages = []
+    for run in options.runs:
+        results = condensed(json.loads((run / "results.json").read_text(encoding="utf-8")))
+        pages.append(results)
+        data = results["data"]
+        print(f"\n### {data['description']}\n\n`{results['command']}`\n")
+        for epoch in ("last", "selected"):
+            print(f"{epoch} epoch\n")
+            print("\n".join(table(results, epoch)), "\n")
+        print(results["verdict"]["text"])
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.with_suffix(".json").write_text(json.dumps(pages, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
