@@ -73,3 +73,17 @@ class RunConfig(BaseModel):
     training: TrainingConfig = TrainingConfig()
     output: OutputConfig = OutputConfig()
     methods: dict[str, dict[str, Any]] = Field({}, description="options of methods, by the method's name")
+
+    @property
+    def method_kind(self) -> str:
+        """The method by the name of its module: an entry of `methods` with a `method` is one under a name of its own."""
+        return str(self._own_options.get("method", self.method))
+
+    @property
+    def method_options(self) -> dict[str, Any]:
+        """The options that are the method's."""
+        return {name: value for name, value in self._own_options.items() if name != "method"}
+
+    @property
+    def _own_options(self) -> dict[str, Any]:
+        return self.methods.get(self.method, {})

@@ -23,8 +23,8 @@ def build_method(config: RunConfig, prepared: Prepared) -> Method:
 
     Raises ConfigError for a wrong option, UnsupportedError where method, task and network do not go together.
     """
-    kind = find_method(config.method)
-    options = method_options(kind, config.method, config.methods.get(config.method, {}))
+    kind = find_method(config.method_kind)
+    options = method_options(kind, config.method, config.method_options)
     network_config = with_head(config, kind)
     network = build_network(network_config, prepared.inputs, prepared.task.num_classes, config.seed)
     reason = kind.supports(prepared.task, network)

@@ -81,3 +81,8 @@ def test_cached_features_are_those_of_the_finished_backbone(tmp_path: Path) -> N
 
     heads = [load_model(tmp_path / name / "model").network.head.weight for name in ("cached", "plain")]
     torch.testing.assert_close(*heads, rtol=1e-4, atol=1e-5)
+
+
+def test_a_method_under_a_name_of_its_own_is_that_method() -> None:
+    named = {"method": "crt", "classifier_epochs": 3}
+    assert keys("slow_crt", named) == keys("crt", {"classifier_epochs": 3})
