@@ -15,7 +15,7 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str = Field("digits", description="digits, folder:PATH, csv:PATH, parquet:PATH or hub:NAME")
+    source: str = Field("digits", description="digits, folder:PATH, csv:PATH, parquet:PATH, lists:PATH or hub:NAME")
     image_column: str | None = Field(None, description="column with image paths or image bytes (csv, parquet, hub)")
     feature_columns: list[str] = Field([], description="numeric columns to use as features; 'p*' means every column p…")
     label_column: str | None = Field(None, description="column with the class label")

@@ -151,7 +151,7 @@ def _pixels(arrays: Arrays, file: str) -> NDArray[np.uint8]:
     for item, start in enumerate(starts):
         into = pixels[start : start + strip]
         _decode_strip(arrays["buf"][off[item] : off[item + 1]].tobytes(), into, f"{file}, row {start + 1}")
-    if hashlib.sha256(pixels).hexdigest() != str(arrays["pixel_sha256"]):
+    if hashlib.sha256(pixels.data).hexdigest() != str(arrays["pixel_sha256"]):
         raise DataError(f"{file}: the pixels differ from their checksum, expected {arrays['pixel_sha256']}")
     return pixels
 
@@ -178,7 +178,9 @@ def _rows_among(annotation: NDArray[Any], arrays: Arrays, image_name: str, where
     else:
         rows = np.arange(int(arrays["shape"][0]))
     if rows.min() < 0 or rows.max() >= len(annotation):
-        raise DataError(f"{where}: {len(annotation):,} rows, expected one for row {int(rows.max()) + 1:,} of the images")
+        raise DataError(
+            f"{where}: {len(annotation):,} rows, expected one for row {int(rows.max()) + 1:,} of the images"
+        )
     return rows
 
 
@@ -234,5 +236,5 @@ def _annotate(draft: Draft, annotation: NDArray[Any], classes: list[str], config
 
 def _encoded(pixels: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "BMP")  # lossless, and as quick to write and to read as a copy
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=0)  # the quickest of the lossless formats
     return buffer.getvalue()
