@@ -130,7 +130,7 @@ def _arrays(folder: str, file: str) -> Arrays:
     if not os.path.isfile(path):
         raise DataError(f"{path}: does not exist, expected a packed file")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{file}: cannot be read as a packed file ({' '.join(str(error).split())[:120]})") from None
