@@ -25,14 +25,15 @@ from softlabel.report.sections.scores import score_section
 from softlabel.report.sections.verdict import facts, forest, headline
 from softlabel.report.svg import drawing, inline_svg
 from softlabel.report.visible import visible_tree
+from softlabel.training.atomic import write_bytes
 
 
 def write_report(results: Mapping[str, Any], path: Path) -> Path:
-    """Write the report of a comparison; every number in it is one of `results`, or a mean over seeds of them.
+    """Write the report of a comparison, whole or not at all; every number is one of `results`, or a mean over seeds.
 
     Raises RunError for results of another format.
     """
-    path.write_text(render_report(results), encoding="utf-8")
+    write_bytes(path, render_report(results).encode())
     return path
 
 

@@ -37,9 +37,15 @@ def run(words: list[str]) -> int:
     if arguments.out:
         refuse_existing(out, arguments.overwrite)
 
+    from jinja2 import TemplateError
+
     from softlabel.report.html import write_report
 
-    write_report(content, out)
+    try:
+        write_report(content, out)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise RunError(f"{results} is damaged: it lacks what a report needs ({reason})") from error
     Console().say(str(out.resolve()))
     return 0
 
