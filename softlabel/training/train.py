@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import torch
 from softlabel.errors import FailedRunError, SoftlabelError
 from softlabel.methods.method import Method
 from softlabel.methods.stage import Stage
+from softlabel.training.atomic import make_folder
 from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.ema import AveragedNetwork
@@ -78,10 +80,10 @@ def train(
         try:
             return RunResult(run.path, _train_in(run, config, prepared, method, progress))
         except KeyboardInterrupt:
-            run.log("interrupted; `softlabel train --resume` goes on from the last checkpoint")
+            _last_words(run, "interrupted; `softlabel train --resume` goes on from the last checkpoint")
             raise
-        except SoftlabelError as error:
-            run.log(f"stopped: {error}")
+        except (SoftlabelError, OSError) as error:
+            _last_words(run, f"stopped: {error}")
             raise
 
 
@@ -153,6 +155,11 @@ def _hold(config: RunConfig, folder: Path | None, resume: bool) -> RunFolder:
     return RunFolder.continue_or_create(config) if resume else RunFolder.create(config)
 
 
+def _last_words(run: RunFolder, text: str) -> None:
+    with contextlib.suppress(OSError):  # the disk may be what is wrong; the reason is raised anyway
+        run.log(text)
+
+
 def _stored_result(config: RunConfig, folder: Path) -> dict[str, Any]:
     with RunFolder.at(folder, config, resume=True) as run:
         stored: dict[str, Any] = run.read_json(RESULT["train"])
@@ -190,14 +197,12 @@ def _run_first(run: RunFolder, training: Training, progress: Progress) -> Traini
         state.restore_position(training.checkpoint)
         run.log(f"goes on after {len(state.records)} epochs")
     progress.begin(RunStart(run.path, training.prepared, images, state.images, epochs, resumed, precision))
-    metrics = MetricsLog(run.path, state.records)
     checkpoints = CheckpointFolder(run.path / "checkpoints")
-    checkpoints.path.mkdir(exist_ok=True)
+    make_folder(checkpoints.path)
     try:
-        with training:
+        with contextlib.closing(MetricsLog(run.path, state.records)) as metrics, training:
             training.run(FirstProcess(config, training.prepared, state, checkpoints, metrics, progress))
     finally:
-        metrics.close()
         progress.end()
     return state
 
