@@ -46,8 +46,10 @@ class TimeLeft:
     def update(self, standings: Sequence[Standing]) -> None:
         """Take in how far each run is."""
         now = self._clock()
+        if any(run.standing != standing for run, standing in zip(self._runs, standings, strict=True)):
+            self._opened = min(self._opened, now)
         for run, standing in zip(self._runs, standings, strict=True):
-            run.reach(standing, now)
+            run.reach(standing, now, self._slowness)
         self._start_next(max(now, self._opened))
         running = [run for run in self._runs if run.running]
         spent = sum(run.spent for run in self._runs) + sum(run.waited(now) for run in running)
@@ -91,11 +93,13 @@ class _Run:
         if not self.running:
             self.running, self.news = True, now
 
-    def reach(self, standing: Standing, now: float) -> None:
-        if standing != self.standing:
-            self.spent += self.waited(now)
-            self.news, self.standing = max(now, self.news), standing
-            self.running = standing is not None
+    def reach(self, standing: Standing, now: float, slowness: float) -> None:
+        if standing == self.standing:
+            return
+        before, self.standing = self._logged(), standing
+        # a worker that was ready earlier than thought says nothing of its speed yet
+        self.spent += self.waited(now) if now > self.news else slowness * (self._logged() - before)
+        self.news, self.running = now, standing is not None
 
     def waited(self, now: float) -> float:
         """Seconds since it last got further."""

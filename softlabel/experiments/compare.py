@@ -98,10 +98,7 @@ def keep_model(folder: Path, results: dict[str, Any]) -> None:
     kept = results["verdict"]["kept"]
     if kept is None:
         return
-    target = folder / "model"
-    if target.exists():
-        shutil.rmtree(target)
-    shutil.copytree(folder / kept["folder"] / "model", target)
+    shutil.copytree(folder / kept["folder"] / "model", folder / "model", dirs_exist_ok=True)
 
 
 def _uses_gpu(config: CompareConfig) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -126,7 +125,7 @@ class _Trial:
         return self._timed(passes()) * len(samples) / len(some)
 
     def _timed(self, steps: Iterable[None]) -> float:
-        """The median of the intervals between a few steps; the first one, which also warms up, counts only if alone."""
+        """The shortest interval between a few steps, the least disturbed; the first, a warm-up, only if alone."""
         times = [time.perf_counter()]
         for _ in itertools.islice(steps, MOST_STEPS):
             self._wait()
@@ -134,7 +133,7 @@ class _Trial:
             if len(times) > 3 and times[-1] - times[0] > TRIAL_SECONDS:
                 break
         intervals = [after - before for before, after in itertools.pairwise(times)]
-        return statistics.median(intervals[1:] or intervals)
+        return min(intervals[1:] or intervals)
 
     @property
     def _wait(self) -> Callable[[], None]:
