@@ -89,6 +89,7 @@ CHANGES: list[tuple[tuple[str | int, ...], float, str]] = [
     (("data", "training_counts", 0), 82_345, "82,345"),
     (("cells", 0, "seconds"), 7123.0, "118 min 43 s"),
     (("cells", 0, "images_per_second"), 9_000_000.0, "3,005,400"),
+    (("cells", 0, "bytes"), 9_000_000_000, "3,000.3 MB"),
     (("cells", 0, "temperature"), 74.567, "74.57"),
     (("cells", 1, "temperature_interval", 1), 7.1061, "7.106]"),
     (("cells", 0, "selected", "before", "ece"), 300.0, "100.0 → "),
