@@ -1,7 +1,7 @@
-"""What a disk may hold after a power cut: only what was flushed is sure, the rest came through in part and in any order.
+"""What a disk may hold after a power cut: what was flushed, and any part of the rest in any order.
 
-Content that was not fsynced may be missing, torn or whole; names that were given, changed or removed in a folder that was
-not fsynced since may have come through or not, each for itself.
+Content that was not fsynced may be missing, torn or whole; names that were given, changed or removed in a folder that
+was not fsynced since may have come through or not, each for itself.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import random
 import shutil
 from pathlib import Path
 from typing import Any, get_args
+from unittest import mock
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.faults.disk import FailingDisk, Fault, Killed
 from tests.training.test_resume import StopAfter
 from tests.training.tiny import fingerprint, tiny_config, tiny_prepared
 
-CALLS = int(os.environ.get("SOFTLABEL_DISK_CALLS", "6"))
+CALLS = int(os.environ.get("SOFTLABEL_DISK_CALLS", "4"))
 """How many of a run's disk calls fail, one run each; 0 stands for every call."""
 
 
@@ -107,8 +108,7 @@ def test_a_lock_that_cannot_be_written_is_not_held(tmp_path: Path) -> None:
     def full(*arguments: object) -> int:
         raise OSError(28, "No space left on device")
 
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(OSError, match="lock"):
-        patched.setattr("softlabel.training.folder_lock.os.pwrite", full)
+    with mock.patch.object(os, "pwrite", full), pytest.raises(OSError, match="lock"):
         RunFolder.at(path, tiny_config(), resume=True)
     with RunFolder.at(path, tiny_config(), resume=True), pytest.raises(RunError, match=f"process {os.getpid()} on"):
         RunFolder.at(path, tiny_config(), resume=True)
