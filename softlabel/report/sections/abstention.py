@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from softlabel.report.comparison import Comparison, Json
 from softlabel.report.numbers import count, interval, number
-from softlabel.report.page import Cell, Section, Table
+from softlabel.report.page import Cell, Panel, Section, Table
+from softlabel.report.palette import series_colour
 from softlabel.report.sections.calibration import wilson
+from softlabel.report.svg import drawing, inline_svg, transparent_axes
 
 WORTH_NAMING = 0.95
 """The accuracy for which the card names a limit."""
@@ -38,18 +42,36 @@ def abstention_section(comparison: Comparison) -> Section | None:
     who = f"{cell['method']}, seed {cell['seed']}"
     rows: list[list[Cell | str]] = [
         [
-            number(limit.confidence, 2),
+            number(limit.confidence, 2) if place else "answer all",
             Cell(f"{100 * limit.share:.1f} %", f"{count(round(limit.answered))} rows"),
             Cell(number(limit.accuracy), interval(limit.interval)),
         ]
-        for limit in found
+        for place, limit in enumerate(found)
     ]
     lead = (
-        f"What `softlabel predict --abstain-below` would do to the test rows ({who}): answers of lower confidence get "
+        f"What softlabel predict --abstain-below would do to the test rows ({who}): answers of lower confidence get "
         "no label. Intervals are those of one limit; choosing one on these rows makes it look better than it is."
     )
     columns = ["abstain below", "answered", "accuracy of the answers"]
-    return Section("Answering only when sure", [lead], tables=[Table("Limits of confidence", columns, rows)])
+    return Section(
+        "Answering only when sure",
+        [lead],
+        panels=[Panel("Accuracy of the answers", _draw(series_colour(comparison.series[cell["method"]]), found))],
+        beside=True,
+        tables=[Table("Limits of confidence", columns, rows)],
+    )
+
+
+def _draw(colour: str, found: list[Limit]) -> Markup:
+    with drawing(330, 240) as figure:
+        axes = transparent_axes(figure)
+        shares = [100 * limit.share for limit in found]
+        lows, highs = zip(*(limit.interval for limit in found), strict=True)
+        axes.fill_between(shares, lows, highs, color=colour, alpha=0.15, linewidth=0)
+        axes.plot(shares, [limit.accuracy for limit in found], "o-", color=colour)
+        axes.set(xlim=(0, 103), xlabel="answered, % of the test rows", ylabel="accuracy")
+        axes.grid(axis="y")
+        return inline_svg(figure, "Accuracy of the answers by the share that is answered")
 
 
 def limits(cell: Json) -> Iterator[Limit]:
