@@ -78,6 +78,22 @@ def warm_up() -> None:
             forkserver.ensure_running()
 
 
+def wait_until_warm() -> None:
+    """Return when a worker could begin at once."""
+    process = _context().Process(target=_nothing)
+    process.start()
+    process.join()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _context() -> Any:
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
 @contextlib.contextmanager
 def _without_ctrl_c() -> Iterator[None]:
     """What is started inside ignores Ctrl-C: the signal goes to the whole group, and this process decides."""
@@ -127,8 +143,7 @@ class _Worker:
     """A process that trains one cell."""
 
     def __init__(self, cell: Cell, threads: int) -> None:
-        methods = multiprocessing.get_all_start_methods()
-        context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        context = _context()
         self.cell = cell
         self._reason, answer = context.Pipe(duplex=False)
         self._process: BaseProcess = context.Process(
