@@ -32,6 +32,7 @@ def collect(
     *,
     seconds: float,
     command: str,
+    test_openings: int,
 ) -> Json:
     """The results of a comparison whose cells have all been trained or have failed."""
     reasons = {failure.cell.name: failure.reason for failure in failures}
@@ -44,7 +45,7 @@ def collect(
         "softlabel": softlabel.__version__,
         "command": command,
         "created": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "data": prepared.to_json(),
+        "data": prepared.to_json() | {"test_openings": test_openings},
         "task": prepared.task.name,
         "primary": summary.primary,
         "baseline": summary.baseline,

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import torch
 
-from softlabel.errors import FailedRunError, SoftlabelError
+from softlabel.errors import FailedRunError, RunError, SoftlabelError
 from softlabel.methods.method import Method
 from softlabel.methods.stage import Stage
 from softlabel.training.atomic import make_folder
@@ -215,6 +215,8 @@ def _settle_environment(
     now = environment(device, config.training.processes)
     if (run.path / "environment.json").exists():
         stored = run.read_json("environment.json")
+        if stored.get("test_hash") != prepared.splits.test_hash:
+            raise RunError(f"{run.path}: the data have changed since the run began; its test split is another one now")
         changed = differences(stored, now)
         if changed:
             text = "not the machine on which the run began, so its last bits may differ: " + "; ".join(changed)
@@ -226,6 +228,8 @@ def _settle_environment(
     some = training.read(torch.arange(min(len(training), config.training.batch_size)))
     with torch.random.fork_rng(devices=[]):
         precision = choose_precision(config.training.precision, method.deployable(), some, torch.device(device))
-    run.write_json("environment.json", {**now, "precision": precision.to_json()})
+    run.write_json(
+        "environment.json", {**now, "precision": precision.to_json(), "test_hash": prepared.splits.test_hash}
+    )
     run.log(f"begins: method {config.method}, seed {config.seed}, {device}, precision {precision.name}")
     return precision

@@ -206,7 +206,7 @@ def test_a_result_is_what_reports_need(tmp_path: Path) -> None:
     names = {path.name for path in result.folder.iterdir()}
     assert names == {
         "checkpoints", "config.toml", "environment.json", "evaluation", "log.txt", "metrics.jsonl", "model",
-        "result.json", "tensorboard",
+        "result.json", "tensorboard", "test-openings.txt",
     }  # fmt: skip
     for path in result.folder.rglob("*"):
         if path.suffix in (".json", ".jsonl", ".txt"):

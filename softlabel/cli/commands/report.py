@@ -40,8 +40,10 @@ def run(words: list[str]) -> int:
     from jinja2 import TemplateError
 
     from softlabel.report.html import write_report
+    from softlabel.training.test_split import refuse_mixed_results
 
     try:
+        refuse_mixed_results(content, str(results))
         write_report(content, out)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
