@@ -17,7 +17,7 @@ import pytest
 from softlabel.report.html import render_report
 from softlabel.report.visible import visible
 from tests.report.payloads import PAYLOADS
-from tests.report.results import Json, hostile
+from tests.report.results import Json, comparison_results, hostile
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = (
@@ -101,6 +101,13 @@ def test_the_page_fits_desktop_and_phone(look: Callable[..., dict[str, Any]], re
         assert seen["outside"] == [], name
         assert seen["broken"] == 0, name
         assert seen["requests"] == [], name
+
+
+def test_paper_cuts_no_table(look: Callable[..., dict[str, Any]]) -> None:
+    """What is set for print, in frames as wide as A4 and Letter paper between their margins."""
+    page = render_report(comparison_results(5, 2)).replace("@media print", "@media all")
+    for name, seen in look({"paper": page}, (718, 740)).items():
+        assert seen["overflow"] == 0, name
 
 
 def test_light_and_dark_follow_the_reader(look: Callable[..., dict[str, Any]], report: Callable[[str], str]) -> None:
