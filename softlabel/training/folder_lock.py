@@ -57,9 +57,11 @@ class FolderLock:
     def release(self) -> None:
         """Give the lock back and remove its file."""
         if self._handle is not None:
-            self.path.unlink(missing_ok=True)
-            os.close(self._handle)
-            self._handle = None
+            handle, self._handle = self._handle, None
+            try:
+                self.path.unlink(missing_ok=True)
+            finally:
+                os.close(handle)
 
     def _is_in_place(self, handle: int) -> bool:
         try:

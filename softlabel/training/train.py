@@ -83,6 +83,8 @@ def train(
             _last_words(run, "interrupted; `softlabel train --resume` goes on from the last checkpoint")
             raise
         except (SoftlabelError, OSError) as error:
+            if isinstance(error, OSError) and error.filename is None:  # such as of a line added to a log
+                error.filename = str(run.path)
             _last_words(run, f"stopped: {error}")
             raise
 

@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +17,30 @@ from softlabel.methods.discovery import method_names
 from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.train import train
-from tests.training.killed_run import forty_steps, server, started
+from tests.training.killed_run import STEPS_PER_EPOCH, forty_steps, server, started
 from tests.training.test_resume import StopAfter
 from tests.training.tiny import fingerprint, tiny_config, tiny_prepared
 
-KILLS = int(os.environ.get("SOFTLABEL_KILLS", "6"))
+KILLS = int(os.environ.get("SOFTLABEL_KILLS", "5"))
 
 every_method = pytest.mark.parametrize("method", method_names())
 
 
 @every_method
-def test_killed_at_step_after_step_a_run_comes_to_the_same_bits(tmp_path: Path, method: str) -> None:
-    config, context, draws = forty_steps(method), server(), random.Random(method)
-    whole = started(context, config, tmp_path / "whole")
-    whole.join()
-    assert whole.exitcode == 0
-    killed = 0
-    folder = tmp_path / "killed"
-    while killed < KILLS:
-        process = started(context, config, folder, kill_at=draws.randint(1, 12))
-        process.join()
-        assert process.exitcode in (0, -signal.SIGKILL)
-        if process.exitcode == 0:
-            assert fingerprint(folder) == fingerprint(tmp_path / "whole")
-            shutil.rmtree(folder)
-        else:
-            killed += 1
-    started(context, config, folder).join()
-    assert fingerprint(folder) == fingerprint(tmp_path / "whole")
+def test_killed_in_step_after_step_a_run_comes_to_the_same_bits(tmp_path: Path, method: str) -> None:
+    draws = random.Random(method)
+    survive(method, [draws.randint(1, 2 * STEPS_PER_EPOCH) for _ in range(KILLS)], tmp_path)
+
+
+def survive(method: str, kills: Sequence[int], folder: Path) -> None:
+    """Go on with a run again and again, kill it each time after so many of its steps, and compare what it comes to."""
+    config, context = forty_steps(method), server()
+    for name, steps in (("whole", [None]), ("killed", [*kills, None])):
+        for step in steps:
+            process = started(context, config, folder / name, kill_at=step)
+            process.join()
+            assert process.exitcode == (0 if step is None else -signal.SIGKILL)
+    assert fingerprint(folder / "killed") == fingerprint(folder / "whole")
 
 
 @every_method

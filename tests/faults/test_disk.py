@@ -34,7 +34,10 @@ def every_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was stopped after one of its two epochs."""
-    folder = tmp_path_factory.mktemp("half") / "run"
+    return stopped_half_way(tmp_path_factory.mktemp("half") / "run")
+
+
+def stopped_half_way(folder: Path) -> Path:
     with pytest.MonkeyPatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
         patched.setattr("softlabel.training.observer.SAVE_SECONDS", 0.0)
         train(tiny_config(epochs=2), folder=folder, prepared=tiny_prepared(), progress=StopAfter(5))
@@ -48,6 +51,11 @@ def go_on(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("fault", get_args(Fault))
 def test_a_run_survives_a_failure_of_any_of_its_disk_calls(tmp_path: Path, half: Path, fault: Fault) -> None:
+    survive_failing_calls(tmp_path, half, fault)
+
+
+def survive_failing_calls(tmp_path: Path, half: Path, fault: Fault) -> int:
+    """Let calls of a run fail, one run each; returns how many there were."""
     shutil.copytree(half, tmp_path / "whole")
     untroubled = FailingDisk(tmp_path / "whole", fault, at=10**9)
     with untroubled.at_work():
@@ -67,6 +75,7 @@ def test_a_run_survives_a_failure_of_any_of_its_disk_calls(tmp_path: Path, half:
         assert go_on(folder) == expected, f"{fault} at call {at}"
         assert not [path for path in folder.rglob("*") if path.name.endswith(".partial") and path.parent != folder]
         shutil.rmtree(folder)
+    return untroubled.calls
 
 
 @pytest.mark.parametrize("fault", ["full", "read-only"])

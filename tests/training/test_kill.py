@@ -7,23 +7,28 @@ import random
 import time
 from pathlib import Path
 
-from tests.training.killed_run import server, started
-from tests.training.tiny import fingerprint, tiny_config
+from tests.training.killed_run import forty_steps, server, started
+from tests.training.tiny import fingerprint
 
 KILLS = int(os.environ.get("SOFTLABEL_KILLS", "5"))
 
 
 def test_a_run_that_is_killed_again_and_again_comes_to_the_same_bits(tmp_path: Path) -> None:
-    config, context = tiny_config(epochs=6), server()
+    survive("online_label_smoothing", KILLS, tmp_path)
+
+
+def survive(method: str, kills: int, tmp_path: Path) -> None:
+    """Kill runs at random moments, begin the next one when one has finished, and compare what they come to."""
+    config, context = forty_steps(method), server()
     started(context, config, tmp_path / "whole").join()
     began = time.monotonic()
     started(context, config, tmp_path / "timed").join()
     seconds = time.monotonic() - began
     whole = fingerprint(tmp_path / "whole")
     assert fingerprint(tmp_path / "timed") == whole
-    draws = random.Random(5)
+    draws = random.Random(method)
     killed, folder, number = 0, tmp_path / "killed-0", 0
-    while killed < KILLS:
+    while killed < kills:
         process = started(context, config, folder)
         process.join(draws.uniform(0.2, 1.0) * seconds * 0.6)
         if process.exitcode is None:
