@@ -72,7 +72,7 @@ def claims(num_methods, seeds, spread, comparisons):
 
 
 def coverage(seeds, spread, comparisons):
-    """By score: coverage of our interval, of the plain bootstrap's, t over seeds; widths, visible differences."""
+    """By score: coverage of our interval, of the plain bootstrap's, t over seeds; visible differences."""
     methods = {"a": (0.0, 1.0), "b": (0.2, 0.8)}
     estimates = {score.name: [] for score in SCORES}
     intervals = {score.name: [] for score in SCORES}
@@ -106,12 +106,10 @@ def _covered(estimates, intervals, visible):
     low, high = np.moveaxis(intervals, -1, 0)
     truth = estimates.mean()
     covered = ((low <= truth) & (truth <= high)).mean(axis=0)
-    width = (high - low).mean(axis=0)
     # A true difference d is seen where d + error > half the width.
     seen = np.quantile((high - low)[:, 0] / 2 - (estimates - truth), POWER)
     return {
         "coverage": dict(zip(INTERVALS, covered.tolist(), strict=True)),
-        "width": dict(zip(INTERVALS, (width / width[0]).tolist(), strict=True)),
         "visible": {"seen": float(seen), "said": np.quantile(visible, [0.1, 0.5, 0.9]).tolist()},
     }
 
