@@ -182,6 +182,8 @@ def parts(scale: float) -> list[Part]:
     return [
         Part("flipped bytes", n(2000), partial(damaged, flips=n(2000))),
         Part("cut checkpoints", n(200), partial(damaged, cuts=n(200))),
+        Part("full and read-only tmpfs", 20, real_disks),
+        *(Part(f"disk calls, {fault}", 0, all_disk_calls(fault)) for fault in get_args(Fault)),
         *(
             Part(f"SIGKILL in each step, {method}", 40, partial(test_durability.survive, method, every_step()))
             for method in method_names()
@@ -195,8 +197,6 @@ def parts(scale: float) -> list[Part]:
         Part("Ctrl-C at any moment", n(70), interrupts(signal.SIGINT, 130, n(70))),
         Part("SIGTERM at any moment", n(30), interrupts(signal.SIGTERM, 143, n(30))),
         Part("races of three for one folder", n(50), races(n(50))),
-        Part("full and read-only tmpfs", 20, real_disks),
-        *(Part(f"disk calls, {fault}", 0, all_disk_calls(fault)) for fault in get_args(Fault)),
     ]
 
 
@@ -222,17 +222,22 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the counts")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    done = []
+    done: list[dict[str, object]] = []
     for part in parts(arguments.scale):
         if arguments.only in part.name:
             done.append(run_part(part))
             print(line(done[-1]), flush=True)
             if done[-1]["fault"]:
                 print(done[-1]["fault"], flush=True)
-    if arguments.out:
-        machine = {"torch": torch.__version__, "python": platform.python_version(), "cores": os.cpu_count()}
-        arguments.out.with_suffix(".json").write_text(json.dumps({"machine": machine, "parts": done}, indent=1) + "\n")
-        arguments.out.with_suffix(".txt").write_text("".join(f"{line(part)}\n" for part in done))
+            if arguments.out:
+                store(done, arguments.out)
+
+
+def store(done: list[dict[str, object]], out: Path) -> None:
+    """Write what came out so far."""
+    machine = {"torch": torch.__version__, "python": platform.python_version(), "cores": os.cpu_count()}
+    out.with_suffix(".json").write_text(json.dumps({"machine": machine, "parts": done}, indent=1) + "\n")
+    out.with_suffix(".txt").write_text("".join(f"{line(part)}\n" for part in done))
 
 
 def line(part: dict[str, object]) -> str:

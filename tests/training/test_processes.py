@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from softlabel.losses import SumAndMass
 from softlabel.methods.method import Terms
 from softlabel.training.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
+from softlabel.training.progress import Silent
 from softlabel.training.step import Updater, micro_batches
 from softlabel.training.terms import TermTally
 from softlabel.training.train import train
@@ -58,6 +60,24 @@ def test_two_processes_make_the_steps_of_one(one: Path, tmp_path: Path) -> None:
     assert_same(one, folder)
     assert result.cell["status"] == "finished"
     assert not torch.distributed.is_initialized()
+
+
+class StopAfterAnEpoch(Silent):
+    """Ctrl-C between two epochs."""
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+
+def test_what_two_processes_began_one_goes_on_with(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softlabel.training.observer.SAVE_SECONDS", 0.0)
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(config(processes=2), folder=folder, progress=StopAfterAnEpoch())
+    assert CheckpointFolder(folder / "checkpoints").load("last").values["epoch"] == 1
+    with pytest.warns(UserWarning, match="processes was 2, is 1"):
+        train(config(), folder=folder, resume=True)
+    assert_same(one, folder)
 
 
 class SharedSum:
