@@ -24,10 +24,10 @@ RUNS = {
     "the first command": [],
     "one method, one seed": ["--methods", "cross_entropy", "--seeds", "1"],
     "few epochs": ["--epochs", "3"],
-    "small network, five seeds": ["--backbone", "mlp", "--seeds", "5", "--epochs", "60"],
-    "deeper network": ["--backbone", "resnet20", "--seeds", "1", "--epochs", "20"],
-    "one at a time": ["--jobs", "1", "--seeds", "2"],
-    "more jobs than cores": ["--jobs", "4", "--seeds", "2"],
+    "small network, five seeds": ["--backbone", "mlp", "--seeds", "5", "--epochs", "40"],
+    "deeper network": ["--backbone", "resnet20", "--seeds", "1", "--epochs", "10"],
+    "one at a time": ["--jobs", "1", "--seeds", "1"],
+    "more jobs than cores": ["--jobs", "4", "--seeds", "2", "--epochs", "15"],
     "published, large batches": ["--protocol", "published", "--batch-size", "512", "--imbalance", "1"],
     "features": ["--source", "csv:features.csv", "--feature-columns", "f*", "--label-column", "kind", "--epochs", "40"],
     "streamed images": ["--source", "folder:images", "--memory", "stream", "--epochs", "8", "--seeds", "1"],
@@ -111,17 +111,28 @@ def main():
             left = "".join(f"{error:>+8.0%}" for error in entry["left"].values())
             lines.append(f"{name:<28}{entry['seconds']:>6.1f}s{entry['planned']:>8.1f}s{entry['plan']:>8.2f}{left}")
             print(lines[-1], flush=True)
+            store(options.out, [*lines, *summary(table)], table)
+    print("\n".join(summary(table)))
+
+
+def summary(table):
+    """How many runs were told well enough."""
     within = sum(0.5 <= entry["plan"] <= 2 for entry in table.values())
     close = sum(abs(entry["left"]["20%"]) <= 0.3 for entry in table.values())
-    lines.append(f"plan within a factor of 2: {within} of {len(table)}")
-    lines.append(f"time left at 20 % of the run within 30 %: {close} of {len(table)}")
-    print("\n".join(lines[-2:]))
-    if options.out:
-        machine = (
-            f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-        )
-        options.out.with_suffix(".json").write_text(json.dumps({"machine": machine, "runs": table}, indent=1) + "\n")
-        options.out.with_suffix(".txt").write_text("\n".join([machine, *lines]) + "\n")
+    return [
+        f"plan within a factor of 2: {within} of {len(table)}",
+        f"time left at 20 % of the run within 30 %: {close} of {len(table)}",
+    ]
+
+
+def store(out, lines, table):
+    """What is known so far, as text and as JSON."""
+    if out:
+        machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        load = f"load of the machine at the end {os.getloadavg()[1]:.1f}"
+        content = {"machine": machine, "load": os.getloadavg(), "runs": table}
+        out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
+        out.with_suffix(".txt").write_text("\n".join([f"{machine}, {load}", *lines]) + "\n")
 
 
 if __name__ == "__main__":

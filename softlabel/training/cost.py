@@ -125,15 +125,15 @@ class _Trial:
         return self._timed(passes()) * len(samples) / len(some)
 
     def _timed(self, steps: Iterable[None]) -> float:
-        """The shortest interval between a few steps, the least disturbed; the first, a warm-up, only if alone."""
+        """The mean interval between a few steps, so that other work on the machine counts; not the first, a warm-up."""
         times = [time.perf_counter()]
         for _ in itertools.islice(steps, MOST_STEPS):
             self._wait()
             times.append(time.perf_counter())
             if len(times) > 3 and times[-1] - times[0] > TRIAL_SECONDS:
                 break
-        intervals = [after - before for before, after in itertools.pairwise(times)]
-        return min(intervals[1:] or intervals)
+        first = 1 if len(times) > 2 else 0
+        return (times[-1] - times[first]) / (len(times) - 1 - first)
 
     @property
     def _wait(self) -> Callable[[], None]:
