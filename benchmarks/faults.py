@@ -162,9 +162,9 @@ def races(count: int) -> Callable[[Path], None]:
     return run
 
 
-def long_run(folder: Path) -> None:
-    """Kill one method's run at random moments, and look at what it leaves: no file too many, no process."""
-    test_kill.survive("online_label_smoothing", 68, folder)
+def long_run(kills: int, folder: Path) -> None:
+    """Kill one method's run at random moments, and look at what that leaves in its folder."""
+    test_kill.survive("online_label_smoothing", kills, folder)
     whole = {path.relative_to(folder / "whole") for path in (folder / "whole").rglob("*") if path.is_file()}
     for run in folder.glob("killed-*"):
         for path in run.rglob("*"):
@@ -193,7 +193,7 @@ def parts(scale: float) -> list[Part]:
             for method in method_names()
             if method != "online_label_smoothing"
         ),
-        Part("SIGKILL at any moment, online_label_smoothing, and what it leaves", 68, long_run),
+        Part("SIGKILL at any moment, online_label_smoothing, and what it leaves", n(68), partial(long_run, n(68))),
         Part("Ctrl-C at any moment", n(70), interrupts(signal.SIGINT, 130, n(70))),
         Part("SIGTERM at any moment", n(30), interrupts(signal.SIGTERM, 143, n(30))),
         Part("races of three for one folder", n(50), races(n(50))),
@@ -218,26 +218,28 @@ def main() -> None:
     """Run all parts, or those whose name holds a word; store what came out as JSON and as text."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--only", default="", help="parts whose name holds this")
+    parser.add_argument("--only", nargs="*", default=[""], help="parts whose name holds one of these")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the counts")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    done: list[dict[str, object]] = []
     for part in parts(arguments.scale):
-        if arguments.only in part.name:
-            done.append(run_part(part))
-            print(line(done[-1]), flush=True)
-            if done[-1]["fault"]:
-                print(done[-1]["fault"], flush=True)
+        if any(word in part.name for word in arguments.only):
+            done = run_part(part)
+            print(line(done), flush=True)
+            if done["fault"]:
+                print(done["fault"], flush=True)
             if arguments.out:
                 store(done, arguments.out)
 
 
-def store(done: list[dict[str, object]], out: Path) -> None:
-    """Write what came out so far."""
+def store(done: dict[str, object], out: Path) -> None:
+    """Add what came out of a part to what is stored, in place of what came out of it before."""
+    stored, text = out.with_suffix(".json"), out.with_suffix(".txt")
+    earlier = json.loads(stored.read_text())["parts"] if stored.exists() else []
+    parts = [*(part for part in earlier if part["part"] != done["part"]), done]
     machine = {"torch": torch.__version__, "python": platform.python_version(), "cores": os.cpu_count()}
-    out.with_suffix(".json").write_text(json.dumps({"machine": machine, "parts": done}, indent=1) + "\n")
-    out.with_suffix(".txt").write_text("".join(f"{line(part)}\n" for part in done))
+    stored.write_text(json.dumps({"machine": machine, "parts": parts}, indent=1) + "\n")
+    text.write_text("".join(f"{line(part)}\n" for part in parts))
 
 
 def line(part: dict[str, object]) -> str:

@@ -22,7 +22,7 @@ from tests.faults.disk import FailingDisk, Fault, Killed
 from tests.training.test_resume import StopAfter
 from tests.training.tiny import fingerprint, tiny_config, tiny_prepared
 
-CALLS = int(os.environ.get("SOFTLABEL_DISK_CALLS", "4"))
+CALLS = int(os.environ.get("SOFTLABEL_DISK_CALLS", "3"))
 """How many of a run's disk calls fail, one run each; 0 stands for every call."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.training.killed_run import command_line, server
 
-RACES = int(os.environ.get("SOFTLABEL_RACES", "2"))
+RACES = int(os.environ.get("SOFTLABEL_RACES", "1"))
 RACERS = 3
 
 
