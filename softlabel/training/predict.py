@@ -82,6 +82,7 @@ def predict(
         image_column=image_column or trained.image_column,
         feature_columns=list(feature_columns) or trained.feature_columns,
         skip_bad=skip_bad,
+        max_pixels=round(trained.max_megapixels * 1e6),
     )
     return Predictions(model, read_inputs(str(source), expected), _places(Path(source), expected), abstain_below)
 
