@@ -20,9 +20,7 @@ STEPS_PER_EPOCH = 4
 def server() -> ForkServerContext:
     """Forks processes that have imported everything, so that a kill falls into training and not into imports."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["softlabel.training.train", "lightning_fabric", "torch.utils.tensorboard", "tests.training.tiny"]
-    )
+    context.set_forkserver_preload(["tests.training.preloaded"])
     return context
 
 
