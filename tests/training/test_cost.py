@@ -61,8 +61,8 @@ def test_a_trial_moves_nothing(prepared: Prepared, tmp_path: Path, monkeypatch: 
 
 
 def test_a_trial_raises_what_the_run_would(prepared: Prepared) -> None:
+    wrong = config("label_smoothing").model_copy(update={"methods": {"label_smoothing": {"epsilon": 7}}})
     with pytest.raises(ConfigError, match="epsilon"):
-        wrong = config("label_smoothing").model_copy(update={"methods": {"label_smoothing": {"epsilon": 7}}})
         measured_cost(wrong, prepared)
 
 
