@@ -14,6 +14,7 @@ from scipy import stats
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
 comparison = importlib.import_module("benchmarks.comparison")
+memory = importlib.import_module("benchmarks.memory")
 
 
 def stored(name: str) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def stored(name: str) -> dict[str, Any]:
 
 
 FOUND = stored("comparison-cpu")
-TABLES = comparison.tables(FOUND)
+TABLES = {**comparison.tables(FOUND), "memory": memory.table(stored("memory-cpu"))}
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -55,3 +56,10 @@ def test_intervals_cover_what_they_promise() -> None:
 def test_the_formula_of_the_smallest_visible_difference_is_within_a_tenth() -> None:
     for line in FOUND["formula"]:
         assert line["said"] == pytest.approx(line["seen"], rel=0.1), line
+
+
+def test_ten_times_the_rows_take_a_tenth_more_memory_at_most() -> None:
+    found = stored("memory-cpu")
+    assert found["rows"][1] == 10 * found["rows"][0]
+    for few, many in found["peaks"].values():
+        assert many <= 1.1 * few
