@@ -70,7 +70,9 @@ def complete(draft: Draft, config: DataConfig) -> Source:
     if problems:  # nothing says which classes there are
         draft.refusals.settle(config.skip_bad, problems)
     annotation, classes = _annotation(draft)
-    refused = draft.refusals.settle(config.skip_bad, [*_one_class(draft, classes), *_nothing_to_learn_from(draft)])
+    is_final = config.skip_bad or not len(draft.refusals)  # mended rows may yet bring classes and values
+    problems = [*_one_class(draft, classes, is_final), *(_nothing_to_learn_from(draft) if is_final else [])]
+    refused = draft.refusals.settle(config.skip_bad, problems)
     kept = draft.refusals.good
     split = None if draft.split is None else draft.split[kept]
     if refused:
@@ -166,8 +168,9 @@ def _empty_training_split(draft: Draft) -> list[str]:
     return [f"{draft.refusals.name}: the training split is empty, expected rows of split 'train'"]
 
 
-def _one_class(draft: Draft, classes: list[str]) -> list[str]:
-    if len(classes) > 1 or not len(draft.refusals.good):
+def _one_class(draft: Draft, classes: list[str], is_final: bool) -> list[str]:
+    may_be_more = not is_final and draft.labels is not None and len(pc.unique(draft.labels)) > 1
+    if len(classes) > 1 or may_be_more or not len(draft.refusals.good):
         return []
     return [f"{draft.refusals.name}: one class only ({among(classes)}), expected at least two"]
 
