@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -77,7 +78,9 @@ def hang_on_stopping(output: Path) -> None:
             time.sleep(60)
         finally:
             output.with_name(output.name + ".stopping").touch()
-            time.sleep(60)
+            for _ in range(20):
+                with contextlib.suppress(KeyboardInterrupt):
+                    time.sleep(3)
         return 0
 
     main._run = hang
