@@ -24,7 +24,12 @@ _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "label_column": _TABLE,
     "vote_columns": _TABLE,
     "split_column": _TABLE,
+    "group_column": _TABLE,
     "normalise": (lambda config: _is_table(config), _TABLE[1]),
+    "max_megapixels": (
+        lambda config: config.data.source.split(":")[0] in ("folder", "hub") or config.data.image_column is not None,
+        "image files: --source folder:PATH, or --image-column",
+    ),
     "milestones": _STEP,
     "decay": _STEP,
     "validation_share": _HOLD_OUT,

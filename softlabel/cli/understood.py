@@ -59,7 +59,12 @@ def _task(prepared: Prepared) -> str:
     """The kind of task and why it is that, and the tail."""
     counts = prepared.class_counts
     rarest, most = int(counts.argmin()), int(counts.argmax())
-    tail = f"rarest {_amount(prepared, rarest)}, most {_amount(prepared, most)}"
+    even = counts[rarest] == counts[most]
+    tail = (
+        f"every class has {count(counts[most].item())}"
+        if even
+        else f"rarest {_amount(prepared, rarest)}, most {_amount(prepared, most)}"
+    )
     return f"{prepared.task.name}, as {_reason(prepared)}; {tail}"
 
 

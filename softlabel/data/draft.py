@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from softlabel.data.arrow import datasets
 from softlabel.data.columns import in_order, nearest
 from softlabel.data.config import DataConfig
+from softlabel.data.groups import group_numbers, refuse_straddling
 from softlabel.data.image_table import ImageTable, Subject, check_images
 from softlabel.data.refusals import Refusals, among, shown
 from softlabel.data.samples import HeldSamples, Samples, StreamedSamples
 from softlabel.data.source import SPLIT_NAMES, TRAIN, AnnotationKind, Source
-from softlabel.errors import DataError
 
 
 def no_subject(position: int) -> str:
@@ -33,6 +33,7 @@ class Draft:
     images       structs {bytes, path}; or features (N, D) float32
     labels       text, with `classes` if the source knows them; or votes (N, K) with `classes`
     split        (N,) int8, see `Source`; None where the source says nothing
+    group        names of what stays in one split, dictionary-encoded; or None
     sample_id    (N,) int64
     """
 
@@ -49,6 +50,8 @@ class Draft:
     votes: NDArray[np.float64] | None = None
     classes: list[str] | None = None
     split: NDArray[np.int8] | None = None
+    group: pa.DictionaryArray | None = None
+    group_column: str | None = None
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -56,14 +59,20 @@ class Draft:
 def complete(draft: Draft, config: DataConfig) -> Source:
     """Check images and labels of a draft, and make its samples.
 
-    Raises RefusedRowsError for rows that cannot be used (unless they are to be skipped), and DataError for an empty
-    training split or fewer than two classes.
+    Raises one DataError that tells all: rows that cannot be used (unless they are to be skipped), an empty training
+    split, fewer than two classes, features that never vary.
     """
     images = _images(draft, config)
     kind: AnnotationKind = "label" if draft.votes is None else "distribution"
-    _check_training_split(draft)
+    if draft.group is not None and draft.split is not None:
+        refuse_straddling(draft.group, draft.group_column, draft.split, draft.refusals)
+    problems = _empty_training_split(draft)
+    if problems:  # nothing says which classes there are
+        draft.refusals.settle(config.skip_bad, problems)
     annotation, classes = _annotation(draft)
-    refused = draft.refusals.settle(config.skip_bad)
+    is_final = config.skip_bad or not len(draft.refusals)  # mended rows may yet bring classes and values
+    problems = [*_one_class(draft, classes, is_final), *(_nothing_to_learn_from(draft) if is_final else [])]
+    refused = draft.refusals.settle(config.skip_bad, problems)
     kept = draft.refusals.good
     split = None if draft.split is None else draft.split[kept]
     if refused:
@@ -81,6 +90,7 @@ def complete(draft: Draft, config: DataConfig) -> Source:
         annotation_kind=kind,
         class_names=classes,
         split=None if split is None else torch.from_numpy(split),
+        group=None if draft.group is None else torch.from_numpy(group_numbers(draft.group)[kept]),
         dataset=_dataset(draft, annotation, classes, kept),
         place=lambda sample_id: draft.refusals.place(int(np.searchsorted(draft.sample_id, sample_id))),
         warnings=draft.warnings,
@@ -101,6 +111,7 @@ def _images(draft: Draft, config: DataConfig) -> ImageTable | None:
         colour=config.colour,
         resize=config.resize,
         memory=config.memory,
+        max_pixels=round(config.max_megapixels * 1e6),
     )
     draft.notes += images.notes
     return images
@@ -150,20 +161,44 @@ def _training_classes(draft: Draft, codes: NDArray[np.int64], names: Sequence[st
     return in_order([name for name in (names[code] for code in np.unique(codes[training])) if name])
 
 
-def _check_training_split(draft: Draft) -> None:
-    good = ~draft.refusals.bad
-    if draft.split is not None and good.any() and not (draft.split[good] == TRAIN).any():
-        raise DataError(f"{draft.refusals.name}: the training split is empty, expected rows of split 'train'")
+def _empty_training_split(draft: Draft) -> list[str]:
+    good = draft.refusals.good
+    if draft.split is None or not len(good) or (draft.split[good] == TRAIN).any():
+        return []
+    return [f"{draft.refusals.name}: the training split is empty, expected rows of split 'train'"]
+
+
+def _one_class(draft: Draft, classes: list[str], is_final: bool) -> list[str]:
+    may_be_more = not is_final and draft.labels is not None and len(pc.unique(draft.labels)) > 1
+    if len(classes) > 1 or may_be_more or not len(draft.refusals.good):
+        return []
+    return [f"{draft.refusals.name}: one class only ({among(classes)}), expected at least two"]
+
+
+def _nothing_to_learn_from(draft: Draft) -> list[str]:
+    """Features that do not vary: some are noted, but not all can be so."""
+    good = draft.refusals.good
+    if draft.features is None or len(good) < 2:
+        return []
+    features = draft.features[good]
+    constant = [draft.feature_names[d] for d in np.flatnonzero(features.min(0) == features.max(0))]
+    if len(constant) == features.shape[1]:
+        return [f"{draft.refusals.name}: every feature has one value in all rows ({among(constant)}), expected others"]
+    if constant:
+        draft.notes.append(f"features with one value in all rows: {len(constant):,} ({among(constant, 5)})")
+    return []
 
 
 def _class_warnings(
     draft: Draft, annotation: NDArray[np.generic], classes: list[str], split: NDArray[np.int8] | None
 ) -> list[str]:
-    if len(classes) < 2:
-        raise DataError(f"{draft.refusals.name}: one class only ({among(classes)}), expected at least two")
     warnings = [f"classes {shown(a)} and {shown(b)} differ only in spaces or case" for a, b in _twins(classes)]
-    if annotation.ndim == 1:
-        training = annotation if split is None else annotation[split == TRAIN]
+    training = annotation if split is None else annotation[split == TRAIN]
+    if annotation.ndim == 2:
+        without = [classes[k] for k in np.flatnonzero((training == 0).all(0))]
+        if without:
+            warnings.append(f"no votes in the training rows for {among(without)}")
+    else:
         counts = np.bincount(training.astype(np.int64), minlength=len(classes))
         empty = [classes[k] for k in np.flatnonzero(counts == 0)]
         if empty:

@@ -56,13 +56,13 @@ def quiet_decoding() -> Iterator[None]:
         yield
 
 
-def read_header(encoded: Encoded) -> Header:
+def read_header(encoded: Encoded, max_pixels: int = MAX_PIXELS) -> Header:
     """Size and kind of an image from its first bytes, and whether the file is whole by its last.
 
-    Raises BadImageError for what is no image, more than 50 megapixels, a cut file, or a scale that is not stated.
+    Raises BadImageError for what is no image, more than `max_pixels`, a cut file, or a scale that is not stated.
     """
     with _opened(encoded) as stream:
-        image = _open(stream)
+        image = _open(stream, max_pixels)
         width, height = image.size
         if image.mode in UNSCALED_MODES:
             raise BadImageError(f"holds values without a stated scale (mode {image.mode})", "8 or 16 bits a channel")
@@ -74,14 +74,16 @@ def read_header(encoded: Encoded) -> Header:
         return Header(height, width, image.mode in GREY_MODES, alpha)
 
 
-def decode(encoded: Encoded, colour: Colour, resize: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def decode(
+    encoded: Encoded, colour: Colour, resize: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
     """An image as uint8 (1, H, W) or (3, H, W), upright by its EXIF tag; of an animation the first frame.
 
     An alpha channel is left out; 16-bit grey is divided by 257 and rounded, so that full scale stays full scale;
     `resize` (height, width) is bilinear with anti-aliasing. Raises BadImageError.
     """
     with _opened(encoded) as stream:
-        image = _open(stream)
+        image = _open(stream, max_pixels)
         try:
             image.load()
             upright: Image.Image = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
@@ -114,23 +116,24 @@ def _opened(encoded: Encoded) -> Iterator[BinaryIO]:
             yield io.BufferedReader(file)
 
 
-def _open(stream: BinaryIO) -> Image.Image:
+def _open(stream: BinaryIO, max_pixels: int) -> Image.Image:
     try:
         image = Image.open(stream, formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         pixels = re.search(r"\((\d+) pixels\)", str(error))
-        raise _too_large(int(pixels[1]) if pixels else 2 * MAX_PIXELS) from None
+        raise _too_large(int(pixels[1]) if pixels else 2 * max_pixels, max_pixels) from None
     except UnidentifiedImageError:
         raise BadImageError("is empty" if not _size(stream) else "is not an image that can be read") from None
     except Exception as error:
         raise BadImageError(f"cannot be read ({_one_line(error)})") from None
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large(image.width * image.height)
+    if image.width * image.height > max_pixels:
+        raise _too_large(image.width * image.height, max_pixels)
     return image
 
 
-def _too_large(pixels: int) -> BadImageError:
-    return BadImageError(f"has {pixels / 1e6:,.1f} megapixels", f"at most {MAX_PIXELS // 1_000_000} megapixels")
+def _too_large(pixels: int, max_pixels: int) -> BadImageError:
+    limit = f"at most {max_pixels / 1e6:g} megapixels (--max-megapixels)"
+    return BadImageError(f"has {pixels / 1e6:,.1f} megapixels", limit)
 
 
 def _is_whole(image: Image.Image, stream: BinaryIO) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -85,10 +84,14 @@ class HeldSamples:
 
 
 class EncodedImages:
-    """The encoded images of an Arrow column of structs {bytes, path}, by row: the bytes, or else the path."""
+    """The encoded images of an Arrow column of structs {bytes, path}, by row: the bytes, or else the path.
 
-    def __init__(self, column: pa.ChunkedArray) -> None:
+    max_pixels   none is decoded that has more
+    """
+
+    def __init__(self, column: pa.ChunkedArray, max_pixels: int) -> None:
         self.column = column
+        self.max_pixels = max_pixels
         self._paths = pc.struct_field(column, "path")
         self._contents = pc.struct_field(column, "bytes")
         self._all_paths = self._contents.null_count == len(column)
@@ -153,7 +156,7 @@ class StreamedSamples:
         encoded = self._images[int(self._rows[row])]
         where = encoded if isinstance(encoded, str) else f"row {int(self.sample_id[row]) + 1}"
         try:
-            pixels = decode(encoded, self._colour, self._resize)
+            pixels = decode(encoded, self._colour, self._resize, self._images.max_pixels)
         except BadImageError as bad:
             raise DataError(f"{where}: {bad.problem}, expected {bad.expected}") from None
         if pixels.shape != self.input_shape:
@@ -163,19 +166,6 @@ class StreamedSamples:
     def _with(self, rows: Tensor, annotation: Tensor, sample_id: Tensor) -> StreamedSamples:
         channels, height, width = self.input_shape
         return StreamedSamples(self._images, rows, annotation, sample_id, (channels, height, width), self._resize)
-
-
-def same_inputs(a: Samples, b: Samples) -> list[tuple[int, int]]:
-    """Pairs of positions (in a, in b) whose stored inputs are equal, at most one for each position of a."""
-    sizes_a, sizes_b = a.stored_sizes(), b.stored_sizes()
-    known = {b.digest(row): row for row in _where_in(sizes_b, sizes_a)}
-    found = ((row, known.get(a.digest(row))) for row in _where_in(sizes_a, sizes_b))
-    return [(row, other) for row, other in found if other is not None]
-
-
-def _where_in(values: Tensor, others: Tensor) -> Sequence[int]:
-    positions: list[int] = torch.isin(values, others).nonzero().flatten().tolist()
-    return positions
 
 
 def _stored_size(encoded: Encoded) -> int:

@@ -17,6 +17,7 @@ from softlabel.training.atomic import write_text
 from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.run_folder import RunFolder
 from softlabel.training.setup import build_method
+from softlabel.training.test_split import count_openings, refuse_other_test_rows
 
 
 class CompareProgress(Protocol):
@@ -69,6 +70,8 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
             for seed in config.comparison.seed_list
             for method in config.comparison.methods
         ]
+        finished = [(cell.name, cell.result()["test_hash"]) for cell in cells if cell.finished]
+        refuse_other_test_rows(prepared.splits.test_hash, finished, str(run.path))
         jobs = jobs_that_pay_off(config, len(cells))
         progress.begin(run.path, prepared, cells, jobs)
         failures = run_cells(
@@ -77,7 +80,8 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         progress.end()
         _refuse_all_failed(cells, failures)
         seconds = run.add_seconds(time.perf_counter() - started)
-        results = collect(config, prepared, cells, failures, seconds=seconds, command=command)
+        openings = count_openings(run.path)
+        results = collect(config, prepared, cells, failures, seconds=seconds, command=command, test_openings=openings)
         keep_model(run.path, results)
         write_pages(results, run.path)
         run.write_json("results.json", results)  # last, as it marks the comparison as finished
@@ -98,10 +102,7 @@ def keep_model(folder: Path, results: dict[str, Any]) -> None:
     kept = results["verdict"]["kept"]
     if kept is None:
         return
-    target = folder / "model"
-    if target.exists():
-        shutil.rmtree(target)
-    shutil.copytree(folder / kept["folder"] / "model", target)
+    shutil.copytree(folder / kept["folder"] / "model", folder / "model", dirs_exist_ok=True)
 
 
 def _uses_gpu(config: CompareConfig) -> bool:

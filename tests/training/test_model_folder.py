@@ -456,6 +456,16 @@ def test_reading_opens_nothing_but_the_two_files(tmp_path: Path) -> None:
     assert events == []
 
 
+def test_a_forged_backbone_is_not_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A description that names a backbone of the hub, without its configuration, must not make anybody fetch it."""
+    save(tmp_path)
+    rewrite(tmp_path, network={"backbone": "hf:evil/model"})
+    fetched: list[str] = []
+    monkeypatch.setattr("softlabel.networks.build.load_hub", lambda name, inputs: fetched.append(name))
+    assert "names a pretrained backbone" in refused(tmp_path)
+    assert fetched == []
+
+
 def test_a_deployed_model_can_be_made_by_hand() -> None:
     model = DeployedModel(small().eval(), inputs=IMAGES, network_config=NetworkConfig(), task_json=TASK)
     torch.testing.assert_close(model(PIXELS).sum(dim=1), torch.ones(5))
