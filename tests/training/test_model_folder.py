@@ -83,7 +83,7 @@ def test_a_saved_model_answers_as_the_network_did(tmp_path: Path, bias: Tensor |
 
 
 def test_features_and_settings_of_the_network_come_back(tmp_path: Path) -> None:
-    config = NetworkConfig(backbone="mlp", hidden=[4, 6], trainable="head")
+    config = NetworkConfig(backbone="mlp", hidden=[4, 6], trainable="head", head="cosine")
     network = build_network(config, FEATURES, 3, 0)
     save(tmp_path, network, inputs=FEATURES, network_config=config)
     model = load_model(tmp_path)

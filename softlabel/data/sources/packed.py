@@ -130,10 +130,16 @@ def _arrays(folder: str, file: str) -> Arrays:
     if not os.path.isfile(path):
         raise DataError(f"{path}: does not exist, expected a packed file")
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+        with zipfile.ZipFile(path) as stored:
+            return {name.removesuffix(".npy"): _array(stored, name) for name in stored.namelist()}
     except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{file}: cannot be read as a packed file ({' '.join(str(error).split())[:120]})") from None
+
+
+def _array(stored: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with stored.open(name) as opened:
+        array: NDArray[Any] = np.lib.format.read_array(opened, allow_pickle=False)
+        return array
 
 
 def _pixels(arrays: Arrays, file: str) -> NDArray[np.uint8]:
