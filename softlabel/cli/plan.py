@@ -34,7 +34,7 @@ def time_left(
     for cell in cells:
         if cell.method not in costs:
             costs[cell.method] = tried(cell.config, prepared, threads)
-    known = [cost for cell in cells if (cost := costs[cell.method]) is not None]
+    known = [cost.without(cell.given_epochs) for cell in cells if (cost := costs[cell.method]) is not None]
     if len(known) < len(cells):
         return None
     return TimeLeft(known, standings(cells), jobs, clock)

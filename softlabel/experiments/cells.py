@@ -18,6 +18,7 @@ from typing import Any
 from softlabel.errors import SoftlabelError
 from softlabel.training.config import RunConfig
 from softlabel.training.run_folder import read_json
+from softlabel.training.shared_stages import SharedStages
 
 POLL_SECONDS = 0.25
 PRELOADED = ["lightning_fabric", "torch.utils.tensorboard", "sklearn.datasets", "softlabel.training.train"]
@@ -25,12 +26,18 @@ PRELOADED = ["lightning_fabric", "torch.utils.tensorboard", "sklearn.datasets", 
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of a comparison, and where its run folder is."""
+    """One training of a comparison, and where its run folder is.
+
+    shared         of each stage that another run has too, its key; None for the others
+    given_epochs   epochs of such stages that an earlier run trains
+    """
 
     method: str
     seed: int
     config: RunConfig
     folder: Path
+    shared: tuple[str | None, ...] = ()
+    given_epochs: int = 0
 
     @property
     def name(self) -> str:
@@ -55,6 +62,16 @@ class Cell:
                 path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # something else is in it
             checkpoints.rmdir()
+
+    @property
+    def shared_folder(self) -> Path:
+        """Where the ends of shared stages are kept, for all runs of the comparison."""
+        return self.folder.parent / "shared-stages"
+
+    def waits_for(self, running: Sequence[Cell]) -> bool:
+        """Whether one of the runs at work is just training a stage that this one needs."""
+        open_ = set(SharedStages(self.shared_folder, self.shared).missing())
+        return any(open_ & set(other.shared) for other in running)
 
     def epochs_done(self) -> int:
         """Epochs logged so far; reading it never slows the run."""
@@ -121,8 +138,8 @@ def run_cells(
     failures: list[Failure] = []
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
-                running.append(_Worker(waiting.pop(), threads))
+            while len(running) < jobs and (cell := _next(waiting, [worker.cell for worker in running])):
+                running.append(_Worker(cell, threads))
             connection.wait([worker.sentinel for worker in running], timeout=POLL_SECONDS)
             watch()
             ended = [worker for worker in running if not worker.alive]
@@ -139,6 +156,14 @@ def run_cells(
     return failures
 
 
+def _next(waiting: list[Cell], running: Sequence[Cell]) -> Cell | None:
+    """Take the next run that need not wait for another one's stage; the last of the list comes first."""
+    for place in reversed(range(len(waiting))):
+        if not waiting[place].waits_for(running):
+            return waiting.pop(place)
+    return None
+
+
 class _Worker:
     """A process that trains one cell."""
 
@@ -146,9 +171,7 @@ class _Worker:
         context = _context()
         self.cell = cell
         self._reason, answer = context.Pipe(duplex=False)
-        self._process: BaseProcess = context.Process(
-            target=_train_cell, args=(cell.config, cell.folder, threads, answer)
-        )
+        self._process: BaseProcess = context.Process(target=_train_cell, args=(cell, threads, answer))
         self._process.start()
         answer.close()
 
@@ -178,7 +201,7 @@ class _Worker:
         self._process.join()
 
 
-def _train_cell(config: RunConfig, folder: Path, threads: int, answer: connection.Connection) -> None:
+def _train_cell(cell: Cell, threads: int, answer: connection.Connection) -> None:
     """Train one cell; answers with the reason when it failed in a way that a person can act on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -188,12 +211,13 @@ def _train_cell(config: RunConfig, folder: Path, threads: int, answer: connectio
 
     torch.set_num_threads(threads)
     try:
-        train(config, folder=folder, resume=folder.exists())
+        shared = SharedStages(cell.shared_folder, cell.shared)
+        train(cell.config, folder=cell.folder, resume=cell.folder.exists(), shared=shared)
     except SoftlabelError as error:
         answer.send_bytes(str(error).encode())
     except Exception as error:  # whatever it is, the other cells go on
         answer.send_bytes(f"{type(error).__name__}: {error}".removesuffix(": ").encode())
-        with contextlib.suppress(OSError), open(folder / "log.txt", "a", encoding="utf-8") as log:
+        with contextlib.suppress(OSError), open(cell.folder / "log.txt", "a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
 
 

@@ -13,10 +13,12 @@ from softlabel.errors import FailedRunError
 from softlabel.experiments.cells import Cell, Failure, run_cells, warm_up
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
+from softlabel.experiments.sharing import with_shared_stages
 from softlabel.training.atomic import write_text
 from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.run_folder import RunFolder
 from softlabel.training.setup import build_method
+from softlabel.training.shared_stages import forget
 from softlabel.training.test_split import count_openings, refuse_other_test_rows
 
 
@@ -61,8 +63,8 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
     progress = progress or Silent()
     warm_up()
     prepared = prepare(config.data, config.task)
-    for method in config.comparison.methods:
-        build_method(config.cell(method, seed=0), prepared)  # refuses what does not go together, before anything runs
+    # refuses what does not go together, before anything runs
+    methods = {method: build_method(config.cell(method, seed=0), prepared) for method in config.comparison.methods}
     with RunFolder.continue_or_create(config, kind="compare") as run:
         started = time.perf_counter()
         cells = [
@@ -70,6 +72,7 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
             for seed in config.comparison.seed_list
             for method in config.comparison.methods
         ]
+        cells = with_shared_stages(cells, methods)
         finished = [(cell.name, cell.result()["test_hash"]) for cell in cells if cell.finished]
         refuse_other_test_rows(prepared.splits.test_hash, finished, str(run.path))
         jobs = jobs_that_pay_off(config, len(cells))
@@ -78,6 +81,7 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
             cells, jobs, lambda: progress.update(cells), lambda failure: progress.failed(failure.cell, failure.reason)
         )
         progress.end()
+        forget(run.path / "cells" / "shared-stages")
         _refuse_all_failed(cells, failures)
         seconds = run.add_seconds(time.perf_counter() - started)
         openings = count_openings(run.path)

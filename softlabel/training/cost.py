@@ -45,6 +45,10 @@ class Cost:
     def total(self) -> float:
         return self.begin + sum(self.epochs) + self.finish
 
+    def without(self, epochs: int) -> Cost:
+        """The same when another run trains the first epochs."""
+        return Cost(self.begin, (0.0,) * epochs + self.epochs[epochs:], self.finish)
+
     def done(self, epochs: int) -> float:
         """Seconds of this cost that are over after so many epochs; none before the first."""
         return self.begin + sum(self.epochs[:epochs]) if epochs else 0.0
