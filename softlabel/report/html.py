@@ -22,6 +22,7 @@ from softlabel.report.sections.cost import cost_section
 from softlabel.report.sections.curves import curve_section
 from softlabel.report.sections.data import understood
 from softlabel.report.sections.learned_table import learned_section
+from softlabel.report.sections.representation import representation_section
 from softlabel.report.sections.samples import galleries
 from softlabel.report.sections.scores import score_section
 from softlabel.report.sections.verdict import facts, forest, headline
@@ -108,6 +109,7 @@ def _sections(comparison: Comparison) -> Iterator[Section]:
         score_section,
         curve_section,
         frequency_section,
+        representation_section,
         calibration_section,
         abstention_section,
         confusion_section,
