@@ -121,6 +121,9 @@ def _painted(cell: str) -> str:
 def _remarks(comparison: Comparison, width: int) -> Iterator[str]:
     verdict = comparison.results["verdict"]
     yield from _remark("verdict", verdict["text"], width)
+    if _overruled(comparison):
+        text = "An interval is of one difference alone; over all of them, missing 0 once may still be noise (Holm)."
+        yield from _remark("note", text, width)
     if comparison.kept:
         temperature = comparison.kept.get("temperature")
         fitted = f", temperature {number(temperature, 2)}" if is_number(temperature) else ""
@@ -129,6 +132,13 @@ def _remarks(comparison: Comparison, width: int) -> Iterator[str]:
         yield from _remark(
             "failed", f"{cell['method']}, seed {cell['seed']}: {cell.get('reason') or 'unknown reason'}", width
         )
+
+
+def _overruled(comparison: Comparison) -> bool:
+    """Whether an interval without 0 is called noise, which has to be explained."""
+    found = [difference(comparison, entry) for entry in comparison.summary]
+    noise = [one["interval"] for one in found if one and one["verdict"] == "no more than noise" and one.get("interval")]
+    return any(low is not None and high is not None and (low > 0 or high < 0) for low, high in noise)
 
 
 def _remark(label: str, text: str, width: int) -> Iterable[str]:

@@ -149,3 +149,12 @@ def _numbers_of(results: Json) -> set[str]:
 
     collect(results["summary"])
     return found
+
+
+def test_an_interval_without_0_that_is_called_noise_is_explained() -> None:
+    results = comparison_results()
+    assert "(Holm)" not in comparison_table(results, 80, False, True)
+    for entry in results["summary"]:
+        if entry["difference"]:
+            entry["difference"]["nll"].update(interval=[0.01, 0.2], verdict="no more than noise")
+    assert "may still be noise (Holm)" in comparison_table(results, 100, False, True)
