@@ -189,7 +189,8 @@ def _in_colour(image: Image.Image, colour: Colour) -> Image.Image:
         image = Image.fromarray(np.rint(values / 257).astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # the palette's alpha is left out like any other
-    return image.convert("L" if colour == "grey" else "RGB")
+    mode = "L" if colour == "grey" else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _one_line(error: BaseException) -> str:
