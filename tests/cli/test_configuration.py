@@ -197,6 +197,8 @@ FREE_TEXT = frozenset(option.name for option in options_of(RunConfig) if "text" 
     "vote_columns",
     # read only with others
     *("milestones", "decay", "noise_kind", "normalise", "hidden", "validation_share"),
+    # for these the source is opened
+    *("test_share", "split_seed"),
 }
 
 
