@@ -1,6 +1,6 @@
 """The command `softlabel`: finds the command's module, runs it, and turns errors into one line and an exit code.
 
-0 done · 1 the run failed · 2 the input cannot be used · 130 Ctrl-C · 143 SIGTERM
+0 done · 1 the run failed · 2 the input cannot be used · 3 a limit of --require does not hold · 130 Ctrl-C · 143 SIGTERM
 """
 
 from __future__ import annotations

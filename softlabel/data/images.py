@@ -8,8 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +37,7 @@ class BadImageError(Exception):
         self.expected = expected
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """What is known of an image without decoding it; height and width after turning it upright."""
 
     height: int
@@ -104,7 +102,7 @@ def _opened(encoded: Encoded) -> Iterator[BinaryIO]:
         yield io.BytesIO(encoded)
         return
     try:
-        file = open(encoded, "rb", buffering=0)  # noqa: SIM115 (closed below; a failing open is a bad image)
+        file = io.FileIO(encoded)
     except OSError as error:
         raise BadImageError(f"cannot be opened ({error.strerror})") from None
     with file:
@@ -189,7 +187,8 @@ def _in_colour(image: Image.Image, colour: Colour) -> Image.Image:
         image = Image.fromarray(np.rint(values / 257).astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # the palette's alpha is left out like any other
-    return image.convert("L" if colour == "grey" else "RGB")
+    mode = "L" if colour == "grey" else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _one_line(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from typing import Literal, Protocol
 
@@ -16,6 +17,7 @@ from softlabel.data.images import BadImageError, Colour, Encoded, decode
 from softlabel.errors import DataError
 
 InputKind = Literal["image", "features"]
+_SMALL = 65_536
 
 
 class Samples(Protocol):
@@ -92,8 +94,8 @@ class EncodedImages:
     def __init__(self, column: pa.ChunkedArray, max_pixels: int) -> None:
         self.column = column
         self.max_pixels = max_pixels
-        self._paths = pc.struct_field(column, "path")
-        self._contents = pc.struct_field(column, "bytes")
+        self._paths = _one_chunk(pc.struct_field(column, "path"))
+        self._contents = _one_chunk(pc.struct_field(column, "bytes"))
         self._all_paths = self._contents.null_count == len(column)
 
     def __len__(self) -> int:
@@ -149,7 +151,11 @@ class StreamedSamples:
         encoded = self._images[int(self._rows[row])]
         if isinstance(encoded, bytes):
             return _hash(encoded)
-        with open(encoded, "rb") as file:
+        with io.FileIO(encoded) as file:
+            start = file.read(_SMALL)
+            if len(start) < _SMALL:  # the whole file: one read is much faster than many
+                return _hash(start)
+            file.seek(0)
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 
     def _decoded(self, row: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -166,6 +172,11 @@ class StreamedSamples:
     def _with(self, rows: Tensor, annotation: Tensor, sample_id: Tensor) -> StreamedSamples:
         channels, height, width = self.input_shape
         return StreamedSamples(self._images, rows, annotation, sample_id, (channels, height, width), self._resize)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """A column whose rows are found faster where it has no chunks to search."""
+    return column.chunk(0) if column.num_chunks == 1 else column
 
 
 def _stored_size(encoded: Encoded) -> int:

@@ -123,6 +123,8 @@ def _csv_problem(path: str, message: str) -> str:
     """An Arrow error in words that say what to do."""
     if "UTF8" in message:
         return f"{_first_undecodable_line(path)}expected UTF-8 text: save the file again with that encoding"
+    if "Empty CSV" in message:
+        return "no rows, expected at least two"
     if "straddling" in message:
         return f"one row has more than {BLOCK // 2**20} MB, expected paths or numbers (large images belong into files)"
     return " ".join(message.split())[:200]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ def class_warnings(
     draft: Draft, annotation: NDArray[np.generic], classes: list[str], split: NDArray[np.int8] | None
 ) -> list[str]:
     """Classes that look alike, that no training row has, or that are suspiciously many."""
-    warnings = [f"classes {shown(a)} and {shown(b)} differ only in spaces or case" for a, b in _twins(classes)]
+    warnings = [_alike(a, b) for a, b in _twins(classes)]
     training = annotation if split is None else annotation[split == TRAIN]
     if annotation.ndim == 2:
         without = [classes[k] for k in np.flatnonzero((training == 0).all(0))]
@@ -68,5 +69,17 @@ def class_warnings(
 
 def _twins(classes: Sequence[str]) -> list[tuple[str, str]]:
     first: dict[str, str] = {}
-    pairs = [(first.setdefault(name.strip().casefold(), name), name) for name in classes]
+    pairs = [(first.setdefault(_as_seen(name), name), name) for name in classes]
     return [(a, b) for a, b in pairs if a != b]
+
+
+def _as_seen(name: str) -> str:
+    """A name as a person sees it: without spaces around it, case, invisible characters and ways to encode a letter."""
+    visible = (mark for mark in unicodedata.normalize("NFKC", name) if unicodedata.category(mark) != "Cf")
+    return "".join(visible).strip().casefold()
+
+
+def _alike(a: str, b: str) -> str:
+    if a.strip().casefold() == b.strip().casefold():
+        return f"classes {shown(a)} and {shown(b)} differ only in spaces or case"
+    return f"classes {a!a} and {b!a} look alike: they differ only in how characters are encoded"

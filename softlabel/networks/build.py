@@ -93,7 +93,7 @@ def unknown_backbone(name: str) -> str:
     known = ["auto", *BACKBONES, "hf:PATH_OR_NAME"]
     near = difflib.get_close_matches(name, known, n=1)
     guess = f"did you mean {near[0]}? " if near else ""
-    return f"network.backbone: {name!r} is not a backbone; {guess}There are {', '.join(known)}."
+    return f"network.backbone: {name!r} is not a backbone; {guess}{'There' if near else 'there'} are {', '.join(known)}."
 
 
 def frozen_parts(config: NetworkConfig) -> tuple[str, ...]:

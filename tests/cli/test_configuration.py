@@ -52,7 +52,7 @@ def test_a_flag_that_was_not_given_changes_nothing() -> None:
         (["--resize", "32,24"], "data", "resize", (32, 24)),
         (["--resize", "32x24"], "data", "resize", (32, 24)),
         (["--milestones", "0.5,0.7", "--schedule", "step"], "training", "milestones", [0.5, 0.7]),
-        (["--hidden", "8", "--hidden", "4,2"], "network", "hidden", [8, 4, 2]),
+        (["--backbone", "mlp", "--hidden", "8", "--hidden", "4,2"], "network", "hidden", [8, 4, 2]),
         (["--vote-columns", "a, b", "--source", "csv:x"], "data", "vote_columns", ["a", "b"]),
         (["--skip-bad"], "data", "skip_bad", True),
         (["--skip-bad", "--no-skip-bad"], "data", "skip_bad", False),
@@ -197,6 +197,8 @@ FREE_TEXT = frozenset(option.name for option in options_of(RunConfig) if "text" 
     "vote_columns",
     # read only with others
     *("milestones", "decay", "noise_kind", "normalise", "hidden", "validation_share"),
+    # for these the source is opened
+    *("test_share", "split_seed"),
 }
 
 

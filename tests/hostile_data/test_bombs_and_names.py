@@ -20,7 +20,7 @@ NAMES = [
 def test_bombs_are_refused_without_decoding(format_, monkeypatch):
     stored = io.BytesIO()
     mode = "L" if format_ in ("JPEG", "WEBP") else "1"
-    options = {"compression": "tiff_lzw"} if format_ == "TIFF" else {}
+    options = {"TIFF": {"compression": "tiff_lzw"}, "WEBP": {"method": 0, "quality": 0}}.get(format_, {})
     Image.new(mode, (SIDE, SIDE)).save(stored, format_, **options)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("the image was decoded"))
     with quiet_decoding(), pytest.raises(BadImageError, match=r"51\.8 megapixels"):
