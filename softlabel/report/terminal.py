@@ -136,7 +136,7 @@ def _remarks(comparison: Comparison, width: int) -> Iterator[str]:
 
 def _overruled(comparison: Comparison) -> bool:
     """Whether an interval without 0 is called noise, which has to be explained."""
-    found = [difference(comparison, entry) for entry in comparison.summary]
+    found = [difference(comparison, entry) for entry in comparison.summary if entry["seeds"] > 1]
     noise = [one["interval"] for one in found if one and one["verdict"] == "no more than noise" and one.get("interval")]
     return any(low is not None and high is not None and (low > 0 or high < 0) for low, high in noise)
 

@@ -221,3 +221,27 @@ def test_no_words_lead_to_anything_but_a_configuration_or_a_config_error(words: 
     words = [word for word in words if word not in ("-h", "--help")]
     with contextlib.suppress(ConfigError):
         assert isinstance(from_flags(CompareConfig, *words, defaults=DEFAULTS), CompareConfig)
+
+
+def test_a_method_with_other_options_has_a_name_of_its_own() -> None:
+    words = ["--methods", "label_smoothing,strong", "--strong.method", "label_smoothing", "--strong.epsilon", "0.4"]
+    config = from_flags(CompareConfig, *words)
+    assert config.methods == {"strong": {"method": "label_smoothing", "epsilon": 0.4}}
+    cell = config.cell("strong", 1)
+    assert (cell.method, cell.method_kind, cell.method_options) == ("strong", "label_smoothing", {"epsilon": 0.4})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--method", "strong", "--strong.method", "label_smothing"], "did you mean label_smoothing"),
+        (["--method", "crt", "--crt.method", "dasl"], "'crt' cannot be another name for dasl"),
+        (["--method", "a/b"], "there is no method 'a/b'"),
+        (["--method", "strong", "--strong.method", "label_smoothing", "--strong.epsilom", "1"], "--strong.epsilon"),
+    ],
+)
+def test_a_name_that_cannot_be_one_is_refused(words: list[str], said: str) -> None:
+    with pytest.raises((ConfigError, SystemExit)) as error:
+        from_flags(RunConfig, *words)
+    if isinstance(error.value, ConfigError):
+        assert said in str(error.value)
