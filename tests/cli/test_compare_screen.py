@@ -182,7 +182,7 @@ def test_the_bar_fits_eighty_columns_and_says_the_time_left_first(
     screen.failed(cells[1], "no memory")
     screen.end()
     frames = re.split(r"[\r\n]", terminal.getvalue())
-    assert max(map(len, frames)) <= 80
+    assert max(len(frame) for frame in frames if not frame.startswith("folder")) <= 80  # a path is never broken
     assert any(frame.startswith("[######..............]  33%  left 17 s  0/2 runs  a_method") for frame in frames)
     assert "failed   cross_entropy, seed 0: no memory" in frames
 

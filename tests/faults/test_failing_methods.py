@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -29,11 +30,11 @@ REASONS = {
 train_cell = cells._train_cell
 
 
-def train_sick_cell(config: RunConfig, folder: Path, threads: int, answer: connection.Connection) -> None:
+def train_sick_cell(cell: cells.Cell, threads: int, answer: connection.Connection) -> None:
     """Stands for `_train_cell`: label_smoothing fails, with every seed in another way."""
-    if config.method == "label_smoothing":
-        config = sick(config)
-    train_cell(config, folder, threads, answer)
+    if cell.method == "label_smoothing":
+        cell = dataclasses.replace(cell, config=sick(cell.config))
+    train_cell(cell, threads, answer)
 
 
 def sick(config: RunConfig) -> RunConfig:
