@@ -103,16 +103,32 @@ def test_without_noise_of_seeds_it_is_normal() -> None:
     shared=st.floats(0, 5),
     distance=st.floats(0.05, 5),
 )
-def test_mixture_equals_quadrature(seeds: int, between: float, own: float, shared: float, distance: float) -> None:
+def test_error_and_degrees_equal_the_oracle(
+    seeds: int, between: float, own: float, shared: float, distance: float
+) -> None:
     noise = Noise(seeds, between, own, shared)
-    if own / between < 5:  # far beyond it, SciPy's chi² has no digits left to compare with
-        assert noise.p_value(distance) == pytest.approx(
-            oracle.mixture_p(distance, seeds, between, own, shared), rel=1e-6, abs=1e-9
-        )
+    error, degrees = oracle.satterthwaite(seeds, between, own, shared)
+    assert noise.p_value(distance) == pytest.approx(2 * stats.t.sf(distance / error, degrees), rel=1e-9, abs=1e-300)
     low, high = noise.interval(0.0, 0.95)
-    assert noise.p_value(high) == pytest.approx(0.05, rel=1e-9)
+    assert noise.p_value(high) == pytest.approx(0.05, rel=1e-7)
     assert low == -high
     assert high >= stats.norm.ppf(0.975) * math.sqrt(shared + own / seeds) * (1 - 1e-9)
+
+
+def test_seeds_that_differ_no_more_than_their_rows_explain_leave_the_normal_interval() -> None:
+    noise = Noise(3, between=0.4, own=0.5, shared=1.0)
+    assert noise.interval(0.0, 0.95)[1] == pytest.approx(stats.norm.ppf(0.975) * math.sqrt(1 + 0.5 / 3), rel=1e-12)
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize(("shared", "own"), [(0.5, 0.2), (0.5, 0.9), (2.0, 0.5), (0.1, 0.0)])
+def test_intervals_cover_as_often_as_they_say(seeds: int, shared: float, own: float) -> None:
+    """Normal draws with a variance of 1 from seed to seed after division by their number; 4,000 are good for ±1 %."""
+    generator = np.random.default_rng(seeds)
+    errors = np.abs(generator.normal(0, math.sqrt(shared + 1), 4000))
+    seen = seeds * generator.chisquare(seeds - 1, 4000) / (seeds - 1)
+    half_widths = Noise(seeds, 1.0, own * seeds, shared)._half_widths(0.05, seen)
+    assert 0.915 < (errors <= half_widths).mean() < 0.975
 
 
 @given(st.floats(1e-6, 1e6))
