@@ -6,19 +6,22 @@ and know no tails), so seeds are treated as in Student's t.
 
 With S seeds, the mean varies by V = shared + v / S: `shared` through the rows that all seeds answer to, v from seed to
 seed. Bootstrapping also tells how much seeds must differ because each answers to the rows in its own way; v is at
-least that (`own`), so it is taken to be w = max(s², own). What lies above `own` is known from S - 1 degrees of freedom
-only. The interval is Student's with the degrees of Satterthwaite (Biometrics Bulletin 2, 1946),
+least that (`own`), so it is taken to be w = max(s², own). Intervals and claims are Student's, with u = w / S and
 
-    V² (S - 1) / (r (w / S)²),    r = ((w - own) / w)^(1/4)
+    (V / u)² (S - 1) / r,    r = ((w - own) / w)^(1/4)      degrees of freedom of an interval
+    (V / u) (S - 1)                                         of a p-value, from which claims are made
 
-so it is Student's own where seeds are all there is, and the normal one where rows are. The exponent has no theory: with
-1, the share that is estimated, intervals are too narrow where s² happens to be little above `own`.
-`benchmarks/comparison.py` measures how often they cover.
+The first are Satterthwaite's (Biometrics Bulletin 2, 1946), with only what lies above `own` in doubt, as the rest was
+not estimated from S seeds. The exponent 1/4 has no theory; with 1 intervals are too narrow where s² happens to be little
+above `own`. Far out in the tails, where Holm's rule looks, these degrees are too many; the second are not, so an interval
+may leave out 0 where nothing is claimed. Where seeds are all the noise both are Student's own, where rows are both are
+normal. `benchmarks/comparison.py` measures how often intervals cover, and how often equal methods are told apart.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,7 +60,7 @@ class Noise:
         if self.seeds == 1:
             half = float(stats.norm.ppf(0.5 + level / 2)) * math.sqrt(self.shared)
         else:
-            half = self.half_width(1 - level)
+            half = self._half_width(1 - level, self._degrees_of_interval)
         return estimate - half, estimate + half
 
     def p_value(self, estimate: float) -> float:
@@ -66,16 +69,12 @@ class Noise:
             return math.nan
         if self._true_error == 0:
             return 1.0 if estimate == 0 else 0.0
-        error, degrees = self._error_and_degrees(np.array([self.between]))
-        return float(2 * stats.t.sf(abs(estimate) / error[0], degrees[0]))
+        between = np.array([self.between])
+        return float(2 * stats.t.sf(abs(estimate) / self._error(between)[0], self._degrees_of_claim(between)[0]))
 
-    def half_width(self, alpha: float) -> float:
-        """Half the width of the interval of level 1 - alpha; NaN where the noise cannot be known."""
-        if not self.known:
-            return math.nan
-        if self._true_error == 0:  # the same score whatever the seeds and the rows
-            return 0.0
-        return float(self._half_widths(alpha, np.array([self.between]))[0])
+    def visible_estimate(self, alpha: float) -> float:
+        """How far from 0 an estimate gets a p-value below alpha; NaN where the noise cannot be known."""
+        return self._half_width(alpha, self._degrees_of_claim)
 
     def power(self, difference: float, alpha: float) -> float:
         """The probability that a true difference gets a p-value below alpha, taking v to be what it seems to be."""
@@ -129,24 +128,37 @@ class Noise:
     def _typical_half_widths(self, alpha: float) -> Array:
         """Half-widths for values of s² that are equally likely when v is what it seems to be."""
         likely = stats.chi2.ppf((np.arange(32) + 0.5) / 32, self.seeds - 1) / (self.seeds - 1)
-        return self._half_widths(alpha, max(self.between, self.own) * likely)
+        return self._half_widths(alpha, max(self.between, self.own) * likely, self._degrees_of_claim)
 
-    def _half_widths(self, alpha: float, seen: Array) -> Array:
-        """The half-width of the interval for each s² seen."""
-        error, degrees = self._error_and_degrees(seen)
-        half_widths: Array = stats.t.ppf(1 - alpha / 2, degrees) * error
+    def _half_width(self, alpha: float, degrees: Callable[[Array], Array]) -> float:
+        if not self.known:
+            return math.nan
+        if self._true_error == 0:  # the same score whatever the seeds and the rows
+            return 0.0
+        return float(self._half_widths(alpha, np.array([self.between]), degrees)[0])
+
+    def _half_widths(self, alpha: float, seen: Array, degrees: Callable[[Array], Array]) -> Array:
+        """The quantile times the standard error, for each s² seen."""
+        half_widths: Array = stats.t.ppf(1 - alpha / 2, degrees(seen)) * self._error(seen)
         return half_widths
 
-    def _error_and_degrees(self, seen: Array) -> tuple[Array, Array]:
-        """The standard error of the mean and its degrees of freedom, for each s² seen; not both parts may be 0."""
-        between = np.maximum(seen, max(self.own, 0.0))
-        of_seeds = between / self.seeds
-        variance = self.shared + of_seeds
+    def _error(self, seen: Array) -> Array:
+        return np.sqrt(self.shared + self._floored(seen) / self.seeds)
+
+    def _degrees_of_interval(self, seen: Array) -> Array:
+        floored = self._floored(seen)
         with np.errstate(divide="ignore", invalid="ignore"):
-            excess = np.where(between > 0, np.clip((between - self.own) / between, 0, 1), 0.0)
-            uncertain = excess**_DOUBT_EXPONENT * of_seeds**2 / (self.seeds - 1)
-            degrees = np.where(uncertain > 0, variance**2 / uncertain, np.inf)
-        return np.sqrt(variance), degrees
+            doubt = np.nan_to_num((floored - self.own) / floored).clip(0, 1) ** _DOUBT_EXPONENT
+            return self._degrees_of_claim(seen) ** 2 / (self.seeds - 1) / doubt
+
+    def _degrees_of_claim(self, seen: Array) -> Array:
+        of_seeds = self._floored(seen) / self.seeds
+        with np.errstate(divide="ignore"):
+            degrees: Array = (self.seeds - 1) * (self.shared + of_seeds) / of_seeds
+        return degrees
+
+    def _floored(self, seen: Array) -> Array:
+        return np.maximum(seen, max(self.own, 0.0))
 
 
 def noise_of_mean(estimates: Array, replicates: Array) -> Noise:

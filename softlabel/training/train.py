@@ -6,7 +6,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,7 +46,7 @@ class RunResult:
     """
 
     folder: Path
-    cell: dict[str, Any]
+    cell: dict[str, Any] = field(repr=False)
     already_finished: bool = False
 
 

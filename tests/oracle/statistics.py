@@ -19,11 +19,12 @@ def holm(p_values: list[float]) -> list[float]:
     return [min(1.0, max((len(order) - rank) * q for rank, q in enumerate(order) if q <= p)) for p in p_values]
 
 
-def satterthwaite(seeds: int, between: float, own: float, shared: float) -> tuple[float, float]:
-    """Standard error and degrees of freedom, step by step; without doubt of the seeds' part they are infinite."""
-    of_seeds = max(between, own)
-    variance = shared + of_seeds / seeds
-    if of_seeds <= own:
-        return variance**0.5, float("inf")
-    doubt = ((of_seeds - own) / of_seeds) ** 0.25
-    return variance**0.5, variance**2 * (seeds - 1) / (doubt * (of_seeds / seeds) ** 2)
+def degrees(seeds: int, between: float, own: float, shared: float) -> tuple[float, float, float]:
+    """Standard error, and the degrees of freedom of an interval and of a claim, case by case."""
+    of_seeds = max(between, own) / seeds
+    variance = shared + of_seeds
+    claim = variance / of_seeds * (seeds - 1)
+    if between <= own:
+        return variance**0.5, float("inf"), claim
+    doubt = (1 - own / between) ** 0.25
+    return variance**0.5, (variance / of_seeds) ** 2 * (seeds - 1) / doubt, claim
