@@ -12,10 +12,11 @@ least that (`own`), so it is taken to be w = max(s², own). Intervals and claims
     (V / u) (S - 1)                                         of a p-value, from which claims are made
 
 The first are Satterthwaite's (Biometrics Bulletin 2, 1946), with only what lies above `own` in doubt, as the rest was
-not estimated from S seeds. The exponent 1/4 has no theory; with 1 intervals are too narrow where s² happens to be little
-above `own`. Far out in the tails, where Holm's rule looks, these degrees are too many; the second are not, so an interval
-may leave out 0 where nothing is claimed. Where seeds are all the noise both are Student's own, where rows are both are
-normal. `benchmarks/comparison.py` measures how often intervals cover, and how often equal methods are told apart.
+not estimated from S seeds. The exponent 1/4 has no theory; with 1 intervals are too narrow where s² happens to be
+little above `own`. Far out in the tails, where Holm's rule looks, these degrees are too many; the second are not, so an
+interval may leave out 0 where nothing is claimed. Where seeds are all the noise both are Student's own, where rows are
+both are normal. `benchmarks/comparison.py` measures how often intervals cover, and how often equal methods are told
+apart.
 """
 
 from __future__ import annotations
