@@ -160,7 +160,7 @@ def in_words(results: dict[str, Any]) -> list[str]:
     total = {key: sum(one["readers"][key] for one in watched) for key in watched[0]["readers"]}
     share = total["cpu_seconds"] / sum(one["seconds"] for one in watched)
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores, load at the end, after twenty looks a second: {machine['load']}",
+        f"{machine['processor']}, {machine['cores']} cores; load at the end, with many looks: {machine['load']}",
         f"softlabel {settings['command']}",
         f"{len(watched)} pairs, without and with {settings['readers']} reader processes, each looking once a second",
         f"{'':24}{'alone':>10}{'watched':>10}   watched / alone (quartiles)",
