@@ -34,6 +34,7 @@ class CompareScreen:
 
     def begin(self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int) -> None:
         self._begun = True
+        self._cells = cells
         self._finished = {cell.name for cell in cells if cell.finished}
         self._failed: set[str] = set()
         self._every = -(-len(cells) // MOST_LINES)
@@ -49,7 +50,7 @@ class CompareScreen:
         say(line("plan", self._plan(jobs)))
         if self._console.words.isatty():
             self._bar = self._new_bar()
-            self._draw(cells)
+            self._draw()
 
     def update(self, cells: Sequence[Cell]) -> None:
         """Show how far the runs are; a line for each that has finished, or one a minute, where there is no terminal."""
@@ -61,14 +62,16 @@ class CompareScreen:
             self._left.update(standings(cells, self._failed))
         if self._bar is not None:
             if news or self._clock() - self._last >= REFRESH_SECONDS:
-                self._draw(cells)
+                self._draw()
         elif (news and len(self._finished) % self._every == 0) or self._silent():
             self._last = self._clock()
-            self._console.say(self._progress(cells))
+            self._console.say(self._progress())
 
     def failed(self, cell: Cell, reason: str) -> None:
         """Say at once which run has no result, and why; the others go on."""
         self._failed.add(cell.name)
+        if self._left is not None:
+            self._left.update(standings(self._cells, self._failed))
         self._console.event("failed", name=cell.name, method=cell.method, seed=cell.seed, reason=reason)
         text = line("failed", f"{cell.method}, seed {cell.seed}: {reason}")
         if self._bar is not None:
@@ -78,6 +81,7 @@ class CompareScreen:
 
     def end(self) -> None:
         if self._bar is not None:
+            self._draw()
             self._bar.close()
 
     def finished(self, folder: Path, results: dict[str, Any]) -> None:
@@ -126,27 +130,27 @@ class CompareScreen:
             ncols=self._console.width,
         )
 
-    def _draw(self, cells: Sequence[Cell]) -> None:
+    def _draw(self) -> None:
         self._last = self._clock()
-        self._bar.n = self._share(cells)
-        self._bar.set_description_str(self._progress(cells))
+        self._bar.n = self._share()
+        self._bar.set_description_str(self._progress())
 
-    def _progress(self, cells: Sequence[Cell]) -> str:
+    def _progress(self) -> str:
         """How much is done, what is left, and where it stands, the most important first."""
-        ended = len(self._finished) + len(self._failed)
+        cells, ended = self._cells, len(self._finished) + len(self._failed)
         open_ = ended < len(cells)
         left = f"left {remaining(self._left.seconds())}" if open_ and self._left is not None else ""
         running = [cell for cell in cells if cell.name not in self._finished | self._failed and cell.epochs_done()]
         now = (
             f"{running[0].method} seed {running[0].seed} epoch {running[0].epochs_done()}" if running and open_ else ""
         )
-        parts = [f"{self._share(cells):4.0%}", left, f"{ended}/{len(cells)} runs", now]
+        parts = [f"{self._share():4.0%}", left, f"{ended}/{len(cells)} runs", now]
         return "  ".join(filter(None, parts))
 
-    def _share(self, cells: Sequence[Cell]) -> float:
+    def _share(self) -> float:
         if self._left is not None:
             return self._left.share()
-        return (len(self._finished) + len(self._failed)) / len(cells)
+        return (len(self._finished) + len(self._failed)) / len(self._cells)
 
     def _silent(self) -> bool:
         """True when a log has waited long enough for a line."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -132,17 +133,35 @@ def _with_method_options(
     options: dict[str, dict[str, Any]] = {}
     for name in [*from_file, *(name for name in hand if name not in from_file)]:
         place = f"{recipe}, [methods.{name}]" if name in from_file else spell(f"{name}.{next(iter(hand[name]), '')}")
-        check_method_name(name, place)
         if name not in used:
+            check_method_name(name, place)
             raise ConfigError(f"{place}: this run does not use {name}, only {', '.join(used)}")
-        kind = find_method(name).Config
+        named, kind = _name_and_kind(config, name, place)
+        own_file, own_hand = (_without_kind(part.get(name, {})) for part in (from_file, hand))
         if recipe:
-            validated(kind, from_file.get(name, {}), in_file(recipe, f"methods.{name}"), strict=True)
+            validated(kind, own_file, in_file(recipe, f"methods.{name}"), strict=True)
         spelling = by_hand(spell, f"{name}.")
-        _refuse_missing_values(kind, hand.get(name, {}), spelling)
-        both = {**from_file.get(name, {}), **hand.get(name, {})}
-        options[name] = validated(kind, both, spelling).model_dump(mode="json", exclude_unset=True)
+        _refuse_missing_values(kind, own_hand, spelling)
+        checked = validated(kind, {**own_file, **own_hand}, spelling).model_dump(mode="json", exclude_unset=True)
+        options[name] = named | checked
     return config.model_copy(update={"methods": options})
+
+
+def _name_and_kind(config: BaseModel, name: str, place: str) -> tuple[dict[str, str], type[BaseModel]]:
+    """What says which method stands behind a name of its own (nothing, where there is none), and that one's options."""
+    module = module_of(config, name)
+    check_method_name(module, place)
+    return ({"method": module} if module != name else {}), find_method(module).Config
+
+
+def module_of(config: Any, name: str) -> str:
+    """The method that a name stands for: itself, or what its options say under `method`."""
+    options = config.methods.get(name, {})
+    return str(options.get("method", name)) if isinstance(options, Mapping) else name
+
+
+def _without_kind(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name != "method"}
 
 
 def _refuse_missing_values(kind: type[BaseModel], given: Mapping[str, Any], spelling: Spelling) -> None:
@@ -171,7 +190,10 @@ def _check_methods(
     group, field, used = methods_of(config)
     place = in_file(recipe).full(group, field) if recipe and field not in given else spell(field)
     for name in used:
-        check_method_name(name, place)
+        module = module_of(config, name)
+        check_method_name(module, place)
+        if module != name and (name in method_names() or not re.fullmatch(r"\w+", name)):
+            raise ConfigError(f"{place}: {name!r} cannot be another name for {module}; expected a word of your own")
 
 
 def check_method_name(name: str, place: str) -> None:

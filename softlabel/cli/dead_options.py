@@ -14,7 +14,22 @@ def _is_table(config: Any) -> bool:
     return config.data.source.split(":")[0] in ("csv", "parquet", "hub")
 
 
+def _has_images(config: Any) -> bool:
+    """Images are what a source has unless it is a table of features; on the hub they are found without being named."""
+    data, kind = config.data, config.data.source.split(":")[0]
+    return data.image_column is not None or kind not in ("csv", "parquet", "hub") or _is_found(data, kind)
+
+
+def _is_found(data: Any, kind: str) -> bool:
+    return kind == "hub" and not data.feature_columns
+
+
+def _has_mlp(config: Any) -> bool:
+    return config.network.backbone == "mlp" or (config.network.backbone == "auto" and not _has_images(config))
+
+
 _TABLE: _Rule = (_is_table, "a table: --source csv:PATH, parquet:PATH or hub:NAME")
+_IMAGES: _Rule = (_has_images, "images: --source folder:PATH, or --image-column")
 _STEP: _Rule = (lambda config: config.training.schedule == "step", "--schedule step")
 _HOLD_OUT: _Rule = (lambda config: config.data.protocol == "hold-out", "--protocol hold-out")
 
@@ -24,12 +39,17 @@ _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "label_column": _TABLE,
     "vote_columns": _TABLE,
     "split_column": _TABLE,
-    "normalise": (lambda config: _is_table(config), _TABLE[1]),
+    "group_column": _TABLE,
+    "normalise": (lambda config: _is_table(config) and bool(config.data.vote_columns), "--vote-columns"),
+    "max_megapixels": _IMAGES,
+    "resize": _IMAGES,
+    "colour": _IMAGES,
+    "memory": _IMAGES,
     "milestones": _STEP,
     "decay": _STEP,
     "validation_share": _HOLD_OUT,
     "noise_kind": (lambda config: config.data.noise > 0, "--noise above 0"),
-    "hidden": (lambda config: config.network.backbone in ("auto", "mlp"), "--backbone mlp"),
+    "hidden": (_has_mlp, "--backbone mlp"),
 }
 
 
@@ -39,3 +59,27 @@ def refuse_dead_options(given: Mapping[str, Any], config: Any, spell: Callable[[
         reads, need = _READ_ONLY_WITH.get(name, (lambda _: True, ""))
         if not reads(config):
             raise ConfigError(f"{spell(name)} would not be read: it needs {need}")
+
+
+def refuse_undrawn_splits(given: Mapping[str, Any], config: Any, spell: Callable[[str], str]) -> None:
+    """Raises ConfigError for options given by hand that say how to draw what the source brings along.
+
+    Only the source itself knows its parts, so it is opened, but not for a run that has none of these options.
+    """
+    if not {"test_share", "validation_share", "split_seed"} & set(given):
+        return
+    from softlabel.data.open_source import open_source
+    from softlabel.data.source import TEST, VALIDATION
+
+    data, split = config.data, open_source(config.data).split
+    has_test = split is not None and bool((split == TEST).any())
+    has_validation = split is not None and bool((split == VALIDATION).any())
+    if "test_share" in given and has_test:
+        raise ConfigError(f"{spell('test_share')} would not be read: it needs a source without a test part of its own")
+    if "validation_share" in given and has_validation:
+        part = "a source without a validation part of its own"
+        raise ConfigError(f"{spell('validation_share')} would not be read: it needs {part}")
+    draws = not has_test or (data.protocol == "hold-out" and not has_validation)
+    if "split_seed" in given and not (draws or data.imbalance is not None or data.noise > 0):
+        need = f"parts to draw, {spell('imbalance')} or {spell('noise')}; the source brings its own parts"
+        raise ConfigError(f"{spell('split_seed')} would not be read: it needs {need}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from softlabel.cli.answers import shortened
 from softlabel.cli.complaints import by_hand
 from softlabel.cli.configuration import assemble, validated
+from softlabel.cli.dead_options import refuse_undrawn_splits
 from softlabel.cli.run_folders import folder_to_resume, model_folder
 from softlabel.data.config import DataConfig
 from softlabel.errors import ConfigError
@@ -60,6 +61,7 @@ def train(
         folder = folder_to_resume("" if resume is True else str(resume), runs)
         recipe = folder / "config.toml"
     config = assemble(RunConfig, recipe=_path(recipe), given=options, methods=method_options or {}, spell=str)
+    refuse_undrawn_splits(options, config, str)
 
     from softlabel.training.train import train as run
 
@@ -88,6 +90,7 @@ def compare(
         defaults=defaults,
         spell=str,
     )
+    refuse_undrawn_splits(options, config, str)
 
     from softlabel.cli.commands.compare import results_of
     from softlabel.experiments.compare import compare as run

@@ -1,6 +1,6 @@
 """The command `softlabel`: finds the command's module, runs it, and turns errors into one line and an exit code.
 
-0 done · 1 the run failed · 2 the input cannot be used · 130 Ctrl-C · 143 SIGTERM
+0 done · 1 the run failed · 2 the input cannot be used · 3 a limit of --require does not hold · 130 Ctrl-C · 143 SIGTERM
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = next((word for word in words if not word.startswith("-")), "")
     title = f"softlabel {command}" if command in COMMANDS else "softlabel"
     try:
-        with _sigterm_raises(), _short_warnings():
+        with _signals_raise(restore=arguments is not None), _short_warnings():
             code = _run(words)
             sys.stdout.flush()  # so that a reader who has left is noticed here
             return code
@@ -180,18 +180,33 @@ def _short_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated
+def _signals_raise(*, restore: bool) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM raises, so that the run ends in order; the next one ends the process at once.
+
+    A program does not restore the handlers, as it is still on its way out when this is left.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in _STOPS:
+            signal.signal(each, leave)
+        raise _STOPS[number]
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        os._exit(TERMINATED if number == signal.SIGTERM else INTERRUPTED)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {number: signal.signal(number, stop) for number in _STOPS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            if restore:
+                signal.signal(number, handler)
+
+
+_STOPS: dict[int, type[KeyboardInterrupt]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
 
 if __name__ == "__main__":

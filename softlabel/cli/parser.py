@@ -14,7 +14,7 @@ _METHOD_OPTION = re.compile(r"--(?P<method>[\w-]+)\.(?P<option>[\w-]+)(?:=(?P<va
 METHOD_OPTIONS_HELP = (
     "options of methods:\n"
     "  --METHOD.OPTION VALUE   for instance --online-label-smoothing.hard-weight 0.7;\n"
-    "                          `softlabel methods` lists them all"
+    "                          `softlabel methods NAME` tells what there is"
 )
 
 

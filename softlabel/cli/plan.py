@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from softlabel.cli.time_left import Standing, TimeLeft
 from softlabel.errors import SoftlabelError
-from softlabel.experiments.cells import Cell
+from softlabel.experiments.cells import Cell, wait_until_warm
 from softlabel.training.config import RunConfig
 from softlabel.training.cost import Cost, measured_cost
 from softlabel.training.prepare import Prepared
@@ -25,13 +25,16 @@ def tried(config: RunConfig, prepared: Prepared, threads: int | None = None) -> 
 def time_left(
     cells: Sequence[Cell], prepared: Prepared, jobs: int, clock: Callable[[], float] = time.monotonic
 ) -> TimeLeft | None:
-    """One trial for each method; None where one of them fails."""
+    """One trial for each method, when nothing else of ours is at work; None where one of them fails."""
+    import lightning_fabric  # noqa: F401 (which takes long, at the same time as the workers import theirs)
+
+    wait_until_warm()
     threads = max(1, (os.cpu_count() or 1) // jobs)
     costs: dict[str, Cost | None] = {}
     for cell in cells:
         if cell.method not in costs:
             costs[cell.method] = tried(cell.config, prepared, threads)
-    known = [cost for cell in cells if (cost := costs[cell.method]) is not None]
+    known = [cost.without(cell.given_epochs) for cell in cells if (cost := costs[cell.method]) is not None]
     if len(known) < len(cells):
         return None
     return TimeLeft(known, standings(cells), jobs, clock)

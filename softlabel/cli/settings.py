@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from softlabel.cli.configuration import assemble
+from softlabel.cli.dead_options import refuse_undrawn_splits
 from softlabel.cli.options import add_options, given_options
 from softlabel.cli.parser import METHOD_OPTIONS_HELP, Parser, spell_flag, take_method_options
 
@@ -45,4 +46,6 @@ def settled(
 ) -> Config:
     """The configuration of these arguments: defaults, recipe, flags."""
     given = given_options(arguments, model)
-    return assemble(model, recipe=recipe, given=given, methods=methods, defaults=defaults, spell=spell_flag)
+    config = assemble(model, recipe=recipe, given=given, methods=methods, defaults=defaults, spell=spell_flag)
+    refuse_undrawn_splits(given, config, spell_flag)
+    return config

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 
 from softlabel.training.cost import Cost
 
-OPENING_SECONDS = 4.0
-"""Until the first worker process is ready: it imports what this one has imported already."""
-
 CLOSING_SECONDS = 2.0
 """Statistics, report and the kept model."""
 
@@ -38,17 +35,16 @@ class TimeLeft:
     ) -> None:
         self._jobs = jobs
         self._clock = clock
-        self._opened = clock() + OPENING_SECONDS
-        self._runs = [_Run(cost, standing, self._opened) for cost, standing in zip(costs, standings, strict=True)]
+        self._runs = [_Run(cost, standing, clock()) for cost, standing in zip(costs, standings, strict=True)]
         self._slowness = 1.0
-        self._start_next(self._opened)
+        self._start_next(clock())
 
     def update(self, standings: Sequence[Standing]) -> None:
         """Take in how far each run is."""
         now = self._clock()
         for run, standing in zip(self._runs, standings, strict=True):
             run.reach(standing, now)
-        self._start_next(max(now, self._opened))
+        self._start_next(now)
         running = [run for run in self._runs if run.running]
         spent = sum(run.spent for run in self._runs) + sum(run.waited(now) for run in running)
         done = sum(run.done_here(now, self._slowness) for run in self._runs)
@@ -58,7 +54,7 @@ class TimeLeft:
         """Until the comparison is done."""
         now = self._clock()
         left = _length((run.cost.total - run.done(now, self._slowness) for run in self._runs), self._jobs)
-        return max(0.0, self._opened - now) + self._slowness * left + CLOSING_SECONDS
+        return self._slowness * (left + CLOSING_SECONDS)
 
     def share(self) -> float:
         """How much of all work is done, from 0 to 1."""
@@ -93,13 +89,12 @@ class _Run:
 
     def reach(self, standing: Standing, now: float) -> None:
         if standing != self.standing:
-            self.spent += self.waited(now)
-            self.news, self.standing = max(now, self.news), standing
-            self.running = standing is not None
+            self.spent += self.waited(now) if self.running else 0.0
+            self.news, self.standing, self.running = now, standing, standing is not None
 
     def waited(self, now: float) -> float:
         """Seconds since it last got further."""
-        return max(0.0, now - self.news)
+        return now - self.news
 
     def done(self, now: float, slowness: float) -> float:
         """Seconds of its cost that are over: what is logged, and, at most, what comes next in the log."""

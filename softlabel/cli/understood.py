@@ -51,7 +51,10 @@ def worth_saying(notes: Sequence[str]) -> list[str]:
 
 def line(title: str, text: str) -> str:
     """A title in a column of its own, and its text, cut to one or two lines of 80 columns."""
-    first, *rest = textwrap.wrap(shortened(text, 2 * (80 - INDENT)), 80 - INDENT, break_long_words=False) or [""]
+    width = 80 - INDENT
+    # a path stays one word, so that it can be copied
+    parts = textwrap.wrap(shortened(text, 2 * width), width, break_long_words=False, break_on_hyphens=False)
+    first, *rest = parts or [""]
     return "\n".join([f"{title:<{INDENT}}{first}", *(" " * INDENT + more for more in rest)])
 
 
@@ -59,7 +62,12 @@ def _task(prepared: Prepared) -> str:
     """The kind of task and why it is that, and the tail."""
     counts = prepared.class_counts
     rarest, most = int(counts.argmin()), int(counts.argmax())
-    tail = f"rarest {_amount(prepared, rarest)}, most {_amount(prepared, most)}"
+    even = counts[rarest] == counts[most]
+    tail = (
+        f"every class has {count(counts[most].item())}"
+        if even
+        else f"rarest {_amount(prepared, rarest)}, most {_amount(prepared, most)}"
+    )
     return f"{prepared.task.name}, as {_reason(prepared)}; {tail}"
 
 

@@ -18,6 +18,8 @@ from softlabel.errors import DataError
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 LONGEST_LABEL = 200
+_LARGEST_WHOLE = 2.0**53
+"""Floats above it skip whole numbers, so that two labels could have become one."""
 _SEPARATORS = "_-.:/ "
 
 
@@ -65,14 +67,15 @@ def numbers(column: pa.ChunkedArray, name: str, refusals: Refusals, expected: st
     return values
 
 
-def labels(column: pa.ChunkedArray, name: str, refusals: Refusals) -> pa.Array:
+def labels(column: pa.ChunkedArray, name: str, refusals: Refusals, what: str = "a class label") -> pa.Array:
     """A column as text, exactly as written; whole numbers as digits. Empty and endless values are refused."""
     column = _plain(column)
     if pa.types.is_floating(column.type):  # whole numbers with gaps are often stored as floats
         values = column.to_numpy()
-        wrong = np.isfinite(values) & (values != np.floor(values))
-        refusals.add_where(wrong, name, values, "a class (text or a whole number)")
-        column = pa.chunked_array([pa.array(np.nan_to_num(values).astype(np.int64), mask=~np.isfinite(values))])
+        finite = np.isfinite(values)
+        wrong = finite & ((values != np.floor(values)) | (np.abs(values) > _LARGEST_WHOLE))
+        refusals.add_where(wrong, name, values, f"{what} (text or a whole number)")
+        column = pa.chunked_array([pa.array(np.where(finite & ~wrong, values, 0).astype(np.int64), mask=~finite)])
     try:
         text = column.cast(pa.string()).combine_chunks()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -80,9 +83,11 @@ def labels(column: pa.ChunkedArray, name: str, refusals: Refusals) -> pa.Array:
             f"{refusals.name}: column {name!r} holds values of type {column.type}, expected labels"
         ) from None
     empty = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True).to_numpy(zero_copy_only=False)
-    refusals.add_where(empty, name, _Values(column), "a class label")
+    refusals.add_where(empty, name, _Values(column), what)
+    nul = pc.fill_null(pc.match_substring(text, "\0"), False).to_numpy(zero_copy_only=False)
+    refusals.add_where(nul, name, _Values(column), f"{what} without NUL characters")
     long = pc.fill_null(pc.greater(pc.utf8_length(text), LONGEST_LABEL), False).to_numpy(zero_copy_only=False)
-    refusals.add_where(long, name, _Values(column), f"a class label of at most {LONGEST_LABEL} characters")
+    refusals.add_where(long, name, _Values(column), f"{what} of at most {LONGEST_LABEL} characters")
     return text
 
 

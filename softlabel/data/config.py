@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Size = Annotated[int, Field(ge=1)]
+MOST_MEGAPIXELS = 89
+"""Pillow warns of a bomb above 89.5 megapixels, for all of a process; a limit below that leaves its setting alone."""
 
 
 class DataConfig(BaseModel):
@@ -15,15 +17,19 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str = Field("digits", description="digits, folder:PATH, csv:PATH, parquet:PATH or hub:NAME")
+    source: str = Field("digits", description="digits, folder:PATH, csv:PATH, parquet:PATH, lists:PATH or hub:NAME")
     image_column: str | None = Field(None, description="column with image paths or image bytes (csv, parquet, hub)")
     feature_columns: list[str] = Field([], description="numeric columns to use as features; 'p*' means every column p…")
     label_column: str | None = Field(None, description="column with the class label")
     vote_columns: list[str] = Field([], description="one column of votes (or probabilities) per class; 'votes_*' works")
     normalise: bool = Field(False, description="divide rows of votes that do not sum to 1 by their sum")
     split_column: str | None = Field(None, description="column that says train, validation or test")
+    group_column: str | None = Field(None, description="column whose equal values stay in one split (person, scene)")
     resize: tuple[Size, Size] | None = Field(None, description="height and width to bring every image to")
     colour: Literal["auto", "grey", "rgb"] = Field("auto", description="channels of the decoded images")
+    max_megapixels: float = Field(
+        50.0, gt=0, le=MOST_MEGAPIXELS, description="larger images are refused by their header, before decoding"
+    )
     skip_bad: bool = Field(
         False, description="leave out rows that cannot be used (they are listed) instead of stopping"
     )

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
-from softlabel.data.arrow import datasets
-from softlabel.data.columns import in_order, nearest
+from softlabel.data.arrow_rows import arrow_rows
+from softlabel.data.class_index import annotation_of
 from softlabel.data.config import DataConfig
+from softlabel.data.duplicates import duplicate_warnings
+from softlabel.data.groups import group_numbers, refuse_straddling
 from softlabel.data.image_table import ImageTable, Subject, check_images
-from softlabel.data.refusals import Refusals, among, shown
+from softlabel.data.refusals import Refusal, Refusals
 from softlabel.data.samples import HeldSamples, Samples, StreamedSamples
-from softlabel.data.source import SPLIT_NAMES, TRAIN, AnnotationKind, Source
-from softlabel.errors import DataError
+from softlabel.data.source import AnnotationKind, Source
+from softlabel.data.whole_draft import class_warnings, empty_training_split, nothing_to_learn_from, one_class
+
+Annotation = NDArray[np.int64] | NDArray[np.float32]
 
 
 def no_subject(position: int) -> str:
@@ -33,6 +35,7 @@ class Draft:
     images       structs {bytes, path}; or features (N, D) float32
     labels       text, with `classes` if the source knows them; or votes (N, K) with `classes`
     split        (N,) int8, see `Source`; None where the source says nothing
+    group        names of what stays in one split, dictionary-encoded; or None
     sample_id    (N,) int64
     """
 
@@ -49,6 +52,8 @@ class Draft:
     votes: NDArray[np.float64] | None = None
     classes: list[str] | None = None
     split: NDArray[np.int8] | None = None
+    group: pa.DictionaryArray | None = None
+    group_column: str | None = None
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -56,21 +61,40 @@ class Draft:
 def complete(draft: Draft, config: DataConfig) -> Source:
     """Check images and labels of a draft, and make its samples.
 
-    Raises RefusedRowsError for rows that cannot be used (unless they are to be skipped), and DataError for an empty
-    training split or fewer than two classes.
+    Raises one DataError that tells all: rows that cannot be used (unless they are to be skipped), an empty training
+    split, fewer than two classes, features that never vary.
     """
     images = _images(draft, config)
+    if draft.group is not None and draft.split is not None:
+        refuse_straddling(draft.group, draft.group_column, draft.split, draft.refusals)
+    problems = empty_training_split(draft)
+    if problems:  # nothing says which classes there are
+        draft.refusals.settle(config.skip_bad, problems)
+    annotation, classes = annotation_of(draft)
+    is_final = config.skip_bad or not len(draft.refusals)  # mended rows may yet bring classes and values
+    problems = [*one_class(draft, classes, is_final), *(nothing_to_learn_from(draft) if is_final else [])]
+    hidden = _hidden_warnings(draft, images, annotation, classes) if problems or not is_final else []
+    refused = draft.refusals.settle(config.skip_bad, problems, hidden)
+    return _source(draft, images, annotation, classes, refused)
+
+
+def _hidden_warnings(draft: Draft, images: ImageTable | None, annotation: Annotation, classes: list[str]) -> list[str]:
+    """What would be warned of if the good rows were all: told with an error, so that all can be mended at once."""
+    if not len(draft.refusals.good) or not classes:
+        return []
+    source = _source(draft, images, annotation, classes, [])
+    part = np.zeros(len(source.samples), np.int8) if source.split is None else source.split.numpy()
+    return [*source.warnings, *duplicate_warnings(source, part)]
+
+
+def _source(
+    draft: Draft, images: ImageTable | None, annotation: Annotation, classes: list[str], refused: list[Refusal]
+) -> Source:
     kind: AnnotationKind = "label" if draft.votes is None else "distribution"
-    _check_training_split(draft)
-    annotation, classes = _annotation(draft)
-    refused = draft.refusals.settle(config.skip_bad)
     kept = draft.refusals.good
     split = None if draft.split is None else draft.split[kept]
-    if refused:
-        draft.warnings.append(
-            f"{draft.refusals.name}: rows left out because they cannot be used: {len(draft.refusals):,}"
-        )
-    draft.warnings += _class_warnings(draft, annotation[kept], classes, split)
+    left_out = f"{draft.refusals.name}: rows left out because they cannot be used: {len(draft.refusals):,}"
+    warnings = [*draft.warnings, *([left_out] if refused else [])]
     rows = torch.from_numpy(kept)
     annotations, sample_id = torch.from_numpy(annotation[kept]), torch.from_numpy(draft.sample_id[kept])
     samples = _samples(draft, images, rows, annotations, sample_id)
@@ -81,9 +105,10 @@ def complete(draft: Draft, config: DataConfig) -> Source:
         annotation_kind=kind,
         class_names=classes,
         split=None if split is None else torch.from_numpy(split),
-        dataset=_dataset(draft, annotation, classes, kept),
+        group=None if draft.group is None else torch.from_numpy(group_numbers(draft.group)[kept]),
+        dataset=arrow_rows(draft, annotation, classes, kept),
         place=lambda sample_id: draft.refusals.place(int(np.searchsorted(draft.sample_id, sample_id))),
-        warnings=draft.warnings,
+        warnings=[*warnings, *class_warnings(draft, annotation[kept], classes, split)],
         notes=draft.notes,
         refused=refused,
         feature_names=draft.feature_names,
@@ -101,6 +126,7 @@ def _images(draft: Draft, config: DataConfig) -> ImageTable | None:
         colour=config.colour,
         resize=config.resize,
         memory=config.memory,
+        max_pixels=round(config.max_megapixels * 1e6),
     )
     draft.notes += images.notes
     return images
@@ -117,68 +143,6 @@ def _samples(
     return StreamedSamples(images.encoded, rows, annotation, sample_id, images.shape, images.resize)
 
 
-def _annotation(draft: Draft) -> tuple[NDArray[np.int64] | NDArray[np.float32], list[str]]:
-    if draft.votes is not None:
-        assert draft.classes is not None
-        return draft.votes.astype(np.float32), draft.classes
-    assert draft.labels is not None
-    return _class_indices(draft, draft.labels)
-
-
-def _class_indices(draft: Draft, labels: pa.Array) -> tuple[NDArray[np.int64], list[str]]:
-    """The class index of every row; the classes are those of the training rows. Other labels are refused."""
-    encoded = labels.dictionary_encode()
-    names: list[str | None] = encoded.dictionary.to_pylist()
-    codes = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)
-    classes = draft.classes if draft.classes is not None else _training_classes(draft, codes, names)
-    position_of = {name: k for k, name in enumerate(classes)}
-    index_of = np.array([position_of.get(name or "", -1) for name in names] or [0], dtype=np.int64)
-    index = index_of[codes]
-    for position in np.flatnonzero((index < 0) & ~draft.refusals.bad).tolist():
-        name = names[codes[position]]
-        expected = "one of the classes" + (" of the training rows" if draft.classes is None else "")
-        draft.refusals.add(
-            position, draft.label_column, f"unknown label {shown(name)}", expected + nearest(name or "", classes)
-        )
-    return index.clip(min=0), classes
-
-
-def _training_classes(draft: Draft, codes: NDArray[np.int64], names: Sequence[str | None]) -> list[str]:
-    training = ~draft.refusals.bad
-    if draft.split is not None:
-        training &= draft.split == TRAIN
-    return in_order([name for name in (names[code] for code in np.unique(codes[training])) if name])
-
-
-def _check_training_split(draft: Draft) -> None:
-    good = ~draft.refusals.bad
-    if draft.split is not None and good.any() and not (draft.split[good] == TRAIN).any():
-        raise DataError(f"{draft.refusals.name}: the training split is empty, expected rows of split 'train'")
-
-
-def _class_warnings(
-    draft: Draft, annotation: NDArray[np.generic], classes: list[str], split: NDArray[np.int8] | None
-) -> list[str]:
-    if len(classes) < 2:
-        raise DataError(f"{draft.refusals.name}: one class only ({among(classes)}), expected at least two")
-    warnings = [f"classes {shown(a)} and {shown(b)} differ only in spaces or case" for a, b in _twins(classes)]
-    if annotation.ndim == 1:
-        training = annotation if split is None else annotation[split == TRAIN]
-        counts = np.bincount(training.astype(np.int64), minlength=len(classes))
-        empty = [classes[k] for k in np.flatnonzero(counts == 0)]
-        if empty:
-            warnings.append(f"no training rows for {among(empty)}")
-        if len(training) >= 20 and 2 * len(classes) > len(training):
-            warnings.append(f"{len(classes):,} classes for {len(training):,} training rows: is this column the label?")
-    return warnings
-
-
-def _twins(classes: Sequence[str]) -> list[tuple[str, str]]:
-    first: dict[str, str] = {}
-    pairs = [(first.setdefault(name.strip().casefold(), name), name) for name in classes]
-    return [(a, b) for a, b in pairs if a != b]
-
-
 def _describe(samples: Samples, classes: list[str], kind: AnnotationKind) -> str:
     shape = samples.input_shape
     if samples.input_kind == "image":
@@ -187,32 +151,3 @@ def _describe(samples: Samples, classes: list[str], kind: AnnotationKind) -> str
         inputs = f"rows of {shape[0]:,} features"
     votes = ", votes or probabilities" if kind == "distribution" else ""
     return f"{len(samples):,} {inputs}, {len(classes)} classes{votes}"
-
-
-def _dataset(
-    draft: Draft, annotation: NDArray[np.generic], classes: list[str], kept: NDArray[np.int64]
-) -> datasets.Dataset:
-    """The checked rows as an Arrow dataset; what is memory-mapped stays so."""
-    columns: dict[str, pa.Array | pa.ChunkedArray] = {}
-    features: dict[str, object] = {}
-    if draft.images is not None:
-        columns["image"], features["image"] = draft.images, datasets.Image(decode=False)
-    else:
-        assert draft.features is not None
-        width = draft.features.shape[1]
-        columns["features"] = pa.FixedSizeListArray.from_arrays(pa.array(draft.features.ravel()), width)
-        features["features"] = datasets.List(datasets.Value("float32"), length=width)
-    if annotation.ndim == 1:
-        columns["label"], features["label"] = pa.array(annotation), datasets.ClassLabel(names=classes)
-    else:
-        columns["votes"] = pa.FixedSizeListArray.from_arrays(pa.array(annotation.ravel()), len(classes))
-        features["votes"] = datasets.List(datasets.Value("float32"), length=len(classes))
-    if draft.split is not None:
-        columns["split"], features["split"] = (
-            pa.array(draft.split, pa.int64()),
-            datasets.ClassLabel(names=list(SPLIT_NAMES)),
-        )
-    info = datasets.DatasetInfo(features=datasets.Features(features))
-    table = pa.table(columns).cast(info.features.arrow_schema)
-    dataset = datasets.Dataset(datasets.table.InMemoryTable(table), info=info)
-    return dataset if len(kept) == len(dataset) else dataset.select(kept)

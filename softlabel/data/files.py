@@ -36,6 +36,8 @@ class Root:
         return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
 
     def _locate(self, name: str) -> str:
+        if not is_text(name):
+            raise BadFileError("has a name that is not UTF-8")
         parent, base = os.path.split(os.path.join(self._real, name))
         if base in ("", os.curdir, os.pardir):
             raise BadFileError("is not a file")
@@ -58,6 +60,24 @@ class Root:
     def holds_real(self, real: str) -> bool:
         """As `holds`, for a path whose links are resolved already."""
         return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
+
+
+def is_text(name: str) -> bool:
+    """Whether a file name is valid UTF-8: tables, JSON and Arrow cannot hold any other."""
+    return written(name) == name
+
+
+def written(name: str) -> str:
+    """A file name that can be printed and stored; bytes that are no UTF-8 become escapes."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder; a link that leads in a circle is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def is_image_name(name: str) -> bool:

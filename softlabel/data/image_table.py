@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from softlabel.data.files import BadFileError, Root
-from softlabel.data.images import BadImageError, Colour, Header, decode, quiet_decoding, read_header
+from softlabel.data.images import MAX_PIXELS, BadImageError, Colour, Header, decode, quiet_decoding, read_header
 from softlabel.data.refusals import Refusals, shown
 from softlabel.data.samples import EncodedImages
 
@@ -96,6 +96,7 @@ def check_images(
     size: tuple[int, int] | None = None,
     resize: tuple[int, int] | None = None,
     memory: Memory = "auto",
+    max_pixels: int = MAX_PIXELS,
 ) -> ImageTable:
     """Check every image that nothing was said against, then hold the good ones decoded if they fit.
 
@@ -106,7 +107,7 @@ def check_images(
     def refuse(position: int, bad: BadImageError) -> None:
         refusals.add(position, column_name, subject(position) + bad.problem, bad.expected)
 
-    encoded = EncodedImages(column)
+    encoded = EncodedImages(column, max_pixels)
     with quiet_decoding():
         headers = _headers(encoded, refusals, refuse)
         target = resize or size or _commonest(headers.values())
@@ -128,7 +129,7 @@ def _headers(
     headers: dict[int, Header] = {}
     for position in refusals.good.tolist():
         try:
-            headers[position] = read_header(encoded[position])
+            headers[position] = read_header(encoded[position], encoded.max_pixels)
         except BadImageError as bad:
             refuse(position, bad)
     return headers
@@ -172,7 +173,7 @@ def _decode_all(
         bad: list[tuple[int, BadImageError]] = []
         for position in positions:
             try:
-                decoded = decode(encoded[position], colour, resize)
+                decoded = decode(encoded[position], colour, resize, encoded.max_pixels)
                 if decoded.shape != shape:
                     raise BadImageError("has another size than its header says")
                 pixels[position] = decoded

@@ -8,8 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +37,7 @@ class BadImageError(Exception):
         self.expected = expected
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """What is known of an image without decoding it; height and width after turning it upright."""
 
     height: int
@@ -56,13 +54,13 @@ def quiet_decoding() -> Iterator[None]:
         yield
 
 
-def read_header(encoded: Encoded) -> Header:
+def read_header(encoded: Encoded, max_pixels: int = MAX_PIXELS) -> Header:
     """Size and kind of an image from its first bytes, and whether the file is whole by its last.
 
-    Raises BadImageError for what is no image, more than 50 megapixels, a cut file, or a scale that is not stated.
+    Raises BadImageError for what is no image, more than `max_pixels`, a cut file, or a scale that is not stated.
     """
     with _opened(encoded) as stream:
-        image = _open(stream)
+        image = _open(stream, max_pixels)
         width, height = image.size
         if image.mode in UNSCALED_MODES:
             raise BadImageError(f"holds values without a stated scale (mode {image.mode})", "8 or 16 bits a channel")
@@ -74,14 +72,16 @@ def read_header(encoded: Encoded) -> Header:
         return Header(height, width, image.mode in GREY_MODES, alpha)
 
 
-def decode(encoded: Encoded, colour: Colour, resize: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def decode(
+    encoded: Encoded, colour: Colour, resize: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
     """An image as uint8 (1, H, W) or (3, H, W), upright by its EXIF tag; of an animation the first frame.
 
     An alpha channel is left out; 16-bit grey is divided by 257 and rounded, so that full scale stays full scale;
     `resize` (height, width) is bilinear with anti-aliasing. Raises BadImageError.
     """
     with _opened(encoded) as stream:
-        image = _open(stream)
+        image = _open(stream, max_pixels)
         try:
             image.load()
             upright: Image.Image = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
@@ -102,7 +102,7 @@ def _opened(encoded: Encoded) -> Iterator[BinaryIO]:
         yield io.BytesIO(encoded)
         return
     try:
-        file = open(encoded, "rb", buffering=0)  # noqa: SIM115 (closed below; a failing open is a bad image)
+        file = io.FileIO(encoded)
     except OSError as error:
         raise BadImageError(f"cannot be opened ({error.strerror})") from None
     with file:
@@ -114,23 +114,24 @@ def _opened(encoded: Encoded) -> Iterator[BinaryIO]:
             yield io.BufferedReader(file)
 
 
-def _open(stream: BinaryIO) -> Image.Image:
+def _open(stream: BinaryIO, max_pixels: int) -> Image.Image:
     try:
         image = Image.open(stream, formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         pixels = re.search(r"\((\d+) pixels\)", str(error))
-        raise _too_large(int(pixels[1]) if pixels else 2 * MAX_PIXELS) from None
+        raise _too_large(int(pixels[1]) if pixels else 2 * max_pixels, max_pixels) from None
     except UnidentifiedImageError:
         raise BadImageError("is empty" if not _size(stream) else "is not an image that can be read") from None
     except Exception as error:
         raise BadImageError(f"cannot be read ({_one_line(error)})") from None
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large(image.width * image.height)
+    if image.width * image.height > max_pixels:
+        raise _too_large(image.width * image.height, max_pixels)
     return image
 
 
-def _too_large(pixels: int) -> BadImageError:
-    return BadImageError(f"has {pixels / 1e6:,.1f} megapixels", f"at most {MAX_PIXELS // 1_000_000} megapixels")
+def _too_large(pixels: int, max_pixels: int) -> BadImageError:
+    limit = f"at most {max_pixels / 1e6:g} megapixels (--max-megapixels)"
+    return BadImageError(f"has {pixels / 1e6:,.1f} megapixels", limit)
 
 
 def _is_whole(image: Image.Image, stream: BinaryIO) -> bool:
@@ -186,7 +187,8 @@ def _in_colour(image: Image.Image, colour: Colour) -> Image.Image:
         image = Image.fromarray(np.rint(values / 257).astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # the palette's alpha is left out like any other
-    return image.convert("L" if colour == "grey" else "RGB")
+    mode = "L" if colour == "grey" else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _one_line(error: BaseException) -> str:

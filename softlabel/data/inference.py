@@ -11,8 +11,9 @@ import pyarrow as pa
 import torch
 
 from softlabel.data.columns import matching_columns, one_column
-from softlabel.data.files import BadFileError, Root, is_hidden, is_image_name
+from softlabel.data.files import BadFileError, Root, is_hidden, is_image_name, written
 from softlabel.data.image_table import Memory, Subject, check_images, struct_column
+from softlabel.data.images import MAX_PIXELS
 from softlabel.data.refusals import Refusal, Refusals, among
 from softlabel.data.samples import HeldSamples, InputKind, Samples, StreamedSamples
 from softlabel.data.table_draft import feature_table, image_cells
@@ -49,6 +50,7 @@ class Expected:
     feature_columns: Sequence[str] = ()
     skip_bad: bool = False
     memory: Memory = "auto"
+    max_pixels: int = MAX_PIXELS
 
 
 def read_inputs(path: str, expected: Expected) -> Inputs:
@@ -85,7 +87,7 @@ def _read_files(
 ) -> Inputs:
     if expected.kind != "image":
         raise UnsupportedError(f"{name}: the model reads {_what(expected)}, expected a table (csv, parquet) of them")
-    refusals = Refusals(name, len(files), lambda position: (names[position], None))
+    refusals = Refusals(name, len(files), lambda position: (written(names[position]), None))
     root = Root(folder)
     paths: list[str | None] = [None] * len(files)
     for position, file in enumerate(files):
@@ -153,6 +155,7 @@ def _images(
         size=(height, width),
         resize=(height, width) if expected.resize else None,
         memory=expected.memory,
+        max_pixels=expected.max_pixels,
     )
     refused = refusals.settle(expected.skip_bad)
     notes = [*notes, *images.notes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,19 +36,19 @@ class Refusal:
 class RefusedRowsError(DataError):
     """Rows that cannot be used; `refused` holds all that are listed, the message the first few."""
 
-    def __init__(self, name: str, refused: list[Refusal], num_bad: int, num_rows: int) -> None:
+    def __init__(self, name: str, refused: list[Refusal], num_bad: int, num_rows: int, others: Sequence[str]) -> None:
         self.refused = refused
         if num_rows == 1:
             super().__init__(str(refused[0]))
             return
         lines = [f"{name}: {num_bad:,} of {num_rows:,} rows cannot be used"]
-        lines += [f"  {refusal}" for refusal in refused[:SHOWN]]
+        lines += [f"  {refusal}" for refusal in _of_every_kind(refused)]
         if num_bad > SHOWN:
             lines.append(f"  and so on, {num_bad:,} rows in all")
         hint = "Mend them, or pass --skip-bad to leave them out"
         numbered = any(refusal.row is not None for refusal in refused)
         lines.append(f"{hint} (row 1 is the first row below the header)." if numbered else f"{hint}.")
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join([*lines, *others]))
 
 
 class Refusals:
@@ -86,19 +86,33 @@ class Refusals:
         """The positions that nothing was said against."""
         return np.flatnonzero(~self.bad)
 
-    def settle(self, skip_bad: bool) -> list[Refusal]:
+    def settle(self, skip_bad: bool, others: Sequence[str] = (), warnings: Sequence[str] = ()) -> list[Refusal]:
         """All refusals in the order of the rows.
 
-        Raises RefusedRowsError unless bad rows are to be skipped, and DataError when no row is left.
+        `others` are problems of the data as a whole, told in the same breath; `warnings` are told only beside them.
+
+        Raises RefusedRowsError unless bad rows are to be skipped, and DataError for other problems or without any row.
         """
         refused = [refusal for _, refusal in sorted(self._items, key=lambda item: item[0])] + self._outside
         num_rows = len(self.bad) + len(self._outside)
         num_bad = len(self)
+        warned = [f"warning: {warning}" for warning in warnings]
         if num_bad and (not skip_bad or num_bad == num_rows):
-            raise RefusedRowsError(self.name, refused, num_bad, num_rows)
+            raise RefusedRowsError(self.name, refused, num_bad, num_rows, [*others, *warned])
         if num_rows == 0:
             raise DataError(f"{self.name}: no rows, expected at least two")
+        if others:
+            raise DataError("\n".join([*others, *warned]))
         return refused
+
+
+def _of_every_kind(refused: list[Refusal]) -> list[Refusal]:
+    """A few refusals in the order of the rows: the first of every kind, so that many alike hide no other."""
+    kinds = [(refusal.column, refusal.expected) for refusal in refused]
+    first = {kind: position for position, kind in reversed(list(enumerate(kinds)))}
+    firsts = sorted(first.values())
+    rest = (position for position in range(len(refused)) if first[kinds[position]] != position)
+    return [refused[position] for position in sorted([*firsts, *rest][:SHOWN])]
 
 
 def shown(value: Any) -> str:

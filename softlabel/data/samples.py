@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
-from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from softlabel.data.images import BadImageError, Colour, Encoded, decode
 from softlabel.errors import DataError
 
 InputKind = Literal["image", "features"]
+_SMALL = 65_536
 
 
 class Samples(Protocol):
@@ -85,12 +86,16 @@ class HeldSamples:
 
 
 class EncodedImages:
-    """The encoded images of an Arrow column of structs {bytes, path}, by row: the bytes, or else the path."""
+    """The encoded images of an Arrow column of structs {bytes, path}, by row: the bytes, or else the path.
 
-    def __init__(self, column: pa.ChunkedArray) -> None:
+    max_pixels   none is decoded that has more
+    """
+
+    def __init__(self, column: pa.ChunkedArray, max_pixels: int) -> None:
         self.column = column
-        self._paths = pc.struct_field(column, "path")
-        self._contents = pc.struct_field(column, "bytes")
+        self.max_pixels = max_pixels
+        self._paths = _one_chunk(pc.struct_field(column, "path"))
+        self._contents = _one_chunk(pc.struct_field(column, "bytes"))
         self._all_paths = self._contents.null_count == len(column)
 
     def __len__(self) -> int:
@@ -146,14 +151,18 @@ class StreamedSamples:
         encoded = self._images[int(self._rows[row])]
         if isinstance(encoded, bytes):
             return _hash(encoded)
-        with open(encoded, "rb") as file:
+        with io.FileIO(encoded) as file:
+            start = file.read(_SMALL)
+            if len(start) < _SMALL:  # the whole file: one read is much faster than many
+                return _hash(start)
+            file.seek(0)
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 
     def _decoded(self, row: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         encoded = self._images[int(self._rows[row])]
         where = encoded if isinstance(encoded, str) else f"row {int(self.sample_id[row]) + 1}"
         try:
-            pixels = decode(encoded, self._colour, self._resize)
+            pixels = decode(encoded, self._colour, self._resize, self._images.max_pixels)
         except BadImageError as bad:
             raise DataError(f"{where}: {bad.problem}, expected {bad.expected}") from None
         if pixels.shape != self.input_shape:
@@ -165,17 +174,9 @@ class StreamedSamples:
         return StreamedSamples(self._images, rows, annotation, sample_id, (channels, height, width), self._resize)
 
 
-def same_inputs(a: Samples, b: Samples) -> list[tuple[int, int]]:
-    """Pairs of positions (in a, in b) whose stored inputs are equal, at most one for each position of a."""
-    sizes_a, sizes_b = a.stored_sizes(), b.stored_sizes()
-    known = {b.digest(row): row for row in _where_in(sizes_b, sizes_a)}
-    found = ((row, known.get(a.digest(row))) for row in _where_in(sizes_a, sizes_b))
-    return [(row, other) for row, other in found if other is not None]
-
-
-def _where_in(values: Tensor, others: Tensor) -> Sequence[int]:
-    positions: list[int] = torch.isin(values, others).nonzero().flatten().tolist()
-    return positions
+def _one_chunk(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """A column whose rows are found faster where it has no chunks to search."""
+    return column.chunk(0) if column.num_chunks == 1 else column
 
 
 def _stored_size(encoded: Encoded) -> int:

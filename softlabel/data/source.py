@@ -27,6 +27,7 @@ class Source:
     annotation_kind  'label': one class per row; 'distribution': votes or probabilities per row
     class_names      (K,) in the order of the class indices
     split            (N,) int8, 0 train, 1 validation, 2 test; None where the source says nothing of splits
+    group            (N,) int64, rows of one number stay in one split; None where every row stands alone
     warnings         what may be a mistake in the data
     notes            what was decided while reading
     refused          rows that were left out, with the reason
@@ -43,6 +44,7 @@ class Source:
     split: Tensor | None
     dataset: datasets.Dataset
     place: Callable[[int], Place]
+    group: Tensor | None = None
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)

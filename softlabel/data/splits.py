@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from softlabel.data.config import DataConfig
+from softlabel.data.duplicates import duplicate_warnings
+from softlabel.data.groups import held_out_groups
 from softlabel.data.long_tail import long_tail_rows
 from softlabel.data.noise import noisy_labels, transition
 from softlabel.data.refusals import among
-from softlabel.data.samples import Samples, same_inputs
+from softlabel.data.samples import Samples
 from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
 from softlabel.data.strata import held_out
 from softlabel.errors import DataError, UnsupportedError
+from softlabel.randomness import Address
 
 Stratify = Callable[[Tensor], NDArray[Any]]
 _CHUNK = 1024
@@ -31,7 +34,7 @@ class Splits:
 
     validation   None under the published protocol
     notes        how the parts came about
-    warnings     what may be a mistake: the same input in training and test
+    warnings     what may be a mistake: the same input in two parts, or with two labels
     test_hash    identifies the test part: its inputs, annotations and class names
     """
 
@@ -47,8 +50,9 @@ def make_splits(source: Source, config: DataConfig, stratify: Stratify) -> Split
     """Split a source, then change its training part as asked.
 
     The order: the source's own test part, or a stratified share of all rows; under 'hold-out' the source's own
-    validation part, or of every training stratum of n rows min(max(1, round(share n)), n - 1); then, on what is left
-    for training only, the long tail and the label noise. 'published' trains on all training rows, without validation.
+    validation part, or of every training stratum of n rows min(max(1, round(share n)), n - 1), whole groups where the
+    source has groups; then, on what is left for training only, the long tail and the label noise. 'published' trains
+    on all training rows, without validation.
     `stratify` maps annotations to one integer per row: the class, the class with most votes, a quantile bin.
 
     Raises DataError for an empty part, ConfigError or UnsupportedError where long tail or noise do not fit.
@@ -65,7 +69,7 @@ def make_splits(source: Source, config: DataConfig, stratify: Stratify) -> Split
         raise DataError(
             f"{source.name}: the validation split is empty, expected a class with at least two training rows"
         )
-    warnings = _overlap_warnings(source, (training, validation), test)
+    warnings = duplicate_warnings(source, part)
     training = _with_long_tail(training, source, config, stratify, notes)
     training = _with_noise(training, source, config, notes)
     return Splits(
@@ -85,7 +89,7 @@ def _test_part(source: Source, config: DataConfig, strata: NDArray[Any], notes: 
         notes.append("test part: the source's own")
         return part
     free = np.flatnonzero(part == TRAIN)
-    chosen, single = held_out(strata[free], config.test_share, (config.split_seed, "split", "test"))
+    chosen, single = _drawn(source, strata, free, config.test_share, (config.split_seed, "split", "test"))
     part[free[chosen]] = TEST
     notes.append(
         f"test part: {int(chosen.sum()):,} rows drawn by stratum ({config.test_share:.0%}), seed {config.split_seed}"
@@ -108,17 +112,28 @@ def _validation_part(
         notes.append("protocol hold-out: the source's own validation part")
         return
     free = np.flatnonzero(part == TRAIN)
-    chosen, single = held_out(strata[free], config.validation_share, (config.split_seed, "split", "validation"))
+    address = (config.split_seed, "split", "validation")
+    chosen, single = _drawn(source, strata, free, config.validation_share, address)
     part[free[chosen]] = VALIDATION
     share = f"{config.validation_share:.0%} of a class"
     notes.append(f"protocol hold-out: {int(chosen.sum()):,} rows of {len(free):,} for validation ({share})")
     _list_single(source, single, "validation", notes)
 
 
+def _drawn(
+    source: Source, strata: NDArray[Any], free: NDArray[np.int64], share: float, address: tuple[Address, ...]
+) -> tuple[NDArray[np.bool_], list[int]]:
+    """Which of the free rows are held out, and the strata of one row; of groups, whole ones and strata of one group."""
+    if source.group is None:
+        return held_out(strata[free], share, address)
+    return held_out_groups(strata[free], source.group.numpy()[free], share, address)
+
+
 def _list_single(source: Source, single: list[int], part: str, notes: list[str]) -> None:
     if single:
         names = [source.class_names[k] if k < len(source.class_names) else str(k) for k in single]
-        notes.append(f"one row only, which is for training: {among(names)} (not in the {part} part)")
+        what = "row" if source.group is None else "group"
+        notes.append(f"one {what} only, which is for training: {among(names)} (not in the {part} part)")
 
 
 def _rows(part: NDArray[np.int8], which: int) -> Tensor:
@@ -152,18 +167,6 @@ def _with_noise(training: Samples, source: Source, config: DataConfig, notes: li
         f"{config.noise_kind} label noise: {changed:,} of {len(training):,} training labels are wrong on purpose"
     )
     return training.annotated(noisy)
-
-
-def _overlap_warnings(source: Source, others: tuple[Samples, Samples], test: Samples) -> list[str]:
-    warnings = []
-    for name, samples in zip(("training", "validation"), others, strict=True):
-        pairs = same_inputs(test, samples)
-        if pairs:
-            row, other = pairs[0]
-            first = source.place_of(int(test.sample_id[row])), source.place_of(int(samples.sample_id[other]))
-            example = f"first: {first[0]} = {first[1]}"
-            warnings.append(f"inputs of the test part that are also in the {name} part: {len(pairs):,} ({example})")
-    return warnings
 
 
 def _hash_of(test: Samples, class_names: list[str]) -> str:

@@ -30,7 +30,7 @@ def columns_to_read(config: DataConfig, file: str) -> Callable[[list[str]], list
 
     def choose(columns: list[str]) -> list[str]:
         _check_options(config, columns, file)
-        chosen = [config.image_column, config.label_column, config.split_column]
+        chosen = [config.image_column, config.label_column, config.split_column, config.group_column]
         named = [one_column(name, columns, file) for name in chosen if name is not None]
         patterned = features_of(config.feature_columns, columns, config, file) + votes_of(config, columns, file)
         return list(dict.fromkeys(named + patterned))
@@ -39,16 +39,16 @@ def columns_to_read(config: DataConfig, file: str) -> Callable[[list[str]], list
 
 
 def features_of(patterns: Sequence[str], columns: Sequence[str], config: DataConfig, file: str) -> list[str]:
-    """The feature columns. A pattern leaves out label, votes and split; a name that is one of them is refused."""
+    """The feature columns. A pattern leaves out label, votes, split and group; their names are refused."""
     if not patterns:
         return []
-    taken = {config.label_column, config.split_column, *votes_of(config, columns, file)}
+    taken = {config.label_column, config.split_column, config.group_column, *votes_of(config, columns, file)}
     for pattern in patterns:
         if pattern in taken:
-            raise ConfigError(f"{file}: column {pattern!r} is to be a feature and also a label, vote or split")
+            raise ConfigError(f"{file}: column {pattern!r} is to be a feature and also a label, vote, split or group")
     found = [name for name in matching_columns(patterns, columns, file) if name not in taken]
     if not found:
-        raise DataError(f"{file}: no feature columns are left beside label, votes and split")
+        raise DataError(f"{file}: no feature columns are left beside label, votes, split and group")
     return found
 
 
@@ -72,6 +72,9 @@ def draft_of(table: Table, config: DataConfig, path: str) -> Draft:
     draft = Draft(name=os.path.splitext(file)[0], refusals=refusals, sample_id=table.rows - 1, notes=list(table.notes))
     if config.split_column is not None:
         draft.split = split_of(columns.column(config.split_column), config.split_column, refusals)
+    if config.group_column is not None:
+        groups = labels(columns.column(config.group_column), config.group_column, refusals, "a group")
+        draft.group_column, draft.group = config.group_column, groups.dictionary_encode()
     if config.label_column is not None:
         draft.label_column = config.label_column
         draft.labels = labels(columns.column(config.label_column), config.label_column, refusals)
@@ -97,7 +100,11 @@ def image_cells(column: pa.ChunkedArray, name: str, root: Root, refusals: Refusa
     """Images of a table's column as structs {bytes, path}, and how to speak of each. Empty cells are refused."""
     kind = column.type
     if pa.types.is_struct(kind) and {"bytes", "path"} <= {kind.field(i).name for i in range(kind.num_fields)}:
-        content, paths = pc.struct_field(column, "bytes"), pc.struct_field(column, "path")
+        try:
+            content = pc.struct_field(column, "bytes").cast(pa.binary())
+            paths = pc.struct_field(column, "path").cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise DataError(f"{refusals.name}: column {name!r} is of type {kind}, expected bytes and a path") from None
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         content, paths = column.cast(pa.binary()), pa.chunked_array([pa.nulls(len(column), pa.string())])
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -130,7 +137,12 @@ def feature_table(columns: pa.Table, names: Sequence[str], refusals: Refusals) -
 
 def split_of(column: pa.ChunkedArray, name: str, refusals: Refusals) -> NDArray[np.int8]:
     """A column of split names as 0 (train), 1 (validation), 2 (test)."""
-    words = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    try:
+        words = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise DataError(
+            f"{refusals.name}: column {name!r} holds values of type {column.type}, expected {' or '.join(SPLIT_NAMES)}"
+        ) from None
     known = [SPLIT_WORDS.get((word or "").strip().lower(), -1) for word in words.dictionary.to_pylist()]
     codes = pc.fill_null(words.indices, len(known)).to_numpy(zero_copy_only=False)
     split: NDArray[np.int8] = np.array([*known, -1], dtype=np.int8)[codes]

@@ -98,7 +98,8 @@ def read_parquet(path: str, choose: Choose) -> Table:
             from softlabel.data.arrow import datasets  # takes a second to import, and only files of this size need it
 
             table = datasets.Dataset.from_parquet(path, columns=chosen).data.table
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{name}: cannot be read as Parquet ({reason[:120]})") from None
     return Table(table, np.arange(1, table.num_rows + 1), [], [])
@@ -107,23 +108,23 @@ def read_parquet(path: str, choose: Choose) -> Table:
 def _header(path: str, name: str) -> tuple[list[str], str]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            line = next(csv.reader(io.StringIO(file.readline(BLOCK))), [])
-            file.seek(0)
             text = file.readline(BLOCK)
+        if not next(csv.reader(io.StringIO(text)), []):
+            raise DataError(f"{name}: is empty, expected a header and rows")
+        delimiter = max(",;\t", key=text.count)
+        return next(csv.reader(io.StringIO(text), delimiter=delimiter)), delimiter
     except UnicodeDecodeError:
         raise DataError(f"{name}: {_csv_problem(path, 'invalid UTF8 data')}") from None
     except (OSError, csv.Error) as error:
         raise DataError(f"{name}: cannot be read ({error})") from None
-    if not line:
-        raise DataError(f"{name}: is empty, expected a header and rows")
-    delimiter = max(",;\t", key=text.count)
-    return next(csv.reader(io.StringIO(text), delimiter=delimiter)), delimiter
 
 
 def _csv_problem(path: str, message: str) -> str:
     """An Arrow error in words that say what to do."""
     if "UTF8" in message:
         return f"{_first_undecodable_line(path)}expected UTF-8 text: save the file again with that encoding"
+    if "Empty CSV" in message:
+        return "no rows, expected at least two"
     if "straddling" in message:
         return f"one row has more than {BLOCK // 2**20} MB, expected paths or numbers (large images belong into files)"
     return " ".join(message.split())[:200]
@@ -155,7 +156,6 @@ def existing_file(path: str, source: str) -> str:
     if not path:
         raise ConfigError(f"source {source!r} needs a path: {source}:PATH")
     if not os.path.isfile(path):
-        raise DataError(
-            f"{path}: {'is a folder' if os.path.isdir(path) else 'does not exist'}, expected a {source} file"
-        )
+        other = "is a folder" if os.path.isdir(path) else "is not a regular file"
+        raise DataError(f"{path}: {other if os.path.exists(path) else 'does not exist'}, expected a {source} file")
     return path

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver
@@ -17,6 +17,8 @@ from typing import Any
 
 from softlabel.errors import SoftlabelError
 from softlabel.training.config import RunConfig
+from softlabel.training.run_folder import read_json
+from softlabel.training.shared_stages import SharedStages
 
 POLL_SECONDS = 0.25
 PRELOADED = ["lightning_fabric", "torch.utils.tensorboard", "sklearn.datasets", "softlabel.training.train"]
@@ -24,12 +26,18 @@ PRELOADED = ["lightning_fabric", "torch.utils.tensorboard", "sklearn.datasets", 
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of a comparison, and where its run folder is."""
+    """One training of a comparison, and where its run folder is.
+
+    shared         of each stage that another run has too, its key; None for the others
+    given_epochs   epochs of such stages that an earlier run trains
+    """
 
     method: str
     seed: int
     config: RunConfig
     folder: Path
+    shared: tuple[str | None, ...] = ()
+    given_epochs: int = 0
 
     @property
     def name(self) -> str:
@@ -40,9 +48,30 @@ class Cell:
         return (self.folder / "result.json").exists()
 
     def result(self) -> dict[str, Any]:
-        """What the finished run stored."""
-        stored: dict[str, Any] = json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
+        """What the finished run stored. Raises RunError, naming the file, when it is damaged."""
+        stored: dict[str, Any] = read_json(self.folder / "result.json")
         return stored
+
+    def drop_checkpoints(self) -> None:
+        """Free the disk of what only an unfinished run needs; files that are not ours stay."""
+        checkpoints = self.folder / "checkpoints"
+        if not self.finished or not checkpoints.is_dir():
+            return
+        for name in ("last", "best"):
+            for path in (checkpoints / f"{name}.json", *checkpoints.glob(f"{name}-*.safetensors")):
+                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something else is in it
+            checkpoints.rmdir()
+
+    @property
+    def shared_folder(self) -> Path:
+        """Where the ends of shared stages are kept, for all runs of the comparison."""
+        return self.folder.parent / "shared-stages"
+
+    def waits_for(self, running: Sequence[Cell]) -> bool:
+        """Whether one of the runs at work is just training a stage that this one needs."""
+        open_ = set(SharedStages(self.shared_folder, self.shared).missing())
+        return any(open_ & set(other.shared) for other in running)
 
     def epochs_done(self) -> int:
         """Epochs logged so far; reading it never slows the run."""
@@ -64,6 +93,22 @@ def warm_up() -> None:
         multiprocessing.set_forkserver_preload(PRELOADED)
         with _without_ctrl_c():  # which would show the traceback of an import
             forkserver.ensure_running()
+
+
+def wait_until_warm() -> None:
+    """Return when a worker could begin at once."""
+    process = _context().Process(target=_nothing)
+    process.start()
+    process.join()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _context() -> Any:
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
 
 @contextlib.contextmanager
@@ -93,8 +138,8 @@ def run_cells(
     failures: list[Failure] = []
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
-                running.append(_Worker(waiting.pop(), threads))
+            while len(running) < jobs and (cell := _next(waiting, [worker.cell for worker in running])):
+                running.append(_Worker(cell, threads))
             connection.wait([worker.sentinel for worker in running], timeout=POLL_SECONDS)
             watch()
             ended = [worker for worker in running if not worker.alive]
@@ -103,23 +148,30 @@ def run_cells(
             failures += news
             for failure in news:
                 failed(failure)
+            for worker in ended:
+                worker.cell.drop_checkpoints()
     finally:
         for worker in running:
             worker.stop()
     return failures
 
 
+def _next(waiting: list[Cell], running: Sequence[Cell]) -> Cell | None:
+    """Take the next run that need not wait for another one's stage; the last of the list comes first."""
+    for place in reversed(range(len(waiting))):
+        if not waiting[place].waits_for(running):
+            return waiting.pop(place)
+    return None
+
+
 class _Worker:
     """A process that trains one cell."""
 
     def __init__(self, cell: Cell, threads: int) -> None:
-        methods = multiprocessing.get_all_start_methods()
-        context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        context = _context()
         self.cell = cell
         self._reason, answer = context.Pipe(duplex=False)
-        self._process: BaseProcess = context.Process(
-            target=_train_cell, args=(cell.config, cell.folder, threads, answer)
-        )
+        self._process: BaseProcess = context.Process(target=_train_cell, args=(cell, threads, answer))
         self._process.start()
         answer.close()
 
@@ -141,7 +193,7 @@ class _Worker:
                 pass
         if self.cell.finished:
             return None
-        return f"the process that trained it ended with code {self._process.exitcode} (out of memory?)"
+        return f"its process {_ending(self._process.exitcode)}"
 
     def stop(self) -> None:
         """End the process at once; what it saved stays whole."""
@@ -149,7 +201,7 @@ class _Worker:
         self._process.join()
 
 
-def _train_cell(config: RunConfig, folder: Path, threads: int, answer: connection.Connection) -> None:
+def _train_cell(cell: Cell, threads: int, answer: connection.Connection) -> None:
     """Train one cell; answers with the reason when it failed in a way that a person can act on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -159,11 +211,22 @@ def _train_cell(config: RunConfig, folder: Path, threads: int, answer: connectio
 
     torch.set_num_threads(threads)
     try:
-        train(config, folder=folder, resume=folder.exists())
+        shared = SharedStages(cell.shared_folder, cell.shared)
+        train(cell.config, folder=cell.folder, resume=cell.folder.exists(), shared=shared)
     except SoftlabelError as error:
         answer.send_bytes(str(error).encode())
-    except (RuntimeError, ValueError, FloatingPointError, OSError) as error:
-        answer.send_bytes(f"{type(error).__name__}: {error}".encode())
+    except Exception as error:  # whatever it is, the other cells go on
+        answer.send_bytes(f"{type(error).__name__}: {error}".removesuffix(": ").encode())
+        with contextlib.suppress(OSError), open(cell.folder / "log.txt", "a", encoding="utf-8") as log:
+            log.write(traceback.format_exc())
+
+
+def _ending(code: int | None) -> str:
+    if code == -signal.SIGKILL:
+        return "was killed, perhaps because the machine ran out of memory"
+    if code is not None and code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with code {code} and without a result"
 
 
 def _end_with_parent() -> None:

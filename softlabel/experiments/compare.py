@@ -13,10 +13,13 @@ from softlabel.errors import FailedRunError
 from softlabel.experiments.cells import Cell, Failure, run_cells, warm_up
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
+from softlabel.experiments.sharing import with_shared_stages
 from softlabel.training.atomic import write_text
 from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.run_folder import RunFolder
 from softlabel.training.setup import build_method
+from softlabel.training.shared_stages import forget
+from softlabel.training.test_split import count_openings, refuse_other_test_rows
 
 
 class CompareProgress(Protocol):
@@ -60,8 +63,8 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
     progress = progress or Silent()
     warm_up()
     prepared = prepare(config.data, config.task)
-    for method in config.comparison.methods:
-        build_method(config.cell(method, seed=0), prepared)  # refuses what does not go together, before anything runs
+    # refuses what does not go together, before anything runs
+    methods = {method: build_method(config.cell(method, seed=0), prepared) for method in config.comparison.methods}
     with RunFolder.continue_or_create(config, kind="compare") as run:
         started = time.perf_counter()
         cells = [
@@ -69,15 +72,20 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
             for seed in config.comparison.seed_list
             for method in config.comparison.methods
         ]
+        cells = with_shared_stages(cells, methods)
+        finished = [(cell.name, cell.result()["test_hash"]) for cell in cells if cell.finished]
+        refuse_other_test_rows(prepared.splits.test_hash, finished, str(run.path))
         jobs = jobs_that_pay_off(config, len(cells))
         progress.begin(run.path, prepared, cells, jobs)
         failures = run_cells(
             cells, jobs, lambda: progress.update(cells), lambda failure: progress.failed(failure.cell, failure.reason)
         )
         progress.end()
+        forget(run.path / "cells" / "shared-stages")
         _refuse_all_failed(cells, failures)
         seconds = run.add_seconds(time.perf_counter() - started)
-        results = collect(config, prepared, cells, failures, seconds=seconds, command=command)
+        openings = count_openings(run.path)
+        results = collect(config, prepared, cells, failures, seconds=seconds, command=command, test_openings=openings)
         keep_model(run.path, results)
         write_pages(results, run.path)
         run.write_json("results.json", results)  # last, as it marks the comparison as finished
@@ -98,10 +106,7 @@ def keep_model(folder: Path, results: dict[str, Any]) -> None:
     kept = results["verdict"]["kept"]
     if kept is None:
         return
-    target = folder / "model"
-    if target.exists():
-        shutil.rmtree(target)
-    shutil.copytree(folder / kept["folder"] / "model", target)
+    shutil.copytree(folder / kept["folder"] / "model", folder / "model", dirs_exist_ok=True)
 
 
 def _uses_gpu(config: CompareConfig) -> bool:

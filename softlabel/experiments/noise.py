@@ -131,12 +131,12 @@ class Noise:
         errors, weights = self._mixture(seen)
         quantile = -special.ndtri(alpha / 2)
         low, high = (np.log(quantile * ends) for ends in (errors.min(axis=1), errors.max(axis=1)))
-        for _ in range(30):
+        for _ in range(12):
             middle = (low + high) / 2
             beyond = _tails(np.exp(middle), errors, weights) < alpha
             low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-        half: Array = np.exp((low + high) / 2)
-        for _ in range(2):  # Newton: from nine digits to all
+        half: Array = np.exp(low)
+        for _ in range(5):  # Newton, from below: the tail is convex, so no step goes too far
             density = (np.sqrt(2 / np.pi) * np.exp(-0.5 * (half[:, None] / errors) ** 2) / errors * weights).sum(axis=1)
             half = half + (_tails(half, errors, weights) - alpha) / density
         return half

@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
@@ -31,6 +32,7 @@ def collect(
     *,
     seconds: float,
     command: str,
+    test_openings: int,
 ) -> Json:
     """The results of a comparison whose cells have all been trained or have failed."""
     reasons = {failure.cell.name: failure.reason for failure in failures}
@@ -43,7 +45,7 @@ def collect(
         "softlabel": softlabel.__version__,
         "command": command,
         "created": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "data": prepared.to_json(),
+        "data": prepared.to_json() | {"test_openings": test_openings},
         "task": prepared.task.name,
         "primary": summary.primary,
         "baseline": summary.baseline,
@@ -102,8 +104,13 @@ def rows_of(cell: Cell) -> Rows:
 def _entry(cell: Cell, reason: str | None) -> Json:
     folder = f"cells/{cell.folder.name}"
     if reason is None:
-        return cell.result() | {"folder": folder}
+        return cell.result() | {"folder": folder, "bytes": bytes_in(cell.folder)}
     return {"method": cell.method, "seed": cell.seed, "status": "failed", "reason": reason, "folder": folder}
+
+
+def bytes_in(folder: Path) -> int:
+    """What the files of a folder take."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _with_variants(entry: Json, entries: Sequence[Json], scores: Sequence[Statistic]) -> Json:
@@ -112,6 +119,7 @@ def _with_variants(entry: Json, entries: Sequence[Json], scores: Sequence[Statis
     shipped = mean_and_spread([shipped_scores(e) for e in own], scores)
     return entry | {
         "seconds": statistics.fmean(e["seconds"] for e in own) if own else None,
+        "bytes": statistics.fmean(e["bytes"] for e in own) if own else None,
         "scores": shipped | entry["scores"],
         "before": mean_and_spread([(e["selected"] or e["last"])["before"] for e in own], scores),
         "last": mean_and_spread([e["last"]["after"] or e["last"]["before"] for e in own], scores),

@@ -36,6 +36,8 @@ class Dense(LabelDistribution):
         return only_known((self.row_sums() != 0).to(torch.get_default_dtype()), self.known)
 
     def mass_or_none(self) -> Tensor | None:
+        if self.full and self.known is None:
+            return None
         if self.full or self.no_row_is_empty():
             return super().mass_or_none()
         return self.mass
@@ -47,6 +49,10 @@ class Dense(LabelDistribution):
         if self.num_classes > 256 and self.probabilities[..., :64].sum(-1).all():
             return True
         return bool(self.probabilities.sum(-1).all())
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.probabilities.requires_grad
 
     def inner(self, logits: Tensor) -> Tensor:
         return only_known(dot(self.probabilities, logits), self.known)

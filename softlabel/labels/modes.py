@@ -8,7 +8,7 @@ from torch import Tensor
 
 def may_look(tensor: Tensor) -> bool:
     """Whether the program may look at values and choose: on a CPU, where nothing is traced or transformed."""
-    return tensor.is_cpu and not torch.compiler.is_compiling() and not transformed()
+    return tensor.is_cpu and not torch.compiler.is_compiling() and not torch._C._are_functorch_transforms_active()
 
 
 def transformed() -> bool:

@@ -28,13 +28,13 @@ def delegated(
     weight: Tensor | None,
     ignore_index: int,
     reduction: Reduction,
-    axis: int,
 ) -> Tensor | SumAndMass | None:
     """The loss by PyTorch, or None where it does not apply: an element is ignored, or the result is not finite.
 
     (PyTorch gives NaN without any mass and where minus infinity meets a probability of 0.)
     """
     size = logits.numel()
+    axis = 1 if logits.ndim > 1 else 0
     if not 0 < size <= INDEX_LIMIT or logits.dtype not in _DTYPES or not logits.is_contiguous():
         return None
     if size > LIMIT and not is_index(target):
@@ -75,7 +75,7 @@ def is_index(target: Tensor | LabelDistribution) -> bool:
 
 def torch_form(logits: Tensor, target: Tensor | LabelDistribution, ignore_index: int, axis: int) -> Form:
     """The target as PyTorch takes it, with its label_smoothing; None: no such form, or an element is ignored."""
-    if not isinstance(target, Tensor):
+    if isinstance(target, LabelDistribution):
         return form_of_label(logits, target, axis)
     if target.dtype is torch.int64:
         usable = target.shape == batch_shape(logits, axis) and none_ignored(target, ignore_index)

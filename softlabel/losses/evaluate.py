@@ -14,7 +14,7 @@ from softlabel.losses.delegated import delegated
 from softlabel.losses.fused import fused_total, fused_values
 from softlabel.losses.operator import operator_values
 from softlabel.losses.plain import plain_values
-from softlabel.losses.reduction import Reduction, SumAndMass, check_reduction, inverse
+from softlabel.losses.reduction import REDUCTIONS, Reduction, SumAndMass, check_reduction, inverse
 from softlabel.losses.target import align_class_mask, as_label, check_kind, class_axis
 from softlabel.losses.terms import Terms, element_mass
 
@@ -32,6 +32,12 @@ def evaluate(
     divergence: bool,
 ) -> Tensor | SumAndMass:
     """Cross-entropy, or with `divergence` that less the label's entropy."""
+    check_kind(target)
+    plain = sample_weight is None and mask is None and class_mask is None and fused and not divergence
+    if plain and reduction in REDUCTIONS and may_look(logits) and not torch.is_autocast_enabled("cpu"):
+        value = delegated(logits, target, weight, ignore_index, reduction)
+        if value is not None:
+            return value
     device = logits.device.type
     if torch.is_autocast_enabled(device):
         with torch.autocast(device, enabled=False):
@@ -39,13 +45,7 @@ def evaluate(
                 logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence
             )
     check_reduction(reduction)
-    check_kind(target)
     axis = class_axis(logits)
-    usual = fused and not divergence and sample_weight is None and mask is None and class_mask is None
-    if usual and may_look(logits):
-        value = delegated(logits, target, weight, ignore_index, reduction, axis)
-        if value is not None:
-            return value
     label = as_label(target, logits, ignore_index)
     left = None if class_mask is None else align_class_mask(class_mask, logits, axis)
     mass = element_mass(label, accumulation_dtype(logits.dtype), weight, sample_weight, mask, left)

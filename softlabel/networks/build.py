@@ -92,8 +92,8 @@ def unknown_backbone(name: str) -> str:
     """The message for a name that is no backbone."""
     known = ["auto", *BACKBONES, "hf:PATH_OR_NAME"]
     near = difflib.get_close_matches(name, known, n=1)
-    guess = f"did you mean {near[0]}? " if near else ""
-    return f"network.backbone: {name!r} is not a backbone; {guess}There are {', '.join(known)}."
+    listing = f"did you mean {near[0]}? There are" if near else "there are"
+    return f"network.backbone: {name!r} is not a backbone; {listing} {', '.join(known)}."
 
 
 def frozen_parts(config: NetworkConfig) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from softlabel.report.comparison import Comparison, Json, chosen, final
 from softlabel.report.numbers import DASH, count, interval, is_number, number
+from softlabel.report.sections.abstention import worth_naming
 from softlabel.report.sections.data import understood
 from softlabel.report.sections.scores import heading, rank
 from softlabel.report.visible import one_line
@@ -46,7 +47,7 @@ def _lines(comparison: Comparison, cell: Json) -> Iterator[str]:
     yield from _part("Where it is weak", _weakest(cell))
     yield from _part("Calibration", _calibration(cell))
     yield from _part("Compared with", _compared(comparison))
-    yield from _part("Use", ["    softlabel predict . FILE_OR_FOLDER", "", "in the folder that holds this card."])
+    yield from _part("Use", _use(cell))
     yield from _part("How it was made", _origin(comparison))
 
 
@@ -114,6 +115,17 @@ def _compared(comparison: Comparison) -> list[str]:
         lines.append(
             f"- rank {rank(entry)}: {escaped(entry['method'])}, {escaped(heading(comparison.primary))} "
             f"{number(score.get('mean'))} {bounds} over {entry['seeds']} seeds"
+        )
+    return lines
+
+
+def _use(cell: Json) -> list[str]:
+    lines = ["    softlabel predict . FILE_OR_FOLDER", "", "in the folder that holds this card."]
+    limit = worth_naming(cell)
+    if limit is not None:
+        lines.append(
+            f"With `--abstain-below {number(limit.confidence, 2)}` it answered {100 * limit.share:.0f} % of the test "
+            f"rows, with accuracy {number(limit.accuracy)} {interval(limit.interval)}."
         )
     return lines
 

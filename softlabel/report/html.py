@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from softlabel.report.comparison import Comparison
 from softlabel.report.numbers import duration
 from softlabel.report.page import Cell, Section
 from softlabel.report.palette import css_variables, dash, marker, series_colour
+from softlabel.report.sections.abstention import abstention_section
 from softlabel.report.sections.calibration import calibration_section
 from softlabel.report.sections.class_frequency import frequency_section
 from softlabel.report.sections.confusion import confusion_section
@@ -20,36 +22,28 @@ from softlabel.report.sections.cost import cost_section
 from softlabel.report.sections.curves import curve_section
 from softlabel.report.sections.data import understood
 from softlabel.report.sections.learned_table import learned_section
+from softlabel.report.sections.representation import representation_section
 from softlabel.report.sections.samples import galleries
 from softlabel.report.sections.scores import score_section
 from softlabel.report.sections.verdict import facts, forest, headline
 from softlabel.report.svg import drawing, inline_svg
 from softlabel.report.visible import visible_tree
+from softlabel.training.atomic import write_bytes
 
 
 def write_report(results: Mapping[str, Any], path: Path) -> Path:
-    """Write the report of a comparison; every number in it is one of `results`, or a mean over seeds of them.
+    """Write the report of a comparison, whole or not at all; every number is one of `results`, or a mean over seeds.
 
     Raises RunError for results of another format.
     """
-    path.write_text(render_report(results), encoding="utf-8")
+    write_bytes(path, render_report(results).encode())
     return path
 
 
 def render_report(results: Mapping[str, Any]) -> str:
     """The report as text."""
     comparison = Comparison(visible_tree(dict(results)))
-    environment = Environment(
-        loader=PackageLoader("softlabel.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.tests["cell"] = lambda value: isinstance(value, Cell)
-    environment.filters["typeset"] = typeset
-    environment.filters["breakable"] = breakable
-    return environment.get_template("template.html").render(
+    return page_template().render(
         comparison=comparison,
         results=comparison.results,
         headline=headline(comparison),
@@ -65,6 +59,22 @@ def render_report(results: Mapping[str, Any]) -> str:
         light=css_variables(dark=False),
         dark=css_variables(dark=True),
     )
+
+
+@cache
+def page_template() -> Template:
+    """The page, in which every text is escaped and a missing value is an error."""
+    environment = Environment(
+        loader=PackageLoader("softlabel.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["cell"] = lambda value: isinstance(value, Cell)
+    environment.filters["typeset"] = typeset
+    environment.filters["breakable"] = breakable
+    return environment.get_template("template.html")
 
 
 def typeset(text: str) -> str:
@@ -95,7 +105,16 @@ def _setting(value: Any) -> str:
 
 
 def _sections(comparison: Comparison) -> Iterator[Section]:
-    parts = (score_section, curve_section, frequency_section, calibration_section, confusion_section, learned_section)
+    parts = (
+        score_section,
+        curve_section,
+        frequency_section,
+        representation_section,
+        calibration_section,
+        abstention_section,
+        confusion_section,
+        learned_section,
+    )
     for part in parts:
         section = part(comparison)
         if section is not None:

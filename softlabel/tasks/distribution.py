@@ -8,7 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution, dense
-from softlabel.tasks.class_space import ClassSpace
+from softlabel.metrics.kl import KullbackLeibler
+from softlabel.metrics.statistic import Statistic
+from softlabel.tasks.class_space import ClassSpace, Groups
 
 
 class Distribution(ClassSpace):
@@ -28,6 +30,11 @@ class Distribution(ClassSpace):
 
     def stratify(self, annotation: Tensor) -> np.ndarray[Any, Any]:
         return self.index(annotation).numpy()
+
+    def statistics(self, class_counts: Tensor, groups: Groups) -> tuple[Statistic, ...]:
+        """With the KL divergence, which is 0 where the prediction equals the votes; the NLL is not."""
+        nll, *others = super().statistics(class_counts, groups)
+        return (nll, KullbackLeibler(), *others)
 
     def truth(self, annotation: Tensor) -> Tensor:
         return annotation / annotation.sum(-1, keepdim=True)

@@ -16,6 +16,8 @@ from softlabel.metrics.per_class import PerClass
 from softlabel.metrics.statistic import Contribution, Statistic, StreamingTally, Tally
 
 MOST_CLASSES_FOR_CONFUSION = 100
+MOST_CELLS_KEPT = 100_000
+"""Of a score whose rows add to a cell of every class: beyond, resampling would cost more than its interval is worth."""
 
 
 class HasTruth(Protocol):
@@ -101,22 +103,32 @@ class ClassEvaluator:
         }
 
     def row_contributions(self) -> dict[str, Contribution]:
-        """What each row added to each score whose rows add to one cell: what statistics resample."""
+        """What each row added to each score: what statistics resample.
+
+        A score whose rows add to a cell of every class is left out when rows times classes exceed 100,000.
+        """
         if self._rows is None:
             raise RuntimeError("this evaluator was made without keep_rows")
         return {
             name: Contribution(torch.cat([p.cell for p in parts]), torch.cat([p.values for p in parts]))
             for name, parts in self._rows.items()
+            if not _too_many(parts)
         }
 
     def _keep(self, rows: dict[str, list[Contribution]], log_probabilities: Tensor, truth: Tensor) -> None:
         for statistic in self.statistics:
-            contribution = statistic.contribute(log_probabilities, truth)
-            if contribution.cell.dim() == 1:
-                rows.setdefault(statistic.name, []).append(Contribution(*(t.cpu() for t in contribution)))
+            kept = rows.setdefault(statistic.name, [])
+            if not _too_many(kept):
+                contribution = statistic.contribute(log_probabilities, truth)
+                kept.append(Contribution(*(t.cpu() for t in contribution)))
 
     def _tally(self, kind: type[Tally]) -> Any:
         return next((sums for sums in self._sums if type(sums.tally) is kind), None)
+
+
+def _too_many(parts: Sequence[Contribution]) -> bool:
+    several_cells_a_row = bool(parts) and parts[0].cell.dim() > 1
+    return several_cells_a_row and sum(part.cell.numel() for part in parts) > MOST_CELLS_KEPT
 
 
 def _finite(value: float) -> float | None:

@@ -10,25 +10,39 @@ from pathlib import Path
 from typing import Any
 
 
-def write_bytes(path: Path, content: bytes, *, sync_folder: bool = True) -> None:
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, that survive a power cut; one that exists stays as it is."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file by new content, or leave the old one as it was.
 
-    `sync_folder=False` leaves it to a later write into the same folder to make the renaming survive a power cut.
-    Raises OSError when the disk does not take it; nothing is left behind then.
+    Raises OSError, naming the file, when the disk does not take it; nothing is left behind then.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_path(path)
     try:
         with open(partial, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a failed write does not say of which file
+            error.filename = str(path)
         raise
-    if sync_folder:
-        _sync_folder(path.parent)
+    sync_folder(path.parent)
+
+
+def partial_path(path: Path) -> Path:
+    """Where a file's new content is written before it is renamed into its place."""
+    return path.with_name(f".{path.name}.partial")
 
 
 def write_text(path: Path, content: str) -> None:
@@ -57,7 +71,8 @@ def finite(content: Any) -> Any:
     return content
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

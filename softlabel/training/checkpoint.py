@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from softlabel.errors import RunError
-from softlabel.training.atomic import write_bytes, write_text
+from softlabel.training.atomic import make_folder, partial_path, write_bytes, write_text
 
 FORMAT = 1
 
@@ -47,13 +47,13 @@ class CheckpointFolder:
         """Write a checkpoint. Raises OSError when the disk does not take it; the old one stands then."""
         from safetensors.torch import save
 
-        self.path.mkdir(exist_ok=True)
+        make_folder(self.path)
         content = save(_storable(checkpoint.tensors))
         digest = hashlib.sha256(content).hexdigest()
         tensors = self.path / f"{name}-{digest[:16]}.safetensors"
         body = {"format": FORMAT, "tensors": tensors.name, "sha256": digest, "values": checkpoint.values}
         try:
-            write_bytes(tensors, content, sync_folder=False)
+            write_bytes(tensors, content)
             write_text(self._index(name), _text_of(body))
         finally:
             self._sweep(name)
@@ -113,7 +113,8 @@ class CheckpointFolder:
             current = json.loads(self._index(name).read_bytes())["tensors"]
         except FileNotFoundError:
             current = None
-        for path in self.path.glob(f"{name}-*.safetensors"):
+        tensors = f"{name}-*.safetensors"
+        for path in (*self.path.glob(tensors), *self.path.glob(partial_path(Path(tensors)).name)):
             if path.name != current:
                 path.unlink(missing_ok=True)
 

@@ -76,7 +76,7 @@ class RunConfig(BaseModel):
 
     @property
     def method_kind(self) -> str:
-        """The method by the name of its module: an entry of `methods` with a `method` is one under a name of its own."""
+        """Its module's name: an entry of `methods` with a `method` is that one under a name of its own."""
         return str(self._own_options.get("method", self.method))
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -45,6 +44,10 @@ class Cost:
     @property
     def total(self) -> float:
         return self.begin + sum(self.epochs) + self.finish
+
+    def without(self, epochs: int) -> Cost:
+        """The same when another run trains the first epochs."""
+        return Cost(self.begin, (0.0,) * epochs + self.epochs[epochs:], self.finish)
 
     def done(self, epochs: int) -> float:
         """Seconds of this cost that are over after so many epochs; none before the first."""
@@ -126,15 +129,15 @@ class _Trial:
         return self._timed(passes()) * len(samples) / len(some)
 
     def _timed(self, steps: Iterable[None]) -> float:
-        """The median of the intervals between a few steps; the first one, which also warms up, counts only if alone."""
+        """The mean interval between a few steps, so that other work on the machine counts; not the first, a warm-up."""
         times = [time.perf_counter()]
         for _ in itertools.islice(steps, MOST_STEPS):
             self._wait()
             times.append(time.perf_counter())
             if len(times) > 3 and times[-1] - times[0] > TRIAL_SECONDS:
                 break
-        intervals = [after - before for before, after in itertools.pairwise(times)]
-        return statistics.median(intervals[1:] or intervals)
+        first = 1 if len(times) > 2 else 0
+        return (times[-1] - times[first]) / (len(times) - 1 - first)
 
     @property
     def _wait(self) -> Callable[[], None]:

@@ -24,6 +24,7 @@ from softlabel.training.inference import Inference, adjustment_bias
 from softlabel.training.pooled_features import PooledFeatures
 from softlabel.training.prepare import Prepared
 from softlabel.training.state import TrainingState
+from softlabel.training.test_split import record_opening
 
 ROWS_SHOWN = 12
 
@@ -51,6 +52,7 @@ def finish(config: RunConfig, prepared: Prepared, state: TrainingState, folder: 
 
     Under the published protocol nothing is selected and nothing calibrated: the last network is all there is.
     """
+    record_opening(folder, "train")  # before the rows are read: an interrupted look was a look
     last = _test(state.evaluated, prepared, state)
     selected = last if state.best is None else _test(_selected_network(state), prepared, state)
     _write_evaluation(folder / "evaluation", selected, state)

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from softlabel.errors import RunError
 
+SIGNING_TRIES = 20
+SIGNING_SECONDS = 0.02
+
 
 class FolderLock:
     """A lock file with its holder's process number.
@@ -25,27 +28,40 @@ class FolderLock:
 
     def acquire(self) -> None:
         """Take the lock. Raises RunError, naming the holder, when a living process has it."""
-        while True:
+        while self._handle is None:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 holder = _read_holder(handle)
                 os.close(handle)
                 raise RunError(f"{self.path.parent} is in use by {holder}; wait for it, or stop it") from None
+            except OSError:  # a file system without locks
+                os.close(handle)
+                raise
             if self._is_in_place(handle):
-                break
-            os.close(handle)  # the last holder removed the file between our opening and our locking it
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(_this_process()).encode(), 0)
-        self._handle = handle
+                self._handle = handle
+            else:
+                os.close(handle)  # the last holder removed the file between our opening and our locking it
+        self._sign(self._handle)
+
+    def _sign(self, handle: int) -> None:
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(_this_process()).encode(), 0)
+        except OSError as error:
+            self.release()
+            error.filename = str(self.path)
+            raise
 
     def release(self) -> None:
         """Give the lock back and remove its file."""
         if self._handle is not None:
-            self.path.unlink(missing_ok=True)
-            os.close(self._handle)
-            self._handle = None
+            handle, self._handle = self._handle, None
+            try:
+                self.path.unlink(missing_ok=True)
+            finally:
+                os.close(handle)
 
     def _is_in_place(self, handle: int) -> bool:
         try:
@@ -59,8 +75,10 @@ def _this_process() -> dict[str, str | int]:
 
 
 def _read_holder(handle: int) -> str:
-    try:
-        holder = json.loads(os.pread(handle, 4096, 0))
-        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
-    except (OSError, ValueError, KeyError):
-        return "another process"
+    for _ in range(SIGNING_TRIES):  # a holder signs right after it has got the lock
+        try:
+            holder = json.loads(os.pread(handle, 4096, 0))
+            return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            time.sleep(SIGNING_SECONDS)
+    return "another process"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,12 @@ class MetricsLog:
         self._count += 1
 
     def close(self) -> None:
-        """Close the files."""
-        self._file.close()
-        self._tensorboard.close()
+        """Flush the lines to the disk and close the files."""
+        try:
+            with self._file:
+                os.fsync(self._file.fileno())
+        finally:
+            self._tensorboard.close()
 
 
 class _TensorBoard:

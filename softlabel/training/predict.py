@@ -82,17 +82,21 @@ def predict(
         image_column=image_column or trained.image_column,
         feature_columns=list(feature_columns) or trained.feature_columns,
         skip_bad=skip_bad,
+        max_pixels=round(trained.max_megapixels * 1e6),
     )
     return Predictions(model, read_inputs(str(source), expected), _places(Path(source), expected), abstain_below)
 
 
 def training_data(run: Path) -> DataConfig | None:
     """How the data of a run were read; None for a model folder that was taken out of its run."""
-    folder = find_model(run)
-    for place in (run, folder, folder.parent):
-        if (place / CONFIG).is_file():
-            return _data_config(place)
-    return None
+    folder = configured_folder(run)
+    return None if folder is None else _data_config(folder)
+
+
+def configured_folder(run: Path) -> Path | None:
+    """The folder of the run that a model belongs to; None for a model folder that was taken out of its run."""
+    model = find_model(run)
+    return next((place for place in (run, model, model.parent) if (place / CONFIG).is_file()), None)
 
 
 @torch.no_grad()

@@ -18,8 +18,9 @@ from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.resolve import task_for
 from softlabel.training.evaluation import evaluate_at
 from softlabel.training.model_folder import DeployedModel, load_model
-from softlabel.training.predict import training_data
+from softlabel.training.predict import configured_folder, training_data
 from softlabel.training.prepare import prepare
+from softlabel.training.test_split import record_opening
 
 Split = Literal["training", "validation", "test", "all"]
 
@@ -80,6 +81,7 @@ def evaluate(run: str | Path, other: DataConfig | None = None, split: Split | No
     model = load_model(Path(run))
     part = _own_part(Path(run), model, split or "test") if other is None else _other_part(model, other, split or "all")
     _refuse_other_inputs(model, part)
+    notes = part.notes + (_recorded(Path(run)) if other is None and part.split == "test" else [])
     counts, groups = _training_counts(model, part)
     before, after = evaluate_at(
         model.logits, part.samples, part.task, counts, groups, [1.0, model.temperature], device=torch.device("cpu")
@@ -94,7 +96,7 @@ def evaluate(run: str | Path, other: DataConfig | None = None, split: Split | No
         after=after.scores(),
         titles={statistic.name: (statistic.title, statistic.better) for statistic in statistics},
         details={"reliability": after.reliability(), **after.details()},
-        notes=part.notes,
+        notes=notes,
     )
 
 
@@ -119,6 +121,12 @@ def _own_part(run: Path, model: DeployedModel, split: Split) -> _Part:
         raise ConfigError(f"--split {split}: the run has no {split} split (protocol {data.protocol})")
     seen = {"training": "the model was trained on these rows", "validation": "the model was selected on these rows"}
     return _Part(data.source, split, samples, prepared.task, [seen[split]] if split in seen else [])
+
+
+def _recorded(run: Path) -> list[str]:
+    folder = configured_folder(run)
+    recorded = folder is not None and record_opening(folder, "evaluate")
+    return [] if recorded else ["this look at the test rows could not be counted: the run folder takes no file"]
 
 
 def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> _Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -13,13 +14,15 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel
 
 from softlabel.errors import RunError
-from softlabel.training.atomic import write_json, write_text
+from softlabel.training.atomic import make_folder, write_json, write_text
 from softlabel.training.folder_lock import FolderLock
 from softlabel.training.recipe import to_toml
 
 Kind = Literal["train", "compare"]
 RESULT: dict[Kind, str] = {"train": "result.json", "compare": "results.json"}
 CONFIG = "config.toml"
+SPREAD = ("comparison.jobs", "training.processes")
+"""Over how many processes the work is spread: a run may go on with another number."""
 
 
 class RunFolder:
@@ -53,7 +56,7 @@ class RunFolder:
             except FileExistsError:
                 number += 1
                 continue
-            return cls._hold(path, config, kind, resume=False)
+            return cls._hold_new(path, config, kind)
 
     @classmethod
     def at(cls, path: Path, config: Any, kind: Kind = "train", *, resume: bool) -> RunFolder:
@@ -66,7 +69,9 @@ class RunFolder:
             raise RunError(f"{path} is a file, expected a run folder")
         if path.is_dir() and not (path / CONFIG).exists() and _foreign_files(path):
             raise RunError(f"{path} is not a run folder: it has no {CONFIG}, but other files; name another folder")
-        path.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            make_folder(path)
+            return cls._hold_new(path, config, kind)
         return cls._hold(path, config, kind, resume=resume)
 
     @classmethod
@@ -79,6 +84,16 @@ class RunFolder:
         return cls.create(config, kind) if path is None else cls._hold(path, config, kind, resume=True)
 
     @classmethod
+    def _hold_new(cls, path: Path, config: Any, kind: Kind) -> RunFolder:
+        """Hold a folder that was just made; it goes again when the disk does not take its configuration."""
+        try:
+            return cls._hold(path, config, kind, resume=False)
+        except BaseException:
+            with contextlib.suppress(OSError):  # somebody else is in it already
+                path.rmdir()
+            raise
+
+    @classmethod
     def _hold(cls, path: Path, config: Any, kind: Kind, *, resume: bool) -> RunFolder:
         lock = FolderLock(path)
         lock.acquire()
@@ -88,7 +103,7 @@ class RunFolder:
                 raise RunError(f"{path} already holds a run; resume it, or name another folder")
             if existing:
                 refuse_difference(path, config)
-            else:
+            if not existing or _spread(read_config(path)) != _spread(_given(config)):
                 write_text(path / CONFIG, to_toml(config))
         except BaseException:
             lock.release()
@@ -154,8 +169,8 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def refuse_difference(path: Path, config: BaseModel) -> None:
     """Raise RunError, showing every option that differs, unless the folder's configuration is this one."""
-    stored = _flat(_comparable(read_config(path)))
-    given = _flat(_comparable(tomllib.loads(to_toml(config))))
+    stored = _comparable(read_config(path))
+    given = _comparable(_given(config))
     lines = [
         f"  {key}: {stored.get(key, 'not set')} in the folder, {given.get(key, 'not set')} now"
         for key in sorted(stored.keys() | given.keys())
@@ -190,9 +205,17 @@ def _unfinished(config: Any, kind: Kind) -> Path | None:
     return None
 
 
+def _given(config: BaseModel) -> dict[str, Any]:
+    return tomllib.loads(to_toml(config))
+
+
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:
-    """Without the output section: a folder may be moved."""
-    return {key: value for key, value in config.items() if key != "output"}
+    """What decides the results: without the output section, as a folder may be moved, and without SPREAD."""
+    return {key: value for key, value in _flat(config).items() if not key.startswith("output.") and key not in SPREAD}
+
+
+def _spread(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in _flat(config).items() if key in SPREAD}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from softlabel.methods.method import Method
 from softlabel.methods.stage import Stage
 from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.training.config import RunConfig
+
+_KEPT = re.compile(r"[0-9a-f]{24}(\.json|-[0-9a-f]+\.safetensors)")
 
 
 class SharedStages:
@@ -41,6 +45,15 @@ class SharedStages:
             if key is not None and key in self._folder:
                 return _renamed(self._folder.load(key), stages[: place + 1])
         return None
+
+
+def forget(folder: Path) -> None:
+    """Remove what was kept, when no run needs it any more; nothing else."""
+    for path in folder.glob("*"):
+        if _KEPT.fullmatch(path.name):
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def stage_keys(config: RunConfig, method: Method) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Mapping
@@ -12,9 +13,10 @@ from typing import Any, Self
 
 import torch
 
-from softlabel.errors import FailedRunError, SoftlabelError
+from softlabel.errors import FailedRunError, RunError, SoftlabelError
 from softlabel.methods.method import Method
 from softlabel.methods.stage import Stage
+from softlabel.training.atomic import make_folder
 from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.ema import AveragedNetwork
@@ -81,10 +83,12 @@ def train(
         try:
             return RunResult(run.path, _train_in(run, config, prepared, method, progress, shared))
         except KeyboardInterrupt:
-            run.log("interrupted; `softlabel train --resume` goes on from the last checkpoint")
+            _last_words(run, "interrupted; `softlabel train --resume` goes on from the last checkpoint")
             raise
-        except SoftlabelError as error:
-            run.log(f"stopped: {error}")
+        except (SoftlabelError, OSError) as error:
+            if isinstance(error, OSError) and error.filename is None:  # such as of a line added to a log
+                error.filename = str(run.path)
+            _last_words(run, f"stopped: {error}")
             raise
 
 
@@ -156,6 +160,11 @@ def _hold(config: RunConfig, folder: Path | None, resume: bool) -> RunFolder:
     return RunFolder.continue_or_create(config) if resume else RunFolder.create(config)
 
 
+def _last_words(run: RunFolder, text: str) -> None:
+    with contextlib.suppress(OSError):  # the disk may be what is wrong; the reason is raised anyway
+        run.log(text)
+
+
 def _stored_result(config: RunConfig, folder: Path) -> dict[str, Any]:
     with RunFolder.at(folder, config, resume=True) as run:
         stored: dict[str, Any] = run.read_json(RESULT["train"])
@@ -200,14 +209,12 @@ def _run_first(run: RunFolder, training: Training, progress: Progress, shared: S
         state.restore_position(training.checkpoint)
         run.log(f"goes on after {len(state.records)} epochs")
     progress.begin(RunStart(run.path, training.prepared, images, state.images, epochs, resumed, precision))
-    metrics = MetricsLog(run.path, state.records)
     checkpoints = CheckpointFolder(run.path / "checkpoints")
-    checkpoints.path.mkdir(exist_ok=True)
+    make_folder(checkpoints.path)
     try:
-        with training:
+        with contextlib.closing(MetricsLog(run.path, state.records)) as metrics, training:
             training.run(FirstProcess(config, training.prepared, state, checkpoints, metrics, progress, shared))
     finally:
-        metrics.close()
         progress.end()
     return state
 
@@ -220,6 +227,8 @@ def _settle_environment(
     now = environment(device, config.training.processes)
     if (run.path / "environment.json").exists():
         stored = run.read_json("environment.json")
+        if stored.get("test_hash") != prepared.splits.test_hash:
+            raise RunError(f"{run.path}: the data have changed since the run began; its test split is another one now")
         changed = differences(stored, now)
         if changed:
             text = "not the machine on which the run began, so its last bits may differ: " + "; ".join(changed)
@@ -231,6 +240,8 @@ def _settle_environment(
     some = training.read(torch.arange(min(len(training), config.training.batch_size)))
     with torch.random.fork_rng(devices=[]):
         precision = choose_precision(config.training.precision, method.deployable(), some, torch.device(device))
-    run.write_json("environment.json", {**now, "precision": precision.to_json()})
+    run.write_json(
+        "environment.json", {**now, "precision": precision.to_json(), "test_hash": prepared.splits.test_hash}
+    )
     run.log(f"begins: method {config.method}, seed {config.seed}, {device}, precision {precision.name}")
     return precision

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 
 
 def main(folder: Path, rank: int, port: int) -> None:
     """Take part in the training of a run folder that the first process holds; write nothing."""
+    threading.Thread(target=_end_with_the_first, daemon=True).start()
     from softlabel.training.config import RunConfig
     from softlabel.training.observer import OtherProcess
     from softlabel.training.prepare import prepare
@@ -21,6 +24,11 @@ def main(folder: Path, rank: int, port: int) -> None:
     method = build_method(config, prepared)
     with start_training(config, prepared, method, precision, folder, rank=rank, port=port) as training:
         training.run(OtherProcess())
+
+
+def _end_with_the_first() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
 
 
 if __name__ == "__main__":

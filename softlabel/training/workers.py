@@ -19,7 +19,8 @@ LAST_LINES = 12
 class Workers:
     """Processes of rank 1 and up, each running `python -m softlabel.training.worker` on the same run folder.
 
-    They find the others through `port`; when the first process dies, their next exchange with it fails and they end.
+    They find the others through `port`. Each reads from a pipe into which nobody writes, so that it notices the end of
+    the first process, whatever it waits for.
     """
 
     def __init__(self, folder: Path, processes: int) -> None:
@@ -29,7 +30,7 @@ class Workers:
         self._started = [
             subprocess.Popen(
                 [sys.executable, "-m", "softlabel.training.worker", str(folder), str(rank), str(self.port)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=self._output,
                 env={**os.environ, "PYTHONPATH": place},
@@ -55,12 +56,12 @@ class Workers:
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
         for worker in self._started:
             if error is not None:
-                worker.terminate()
-        for worker in self._started:
-            try:
-                worker.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                worker.kill()
+                worker.kill()  # it writes nothing
+            with worker:
+                try:
+                    worker.wait(timeout=30)
+                except subprocess.TimeoutExpired:
+                    worker.kill()
         self._output.close()
 
 

@@ -54,6 +54,14 @@ def test_files_and_python_say_the_same(model: Path, softlabel: Softlabel) -> Non
     assert table(answers, 80).count("abstains") == 11
 
 
+def test_an_answer_that_is_no_distribution_is_refused_with_its_row(model: Path, softlabel: Softlabel) -> None:
+    Path("rows.csv").write_text("x,y\n1,2\n3e38,-3e38\n")
+    outcome = softlabel("predict", "model", "rows.csv", "--feature-columns", "x,y", "--out", "a.csv")
+    assert outcome.code == 2
+    assert "row 2: the model's answer is not a finite distribution" in outcome.err
+    assert not Path("a.csv").exists()
+
+
 @pytest.mark.parametrize("share", ["-0.1", "1.5", "nan", "inf"])
 def test_a_limit_is_a_share(share: str, model: Path, softlabel: Softlabel) -> None:
     outcome = softlabel("predict", "model", "rows.csv", f"--abstain-below={share}")

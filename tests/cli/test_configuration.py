@@ -52,7 +52,7 @@ def test_a_flag_that_was_not_given_changes_nothing() -> None:
         (["--resize", "32,24"], "data", "resize", (32, 24)),
         (["--resize", "32x24"], "data", "resize", (32, 24)),
         (["--milestones", "0.5,0.7", "--schedule", "step"], "training", "milestones", [0.5, 0.7]),
-        (["--hidden", "8", "--hidden", "4,2"], "network", "hidden", [8, 4, 2]),
+        (["--backbone", "mlp", "--hidden", "8", "--hidden", "4,2"], "network", "hidden", [8, 4, 2]),
         (["--vote-columns", "a, b", "--source", "csv:x"], "data", "vote_columns", ["a", "b"]),
         (["--skip-bad"], "data", "skip_bad", True),
         (["--skip-bad", "--no-skip-bad"], "data", "skip_bad", False),
@@ -197,6 +197,8 @@ FREE_TEXT = frozenset(option.name for option in options_of(RunConfig) if "text" 
     "vote_columns",
     # read only with others
     *("milestones", "decay", "noise_kind", "normalise", "hidden", "validation_share"),
+    # for these the source is opened
+    *("test_share", "split_seed"),
 }
 
 
@@ -219,3 +221,27 @@ def test_no_words_lead_to_anything_but_a_configuration_or_a_config_error(words: 
     words = [word for word in words if word not in ("-h", "--help")]
     with contextlib.suppress(ConfigError):
         assert isinstance(from_flags(CompareConfig, *words, defaults=DEFAULTS), CompareConfig)
+
+
+def test_a_method_with_other_options_has_a_name_of_its_own() -> None:
+    words = ["--methods", "label_smoothing,strong", "--strong.method", "label_smoothing", "--strong.epsilon", "0.4"]
+    config = from_flags(CompareConfig, *words)
+    assert config.methods == {"strong": {"method": "label_smoothing", "epsilon": 0.4}}
+    cell = config.cell("strong", 1)
+    assert (cell.method, cell.method_kind, cell.method_options) == ("strong", "label_smoothing", {"epsilon": 0.4})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--method", "strong", "--strong.method", "label_smothing"], "did you mean label_smoothing"),
+        (["--method", "crt", "--crt.method", "dasl"], "'crt' cannot be another name for dasl"),
+        (["--method", "a/b"], "there is no method 'a/b'"),
+        (["--method", "strong", "--strong.method", "label_smoothing", "--strong.epsilom", "1"], "--strong.epsilon"),
+    ],
+)
+def test_a_name_that_cannot_be_one_is_refused(words: list[str], said: str) -> None:
+    with pytest.raises((ConfigError, SystemExit)) as error:
+        from_flags(RunConfig, *words)
+    if isinstance(error.value, ConfigError):
+        assert said in str(error.value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from softlabel.cli.time_left import CLOSING_SECONDS, OPENING_SECONDS, Standing, TimeLeft
+from softlabel.cli.time_left import CLOSING_SECONDS, Standing, TimeLeft
 from softlabel.training.cost import Cost
 
 COST = Cost(1.0, (2.0,) * 5, 1.0)
@@ -27,10 +27,10 @@ class Simulation:
 
     truth: Sequence[Cost]
     jobs: int
-    opening: float = OPENING_SECONDS
+    closing: float = CLOSING_SECONDS
 
     def spans(self) -> list[tuple[float, float]]:
-        free, spans = [self.opening] * self.jobs, []
+        free, spans = [0.0] * self.jobs, []
         for cost in self.truth:
             start = heapq.heappop(free)
             spans.append((start, start + cost.total))
@@ -39,7 +39,7 @@ class Simulation:
 
     @property
     def seconds(self) -> float:
-        return max(end for _, end in self.spans()) + CLOSING_SECONDS
+        return max(end for _, end in self.spans()) + self.closing
 
     def standings(self, now: float) -> list[Standing]:
         return [
@@ -57,8 +57,8 @@ def followed(trial: Sequence[Cost], simulation: Simulation) -> list[tuple[float,
     """While runs are trained: share of the time that is over, the seconds left as told, and as they were."""
     clock = Clock()
     left = TimeLeft(trial, [0] * len(trial), simulation.jobs, clock)
-    told = []
-    for tick in range(int(4 * (simulation.seconds - CLOSING_SECONDS))):
+    told: list[tuple[float, float, float]] = []
+    for tick in range(int(4 * (simulation.seconds - simulation.closing))):
         clock.now = tick / 4
         left.update(simulation.standings(clock.now))
         told.append((clock.now / simulation.seconds, left.seconds(), simulation.seconds - clock.now))
@@ -76,9 +76,9 @@ def test_a_right_trial_tells_the_time_left_from_the_start(jobs: int) -> None:
 def test_a_wrong_trial_is_corrected_within_a_fifth_of_the_run(factor: float, jobs: int) -> None:
     trial = [COST] * 9
     truth = [Cost(factor * c.begin, tuple(factor * e for e in c.epochs), factor * c.finish) for c in trial]
-    for share, told, true in followed(trial, Simulation(truth, jobs)):
+    for share, told, true in followed(trial, Simulation(truth, jobs, factor * CLOSING_SECONDS)):
         if share >= 0.2:
-            assert told == pytest.approx(true, rel=0.3, abs=CLOSING_SECONDS)
+            assert told == pytest.approx(true, rel=0.3)
 
 
 def test_runs_of_different_length_are_not_thrown_together() -> None:
@@ -106,7 +106,6 @@ def test_a_silent_epoch_makes_the_time_left_longer_and_never_negative() -> None:
 def test_what_was_finished_before_says_nothing_of_the_speed() -> None:
     clock = Clock()
     left = TimeLeft([COST] * 4, [None, None, 3, 0], 2, clock)
-    clock.now = OPENING_SECONDS
     left.update([None, None, 3, 0])
     assert left.seconds() == pytest.approx(12 + CLOSING_SECONDS)
     assert left.share() == pytest.approx((12 + 12 + 7) / 48)

@@ -70,7 +70,7 @@ def test_empty_labels_and_half_classes_are_refused():
     collected = refusals(3)
     assert labels(column([1.0, None, 2.5]), "y", collected).to_pylist()[0] == "1"
     assert [text.split(": ")[1] for text in refused(collected)] == [
-        "2.5, expected a class (text or a whole number)",
+        "2.5, expected a class label (text or a whole number)",
         "an empty value, expected a class label",
     ]
     assert labels(column([3, 10]), "y", refusals(2)).to_pylist() == ["3", "10"]

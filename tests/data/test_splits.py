@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from softlabel.data.config import DataConfig
+from softlabel.data.duplicates import identities
 from softlabel.data.long_tail import long_tail_counts, long_tail_rows
 from softlabel.data.open_source import open_source
-from softlabel.data.samples import same_inputs
 from softlabel.data.splits import make_splits
 from softlabel.data.strata import held_out, held_out_size, quantile_bins
 from softlabel.errors import ConfigError, DataError, UnsupportedError
@@ -186,11 +186,15 @@ def test_held_and_streamed_have_one_test_hash(folder):
     assert len(hashes) == 1
 
 
-def test_same_inputs_of_features(write):
+def test_equal_features_have_one_identity(write):
     source = table(write, [[i % 5, "ab"[i % 2]] for i in range(10)])
-    first, second = source.samples.select(torch.arange(5)), source.samples.select(torch.arange(5, 10))
-    assert same_inputs(first, second) == [(i, i) for i in range(5)]
-    assert same_inputs(first, first.select(torch.arange(0))) == []
+    assert identities(source.samples).tolist() == [0, 1, 2, 3, 4] * 2
+
+
+def test_equal_inputs_with_two_labels_warn(write):
+    source = table(write, [[i % 39, "ab"[i % 2]] for i in range(40)])
+    warnings = make_splits(source, DataConfig(), of_label).warnings
+    assert "equal inputs with different labels: 1 (first: t.csv, row 40 = t.csv, row 1)" in warnings
 
 
 @pytest.mark.parametrize(

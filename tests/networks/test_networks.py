@@ -224,7 +224,7 @@ def test_linear_probing_freezes_the_backbone() -> None:
     ("name", "inputs", "error", "words"),
     [
         ("resnt20", IMAGES, ConfigError, ["'resnt20'", "did you mean resnet20?"]),
-        ("", IMAGES, ConfigError, ["''", "There are auto"]),
+        ("", IMAGES, ConfigError, ["''", "there are auto"]),
         ("resnet32", FEATURES, UnsupportedError, ["resnet32 needs images", "5 features", "mlp"]),
     ],
 )

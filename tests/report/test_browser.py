@@ -17,7 +17,7 @@ import pytest
 from softlabel.report.html import render_report
 from softlabel.report.visible import visible
 from tests.report.payloads import PAYLOADS
-from tests.report.results import Json, hostile
+from tests.report.results import Json, comparison_results, hostile
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = (
@@ -33,9 +33,32 @@ PROBE = """
 const ADDRESSES = ["href", "xlink:href", "src", "srcset", "action", "formaction", "data", "poster"];
 const isOurs = address => address === null || address.startsWith("data:image/png;base64,");
 
+function channels(colour) {
+  return colour.match(/[\\d.]+/g).map(Number);
+}
+function luminance(colour) {
+  const [r, g, b] = channels(colour).map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+  return .2126 * r + .7152 * g + .0722 * b;
+}
+function ground(e, style) {
+  for (; e; e = e.parentElement) {
+    const colour = style(e).backgroundColor;
+    if ((channels(colour)[3] ?? 1) > .99) return colour;
+  }
+  return "rgb(255, 255, 255)";
+}
+function contrast(e, style) {
+  const colour = e.closest("svg") ? style(e).fill : style(e).color;
+  const [dark, light] = [luminance(colour), luminance(ground(e, style))].sort((a, b) => a - b);
+  return (light + .05) / (dark + .05);
+}
+function hasText(e) {
+  return [...e.childNodes].some(node => node.nodeType === 3 && node.data.trim()) && !e.closest("style, title, head");
+}
+
 function seen(frame) {
   const page = frame.contentDocument, inside = frame.contentWindow, root = page.documentElement;
-  const all = [...page.querySelectorAll("*")];
+  const all = [...page.querySelectorAll("*")], written = all.filter(hasText);
   const isWide = e => !e.closest(".scroll, svg") && e.getBoundingClientRect().right > root.clientWidth + 1;
   return {
     scripts: page.scripts.length,
@@ -45,6 +68,8 @@ function seen(frame) {
     requests: inside.performance.getEntriesByType("resource").map(e => e.name).filter(name => !isOurs(name)),
     overflow: root.scrollWidth - root.clientWidth,
     outside: all.filter(isWide).map(e => e.tagName + "." + e.className),
+    texts: written.length,
+    faint: written.filter(e => contrast(e, inside.getComputedStyle) < 4.5).map(e => e.outerHTML.slice(0, 90)),
     ground: inside.getComputedStyle(page.body).backgroundColor,
     text: root.innerText,
     touched: inside.touched || window.touched || false,
@@ -103,10 +128,21 @@ def test_the_page_fits_desktop_and_phone(look: Callable[..., dict[str, Any]], re
         assert seen["requests"] == [], name
 
 
+def test_paper_cuts_no_table(look: Callable[..., dict[str, Any]]) -> None:
+    """What is set for print, in frames as wide as A4 and Letter paper between their margins."""
+    page = render_report(comparison_results(5, 2)).replace("@media print", "@media all")
+    for name, seen in look({"paper": page}, (718, 740)).items():
+        assert seen["overflow"] == 0, name
+
+
 def test_light_and_dark_follow_the_reader(look: Callable[..., dict[str, Any]], report: Callable[[str], str]) -> None:
-    page = {"one": report("one method, one seed")}
-    assert look(page, (1280,))["one 1280"]["ground"] == "rgb(255, 255, 255)"
-    assert look(page, (1280,), dark=True)["one 1280"]["ground"] == "rgb(19, 23, 29)"
+    page = {"full": report("full")}
+    light, dark = (look(page, (1280,), dark=scheme)["full 1280"] for scheme in (False, True))
+    assert light["ground"] == "rgb(255, 255, 255)"
+    assert dark["ground"] == "rgb(19, 23, 29)"
+    for seen in (light, dark):
+        assert seen["texts"] > 500
+        assert seen["faint"] == []
 
 
 def test_hostile_names_do_nothing_and_can_be_read(

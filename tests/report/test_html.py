@@ -89,6 +89,7 @@ CHANGES: list[tuple[tuple[str | int, ...], float, str]] = [
     (("data", "training_counts", 0), 82_345, "82,345"),
     (("cells", 0, "seconds"), 7123.0, "118 min 43 s"),
     (("cells", 0, "images_per_second"), 9_000_000.0, "3,005,400"),
+    (("cells", 0, "bytes"), 9_000_000_000, "3,000.3 MB"),
     (("cells", 0, "temperature"), 74.567, "74.57"),
     (("cells", 1, "temperature_interval", 1), 7.1061, "7.106]"),
     (("cells", 0, "selected", "before", "ece"), 300.0, "100.0 → "),
@@ -98,8 +99,8 @@ CHANGES: list[tuple[tuple[str | int, ...], float, str]] = [
     (("cells", 0, "details", "reliability", "after", -1, "count"), 9_000_000, "3,000,"),
     (("cells", 0, "details", "per_class", 0, "test_count"), 6_123, "6,123"),
     (("cells", 0, "details", "confusion", 0, 1), 5_123, "5,123"),
-    (("cells", 0, "ambiguous", 0, "entropy"), 7.163, "entropy 7.16"),
-    (("cells", 0, "worst", 0, "loss"), 71.63, "loss 71.63"),
+    (("cells", 0, "ambiguous", 0, "entropy"), 7.163, "entropy\u00a07.16"),
+    (("cells", 0, "worst", 0, "loss"), 71.63, "loss\u00a071.63"),
     (("cells", 0, "table", "values", 0, 1), 0.71234, "0.7123"),
     (("seconds",), 1234.0, "20 min 34 s"),
 ]

@@ -39,6 +39,12 @@ def contrast(first: str, second: str) -> float:
     return float((light + 0.05) / (dark + 0.05))
 
 
+def over(ground: str, colour: str, opacity: float) -> str:
+    """The colour that is seen where another lies over the ground."""
+    parts = [[int(text[place : place + 2], 16) for place in (1, 3, 5)] for text in (ground, colour)]
+    return "#" + "".join(f"{round(b + (c - b) * opacity):02x}" for b, c in zip(*parts, strict=True))
+
+
 def lab(rgb: np.ndarray) -> np.ndarray:
     to_xyz = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
     ratio = np.cbrt(np.clip(np.array(to_xyz) @ rgb, 1e-6, None) / [0.95047, 1.0, 1.08883])
@@ -51,6 +57,7 @@ def test_contrast(page: dict[str, str], series: tuple[str, ...]) -> None:
         for text in ("ink", "muted", "good", "bad", "accent"):
             assert contrast(page[text], page[ground]) >= 4.5, (text, ground)
     assert contrast(page["ink"], page["heat"]) >= 4.5
+    assert contrast(page["muted"], over(page["paper"], page["line"], 0.45)) >= 4.5  # on the diagonal of heat maps
     for colour in series:
         assert contrast(colour, page["paper"]) >= 3, colour
 

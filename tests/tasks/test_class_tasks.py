@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.special import rel_entr
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
 from softlabel.errors import ConfigError
@@ -60,7 +61,18 @@ def test_a_unanimous_crowd_scores_like_a_label() -> None:
     votes = 9 * torch.nn.functional.one_hot(index, 3).float()
     by_votes = evaluated(Distribution(CLASSES), logits, votes).scores()
     by_label = evaluated(Classification(CLASSES), logits, index).scores()
+    assert by_votes.pop("kl") == pytest.approx(by_label["nll"], rel=1e-5)  # a unanimous crowd has no entropy
     assert by_votes == pytest.approx(by_label, rel=1e-5)
+
+
+def test_votes_are_scored_by_their_divergence_too() -> None:
+    votes, logits = torch.randint(1, 9, (20, 3)).double(), torch.randn(20, 3)
+    shares, p = (votes / votes.sum(-1, keepdim=True)).numpy(), logits.double().softmax(-1).numpy()
+    scores = evaluated(Distribution(CLASSES), logits, votes).scores()
+    assert list(scores)[:2] == ["nll", "kl"]
+    assert scores["kl"] == pytest.approx(rel_entr(shares, p).sum(-1).mean(), rel=1e-5)
+    own = evaluated(Distribution(CLASSES), torch.from_numpy(shares).log(), votes).scores()
+    assert own["kl"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_soft_truth_is_scored_by_expected_log_likelihood() -> None:
@@ -84,7 +96,17 @@ def test_rows_kept_for_statistics_add_up_to_the_scores() -> None:
         if statistic.name in rows:
             again = float(statistic.value(total(statistic, rows[statistic.name])))
             assert again == pytest.approx(evaluator.scores()[statistic.name] or 0.0, nan_ok=True), statistic.name
-    assert "classwise_ece" not in rows  # a row adds to K cells of it
+    assert rows["classwise_ece"].cell.shape == (25, 3)  # a row adds to K cells of it
+
+
+def test_rows_of_a_score_of_many_cells_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits, index = torch.randn(25, 3), torch.randint(0, 3, (25,))
+    monkeypatch.setattr("softlabel.tasks.evaluator.MOST_CELLS_KEPT", 75)
+    assert "classwise_ece" in evaluated(Classification(CLASSES), logits, index).row_contributions()
+    monkeypatch.setattr("softlabel.tasks.evaluator.MOST_CELLS_KEPT", 74)
+    rows = evaluated(Classification(CLASSES), logits, index).row_contributions()
+    assert "classwise_ece" not in rows
+    assert len(rows["ece"].cell) == 25
 
 
 def test_reliability_leaves_out_empty_bins() -> None:

@@ -83,7 +83,7 @@ def test_a_saved_model_answers_as_the_network_did(tmp_path: Path, bias: Tensor |
 
 
 def test_features_and_settings_of_the_network_come_back(tmp_path: Path) -> None:
-    config = NetworkConfig(backbone="mlp", hidden=[4, 6], trainable="head")
+    config = NetworkConfig(backbone="mlp", hidden=[4, 6], trainable="head", head="cosine")
     network = build_network(config, FEATURES, 3, 0)
     save(tmp_path, network, inputs=FEATURES, network_config=config)
     model = load_model(tmp_path)
@@ -454,6 +454,16 @@ def test_reading_opens_nothing_but_the_two_files(tmp_path: Path) -> None:
     load_model(tmp_path)(PIXELS)
     watching[0] = False
     assert events == []
+
+
+def test_a_forged_backbone_is_not_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A description that names a backbone of the hub, without its configuration, must not make anybody fetch it."""
+    save(tmp_path)
+    rewrite(tmp_path, network={"backbone": "hf:evil/model"})
+    fetched: list[str] = []
+    monkeypatch.setattr("softlabel.networks.build.load_hub", lambda name, inputs: fetched.append(name))
+    assert "names a pretrained backbone" in refused(tmp_path)
+    assert fetched == []
 
 
 def test_a_deployed_model_can_be_made_by_hand() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,11 @@ from softlabel.losses import SumAndMass
 from softlabel.methods.method import Terms
 from softlabel.training.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
+from softlabel.training.progress import Silent
 from softlabel.training.step import Updater, micro_batches
 from softlabel.training.terms import TermTally
 from softlabel.training.train import train
+from tests.training.killed_run import server
 
 
 def config(**training: object) -> RunConfig:
@@ -58,6 +63,48 @@ def test_two_processes_make_the_steps_of_one(one: Path, tmp_path: Path) -> None:
     assert_same(one, folder)
     assert result.cell["status"] == "finished"
     assert not torch.distributed.is_initialized()
+
+
+class StopAfterAnEpoch(Silent):
+    """Ctrl-C between two epochs."""
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+
+def test_what_two_processes_began_one_goes_on_with(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softlabel.training.observer.SAVE_SECONDS", 0.0)
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(config(processes=2), folder=folder, progress=StopAfterAnEpoch())
+    assert CheckpointFolder(folder / "checkpoints").load("last").values["epoch"] == 1
+    with pytest.warns(UserWarning, match="processes was 2, is 1"):
+        train(config(), folder=folder, resume=True)
+    assert_same(one, folder)
+
+
+def test_the_other_processes_end_with_the_first(tmp_path: Path) -> None:
+    context = server()
+    first = context.Process(target=train, args=(config(processes=2, epochs=1000),), kwargs={"folder": tmp_path / "run"})
+    first.start()
+    assert first.pid is not None
+    wait_until(partial(children, first.pid))
+    (other,) = children(first.pid)
+    first.kill()
+    first.join()
+    wait_until(lambda: not Path(f"/proc/{other}").exists())
+
+
+def children(process: int | None) -> list[int]:
+    """The process numbers of a process's children; on Linux."""
+    return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 class SharedSum:

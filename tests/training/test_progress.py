@@ -69,6 +69,13 @@ def test_lines_are_whole_few_and_never_far_apart(epochs: int, steps: int, second
     assert f"train {epochs}/{epochs}  cross_entropy 0.7  validation nll 0.5  accuracy 0.9" in text.splitlines()[-1]
 
 
+@pytest.mark.parametrize(("epochs", "steps"), [(1, 20_000), (1000, 20)])
+def test_a_run_of_two_days_is_no_more_than_two_hundred_lines(epochs: int, steps: int) -> None:
+    clock, stream = Clock(), io.StringIO()
+    run(Lines(stream, clock), clock, epochs=epochs, steps=steps, seconds=8.64)
+    assert 90 <= len(stream.getvalue().splitlines()) <= 200
+
+
 def test_the_rate_and_the_time_left_are_those_of_this_process() -> None:
     clock, stream = Clock(), io.StringIO()
     lines = Lines(stream, clock)

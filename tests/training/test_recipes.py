@@ -11,6 +11,7 @@ import pytest
 from softlabel.networks.build import BACKBONES
 from softlabel.networks.hub import PREFIX
 from softlabel.training.config import RunConfig
+from softlabel.training.schedule import Schedule
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
@@ -33,10 +34,20 @@ def test_probing_trains_the_head_and_fine_tuning_all() -> None:
     assert recipes["finetune"].training.learning_rate < recipes["linear-probe"].training.learning_rate
 
 
-def test_the_long_tailed_recipe_is_the_published_protocol() -> None:
-    config = read(next(path for path in RECIPES if path.stem.startswith("cifar10")))
+@pytest.mark.parametrize("classes", [10, 100])
+@pytest.mark.parametrize(("decay", "weight_decay"), [(0.01, 2e-4), (0.1, 5e-4)])
+def test_the_long_tailed_recipes_are_the_published_protocols(classes: int, decay: float, weight_decay: float) -> None:
+    recipes = {path.stem: read(path) for path in RECIPES}
+    config = recipes[f"cifar{classes}-lt-resnet32-decay-{decay:g}"]
     assert config.network.backbone == "resnet32"
+    assert config.data.source == f"hub:uoft-cs/cifar{classes}"
     assert (config.data.protocol, config.data.imbalance) == ("published", 100)
     training = config.training
     assert [training.epochs * share for share in training.milestones] == [160, 180]
-    assert (training.batch_size, training.learning_rate, training.weight_decay) == (128, 0.1, 2e-4)
+    assert (training.epochs, training.batch_size, training.warmup_epochs) == (200, 128, 5)
+    assert (training.learning_rate, training.momentum) == (0.1, 0.9)
+    assert (training.decay, training.weight_decay) == (decay, weight_decay)
+    schedule = Schedule("step", 0.1, 200, 5, training.milestones, training.decay)
+    assert [schedule.rate(epoch) for epoch in (0, 4, 159, 160, 179, 180, 199)] == pytest.approx(
+        [0.02, 0.1, 0.1, 0.1 * decay, 0.1 * decay, 0.1 * decay**2, 0.1 * decay**2]
+    )

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from softlabel.errors import RunError
+from softlabel.experiments.config import CompareConfig
 from softlabel.training.config import RunConfig
 from softlabel.training.folder_lock import FolderLock
-from softlabel.training.run_folder import RunFolder, source_name
+from softlabel.training.run_folder import RunFolder, read_config, source_name
 
 
 def config(runs: Path, **values: object) -> RunConfig:
@@ -136,6 +137,16 @@ def test_another_configuration_is_shown_and_refused(tmp_path: Path) -> None:
         "  seed: 0 in the folder, 3 now",
         "  training.ema: not set in the folder, 0.5 now",
     ]
+
+
+def test_a_run_goes_on_over_another_number_of_processes(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    RunFolder.at(path, config(tmp_path), resume=False).close()
+    RunFolder.at(path, config(tmp_path, training={"processes": 2}), resume=True).close()
+    assert read_config(path)["training"]["processes"] == 2  # the other processes read it from here
+    asked = [CompareConfig.model_validate({"comparison": {"jobs": jobs}}) for jobs in ("auto", 2)]
+    RunFolder.at(tmp_path / "comparison", asked[0], "compare", resume=False).close()
+    assert RunFolder.at(tmp_path / "comparison", asked[1], "compare", resume=True).resumed
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:

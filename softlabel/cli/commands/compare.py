@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from softlabel.cli.console import Console
+from softlabel.cli.limits import add_require, exit_code, of_comparison, read_limits
 from softlabel.cli.parser import Parser
 from softlabel.cli.settings import read_settings, settings_parser, settled
 from softlabel.experiments.config import CompareConfig, default_compare_config
@@ -24,25 +25,30 @@ examples:
 
 def parser() -> Parser:
     """What the command takes."""
-    return settings_parser(
+    parser = settings_parser(
         "compare", "Train methods with several seeds on the same data, and compare them.", EXAMPLES, CompareConfig
     )
+    add_require(parser)
+    return parser
 
 
 def run(words: list[str]) -> int:
     """Compare methods, or go on with a comparison of the same configuration that was stopped."""
     arguments, methods = read_settings(parser(), words)
+    limits = read_limits(arguments.require)
     defaults = default_compare_config().model_dump(exclude_unset=True)
     config = settled(CompareConfig, arguments, methods, recipe=arguments.recipe, defaults=defaults)
 
     from softlabel.cli.compare_screen import CompareScreen
     from softlabel.experiments.compare import compare
 
-    screen = CompareScreen(Console(arguments.json), config)
+    console = Console(arguments.json)
+    screen = CompareScreen(console, config)
     with screen:
         folder = compare(config, progress=screen, command=" ".join(["softlabel compare", *words]))
-        screen.finished(folder, results_of(folder))
-    return 0
+        results = results_of(folder)
+        screen.finished(folder, results)
+    return exit_code(limits, *of_comparison(results), console) if limits else 0
 
 
 def results_of(folder: Path) -> dict[str, object]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from softlabel.cli.complaints import by_hand
 from softlabel.cli.configuration import validated
 from softlabel.cli.console import Console
+from softlabel.cli.limits import add_require, exit_code, read_limits
 from softlabel.cli.options import add_options, given_options
 from softlabel.cli.parser import Parser, spell_flag
 from softlabel.cli.run_folders import model_folder
@@ -49,6 +50,7 @@ def parser() -> Parser:
         help="rows to score (default: test; all rows of another source)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document; words go to stderr")
+    add_require(parser)
     group = parser.add_argument_group("other data, and how they are read")
     add_options(group, DataConfig, only=READING)
     return parser
@@ -57,6 +59,7 @@ def parser() -> Parser:
 def run(words: list[str]) -> int:
     """Score, and print the table or the JSON document."""
     arguments = parser().read(words)
+    limits = read_limits(arguments.require)
     folder = model_folder(arguments.run)
     given = given_options(arguments, DataConfig)
     if given and "source" not in given:
@@ -76,4 +79,4 @@ def run(words: list[str]) -> int:
         console.say("")
         heading = temperature_title(scored.temperature, None, None)
         console.say(scores_table(scored.before, scored.after, scored.titles, heading, f"{scored.split} rows"))
-    return 0
+    return exit_code(limits, scored.after, f"{scored.split} rows", console, events=False)

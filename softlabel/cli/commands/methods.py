@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from softlabel.cli.configuration import check_method_name
 from softlabel.cli.console import Console, wrapped
 from softlabel.cli.options import options_of
@@ -17,14 +19,14 @@ examples:
 
 def parser() -> Parser:
     """What the command takes."""
-    parser = Parser("methods", "[NAME]", "List the methods and their options.", EXAMPLES)
+    parser = Parser("methods", "[NAME]", "List the methods, or tell the options of one.", EXAMPLES)
     parser.add_argument("name", nargs="?", metavar="NAME", help="only this method, with its description")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
 def run(words: list[str]) -> int:
-    """List every method with its options, or say all of one."""
+    """List every method, or say all of one."""
     arguments = parser().read(words)
     names = [arguments.name.replace("-", "_")] if arguments.name else method_names()
     for name in names:
@@ -33,7 +35,7 @@ def run(words: list[str]) -> int:
     if arguments.json:
         console.document([describe(name) for name in names])
     else:
-        console.say("\n\n".join(_text(describe(name), detailed=arguments.name is not None) for name in names))
+        console.say(_text(describe(names[0])) if arguments.name else _overview(names))
     return 0
 
 
@@ -53,10 +55,16 @@ def describe(name: str) -> dict[str, object]:
     return {"name": name, "source": summary(name), "description": kind.__doc__ or "", "options": options}
 
 
-def _text(method: dict[str, object], detailed: bool) -> str:
+def _overview(names: Sequence[str]) -> str:
+    """Every method with its source, and where its options are."""
+    lines = [line for name in names for line in [name, *wrapped(summary(name), "  ")]]
+    return "\n".join([*lines, "", "softlabel methods NAME tells what can be set."])
+
+
+def _text(method: dict[str, object]) -> str:
+    """All that there is to say of a method."""
     lines = [str(method["name"]), *wrapped(str(method["source"]), "  ")]
-    if detailed:
-        lines += wrapped(" ".join(str(method["description"]).split()), "  ")
+    lines += wrapped(" ".join(str(method["description"]).split()), "  ")
     for option in method["options"]:  # type: ignore[attr-defined]
         lines.append(f"  {option['flag']}")
         lines += wrapped(f"{option['description']}: {option['takes']} (default: {option['default']})", " " * 6)

@@ -37,9 +37,17 @@ def run(words: list[str]) -> int:
     if arguments.out:
         refuse_existing(out, arguments.overwrite)
 
-    from softlabel.report.html import write_report
+    from jinja2 import TemplateError
 
-    write_report(content, out)
+    from softlabel.report.html import write_report
+    from softlabel.training.test_split import refuse_mixed_results
+
+    try:
+        refuse_mixed_results(content, str(results))
+        write_report(content, out)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise RunError(f"{results} is damaged: it lacks what a report needs ({reason})") from error
     Console().say(str(out.resolve()))
     return 0
 

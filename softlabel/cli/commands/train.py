@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from softlabel.cli.console import Console
+from softlabel.cli.limits import add_require, exit_code, read_limits
 from softlabel.cli.parser import Parser
 from softlabel.cli.run_folders import folder_to_resume
 from softlabel.cli.settings import read_settings, settings_parser, settled
@@ -27,12 +28,14 @@ def parser() -> Parser:
     parser.add_argument(
         "--resume", nargs="?", const="", metavar="FOLDER", help="go on with this run; without FOLDER with the latest"
     )
+    add_require(parser)
     return parser
 
 
 def run(words: list[str]) -> int:
     """Train one method once, or go on with a run that was stopped."""
     arguments, methods = read_settings(parser(), words)
+    limits = read_limits(arguments.require)
     if arguments.resume is not None and arguments.recipe:
         raise ConfigError("--resume reads the run's own configuration; leave out --recipe")
     folder = folder_to_resume(arguments.resume, _runs(arguments)) if arguments.resume is not None else None
@@ -40,13 +43,15 @@ def run(words: list[str]) -> int:
     config = settled(RunConfig, arguments, methods, recipe=recipe)
 
     from softlabel.cli.train_screen import TrainScreen
+    from softlabel.experiments.results import shipped_scores
     from softlabel.training.train import train
 
-    screen = TrainScreen(Console(arguments.json), config)
+    console = Console(arguments.json)
+    screen = TrainScreen(console, config)
     with screen:
         result = train(config, folder=folder, resume=folder is not None, progress=screen)
         screen.finished(result)
-    return 0
+    return exit_code(limits, shipped_scores(result.cell), "test split", console)
 
 
 def _runs(arguments: object) -> Path:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from softlabel.data.columns import in_order
 from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
-from softlabel.data.files import BadFileError, Root, is_hidden, is_image_name
+from softlabel.data.files import BadFileError, Root, is_folder, is_hidden, is_image_name, is_text, written
 from softlabel.data.image_table import struct_column
 from softlabel.data.refusals import Refusals, among
 from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
@@ -77,7 +77,7 @@ def _split_folders(root: str) -> list[str]:
 
 def _folders(path: str) -> list[str]:
     with os.scandir(path) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden(entry.name))
+        return sorted(entry.name for entry in entries if is_folder(entry) and not is_hidden(entry.name))
 
 
 def _check_parts(argument: str, parts: list[str], listing: Listing) -> None:
@@ -93,12 +93,18 @@ def _list_classes(root: Root, part: str, split: int, listing: Listing) -> None:
         name = os.path.join(part, entry.name)
         if is_hidden(entry.name):
             continue
-        if entry.is_dir():
+        if is_folder(entry):
+            _check_class_name(name)
             _list_images(root, name, entry.name, split, listing)
         elif is_image_name(entry.name):
             _add(listing, name, None, split)
         else:
             listing.others.append(name)
+
+
+def _check_class_name(folder: str) -> None:
+    if not is_text(folder):
+        raise DataError(f"{written(folder)}: the name of the folder is not UTF-8, expected one that can be a class")
 
 
 def _list_images(root: Root, folder: str, class_name: str, split: int, listing: Listing) -> None:
@@ -127,7 +133,7 @@ def _walk(root: Root, folder: str, listing: Listing, visited: set[str]) -> Itera
         name = os.path.join(folder, entry.name)
         if is_hidden(entry.name):
             continue
-        if entry.is_dir():
+        if is_folder(entry):
             yield from _walk(root, name, listing, visited)
         else:
             yield name
@@ -141,7 +147,7 @@ def _add(listing: Listing, name: str, class_name: str | None, split: int) -> Non
 
 def _draft(root: str, listing: Listing) -> Draft:
     name = os.path.basename(os.path.abspath(root))
-    refusals = Refusals(name, len(listing.names), lambda position: (listing.names[position], None))
+    refusals = Refusals(name, len(listing.names), lambda position: (written(listing.names[position]), None))
     inside = Root(root)
     paths: list[str | None] = [
         _located(inside, image, position, refusals) for position, image in enumerate(listing.names)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from softlabel.report.comparison import Comparison, mean
-from softlabel.report.numbers import count, duration, is_number
+from softlabel.report.numbers import bytes_of, count, duration, is_number
 from softlabel.report.page import Cell, Section, Table
 
 
 def cost_section(comparison: Comparison) -> Section:
-    """Time and throughput by method."""
+    """Time, throughput and disk by method."""
     rows: list[list[Cell | str]] = []
     for method in comparison.methods:
         cells = comparison.of(method)
@@ -20,11 +20,12 @@ def cost_section(comparison: Comparison) -> Section:
                 duration(mean(seconds)),
                 duration(sum(seconds)) if seconds else duration(None),
                 count(round(speed) if is_number(speed) else None),
+                bytes_of(mean(cell.get("bytes") for cell in cells)),
             ]
         )
     total = duration(comparison.results.get("seconds"))
     return Section(
         "Cost",
         [f"The whole comparison took {total}; runs that train at the same time share the machine."],
-        tables=[Table("Training time", ["method", "a run", "all seeds", "images/s"], rows)],
+        tables=[Table("Time and disk", ["method", "a run", "all seeds", "rows/s", "disk/run"], rows)],
     )

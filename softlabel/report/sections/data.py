@@ -29,13 +29,23 @@ def understood(comparison: Comparison) -> list[tuple[str, str]]:
         ("tail", _tail(comparison.class_names, data.get("training_counts") or [])),
         ("protocol", _PROTOCOLS.get(data["protocol"], data["protocol"])),
         ("groups", _GROUPS.get(data.get("groups", ""), data.get("groups") or "")),
-        ("test split", f"hash {data['test_hash']}"),
+        ("test split", _test_split(comparison)),
     ]
     if is_number(data.get("effective_validation_size")):
         answers.insert(
             7, ("validation", f"worth {number(data['effective_validation_size'], 1)} rows when balanced by class")
         )
     return [(heading, answer) for heading, answer in answers if answer]
+
+
+def _test_split(comparison: Comparison) -> str:
+    data, runs = comparison.results["data"], sum(cell["status"] == "finished" for cell in comparison.results["cells"])
+    openings = data.get("test_openings")
+    if openings is None:
+        return f"hash {data['test_hash']}"
+    further = openings - runs
+    more = f", and {'once' if further == 1 else f'{count(further)} times'} more" if further > 0 else ""
+    return f"hash {data['test_hash']}; scored by {count(runs)} runs, after their training{more}"
 
 
 def _input(spec: dict[str, object]) -> str:

@@ -108,7 +108,7 @@ def _sample(entry: dict[str, Any], measure: str) -> Sample:
         image=picture[0] if picture else None,
         tiny=bool(picture and picture[1]),
         truth=truth,
-        measured=f"{measure} {number(entry[measure], 2)}",
+        measured=f"{measure}\u00a0{number(entry[measure], 2)}",
         bars=[
             Bar(name, number(share, 2), f"{100 * min(max(share, 0.0), 1.0):.1f}", name == truth)
             for name, share in first

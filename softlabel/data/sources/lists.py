@@ -1,0 +1,159 @@
+"""Published split lists (ImageNet-LT, Places-LT, iNaturalist): text files of lines 'relative/path.jpg LABEL'.
+
+    lists:ROOT            ROOT/NAME_train.txt, ROOT/NAME_val.txt, ROOT/NAME_test.txt; images below ROOT
+    lists:ROOT,PREFIX     PREFIX_train.txt and so on, as ROOT/PREFIX_train.txt or with a full path
+
+Labels are class indices from 0; NAME_classes.txt, one name a line, names them. Where there is no test list, the
+validation list is the test part, as in papers on iNaturalist. Links are followed inside ROOT only.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from softlabel.data.config import DataConfig
+from softlabel.data.draft import Draft, complete
+from softlabel.data.files import BadFileError, Root
+from softlabel.data.image_table import struct_column
+from softlabel.data.refusals import Place, Refusals, among, shown
+from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
+from softlabel.errors import ConfigError, DataError
+
+LISTS = {"train": TRAIN, "val": VALIDATION, "test": TEST}
+_LABEL = re.compile(r"\d{1,9}", re.ASCII)
+
+
+@dataclass
+class Lines:
+    """The lines of all lists: the image, the label as written, the split, and the list and line they stand in."""
+
+    images: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    splits: list[int] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+
+    def place(self, position: int) -> Place:
+        """List and line; no row, because a list has no header that rows could be counted from."""
+        return self.places[position], None
+
+
+def read(config: DataConfig, argument: str) -> Source:
+    """The images that the lists name. Refusals name the list and its line."""
+    folder, _, prefix = argument.partition(",")
+    if not folder:
+        raise ConfigError("source 'lists' needs a folder: lists:ROOT or lists:ROOT,PREFIX")
+    if not os.path.isdir(folder):
+        raise DataError(f"{folder}: is not a folder, expected the one that the paths of the lists start from")
+    stem = os.path.join(folder, os.path.expanduser(prefix)) if prefix else _only_stem(folder)
+    lines, notes = _read_lists(stem)
+    classes = _class_names(f"{stem}_classes.txt")
+    refusals = Refusals(os.path.basename(stem), len(lines.images), lines.place)
+    draft = Draft(
+        name=os.path.basename(stem),
+        refusals=refusals,
+        sample_id=np.arange(len(lines.images)),
+        images=struct_column(None, pa.chunked_array([pa.array(_paths(lines, Root(folder), refusals), pa.string())])),
+        labels=pa.array(_labels(lines, classes, refusals), pa.string()),
+        classes=classes,
+        split=np.array(lines.splits, dtype=np.int8),
+        notes=notes,
+    )
+    return complete(draft, config)
+
+
+def _only_stem(folder: str) -> str:
+    found = sorted(glob.glob(os.path.join(glob.escape(folder), "*_train.txt")))
+    if len(found) != 1:
+        names = among([os.path.basename(path) for path in found]) if found else "none"
+        raise DataError(
+            f"{folder}: training lists: {names}; expected one NAME_train.txt (or say which: lists:ROOT,PREFIX)"
+        )
+    return found[0].removesuffix("_train.txt")
+
+
+def _read_lists(stem: str) -> tuple[Lines, list[str]]:
+    lines = Lines()
+    paths = {part: f"{stem}_{part}.txt" for part in LISTS}
+    if not os.path.isfile(paths["train"]):
+        raise DataError(f"{paths['train']}: does not exist, expected lines 'relative/path.jpg LABEL'")
+    present = [part for part in LISTS if os.path.isfile(paths[part])]
+    only_validation = present == ["train", "val"]
+    for part in present:
+        _read_list(paths[part], TEST if only_validation and part == "val" else LISTS[part], lines)
+    notes = ["no test list: the validation list is the test part"] if only_validation else []
+    return lines, notes
+
+
+def _read_list(path: str, split: int, lines: Lines) -> None:
+    name, before = os.path.basename(path), len(lines.images)
+    for number, line in _text_lines(path):
+        image, _, label = line.strip().rpartition(" ")
+        lines.images.append(image.rstrip())
+        lines.labels.append(label)
+        lines.splits.append(split)
+        lines.places.append(f"{name}, line {number}")
+    if len(lines.images) == before:
+        raise DataError(f"{name}: is empty, expected lines 'relative/path.jpg LABEL'")
+
+
+def _text_lines(path: str) -> list[tuple[int, str]]:
+    """Lines with their numbers from 1, without blank ones; tabs read as spaces."""
+    with open(path, "rb") as file:
+        content = file.read().removeprefix(b"\xef\xbb\xbf")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{os.path.basename(path)}, line {line}: is not UTF-8, expected text") from None
+    numbered = enumerate(text.replace("\r\n", "\n").replace("\t", " ").split("\n"), 1)
+    return [(number, line) for number, line in numbered if line.strip()]
+
+
+def _class_names(path: str) -> list[str] | None:
+    if not os.path.isfile(path):
+        return None
+    first: dict[str, int] = {}
+    for number, line in _text_lines(path):
+        name = line.strip()
+        if name in first:
+            where = f"{os.path.basename(path)}, line {number}"
+            raise DataError(f"{where}: class {shown(name)} stands in line {first[name]} too, expected each once")
+        first[name] = number
+    return list(first)
+
+
+def _paths(lines: Lines, root: Root, refusals: Refusals) -> list[str | None]:
+    """The file of every line; each image stands once in all lists together."""
+    paths: list[str | None] = [None] * len(lines.images)
+    first: dict[str, int] = {}
+    for position, image in enumerate(lines.images):
+        before = first.setdefault(os.path.normpath(image), position)
+        if not image:
+            refusals.add(position, None, shown(lines.labels[position]), "'relative/path.jpg LABEL'")
+        elif before != position:
+            refusals.add(position, None, f"{shown(image)} stands in {lines.places[before]} too", "each image once")
+        else:
+            try:
+                paths[position] = root.locate(image)
+            except BadFileError as bad:
+                refusals.add(position, None, f"{shown(image)} {bad}", f"an image file inside {root.folder}")
+    return paths
+
+
+def _labels(lines: Lines, classes: list[str] | None, refusals: Refusals) -> list[str]:
+    """The class of every line: its name where there are names, otherwise the index."""
+    expected = "a class index from 0" + (f" to {len(classes) - 1}" if classes else "")
+    labels = []
+    for position, text in enumerate(lines.labels):
+        index = int(text) if _LABEL.fullmatch(text) else -1
+        known = index >= 0 and (classes is None or index < len(classes))
+        if not known and lines.images[position]:
+            refusals.add(position, None, f"label {shown(text)}", expected)
+        labels.append((classes[index] if classes else str(index)) if known else "")
+    return labels

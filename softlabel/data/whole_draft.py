@@ -1,0 +1,85 @@
+"""What is wrong with a draft as a whole, and what may be: classes, training rows, features that never vary."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from softlabel.data.refusals import among, shown
+from softlabel.data.source import TRAIN
+
+if TYPE_CHECKING:
+    from softlabel.data.draft import Draft
+
+
+def empty_training_split(draft: Draft) -> list[str]:
+    """The problem that no usable row is for training."""
+    good = draft.refusals.good
+    if draft.split is None or not len(good) or (draft.split[good] == TRAIN).any():
+        return []
+    return [f"{draft.refusals.name}: the training split is empty, expected rows of split 'train'"]
+
+
+def one_class(draft: Draft, classes: list[str], is_final: bool) -> list[str]:
+    """The problem that there is nothing to tell apart, once no row can change that (`is_final`)."""
+    may_be_more = not is_final and draft.labels is not None and len(pc.unique(draft.labels)) > 1
+    if len(classes) > 1 or may_be_more or not len(draft.refusals.good):
+        return []
+    return [f"{draft.refusals.name}: one class only ({among(classes)}), expected at least two"]
+
+
+def nothing_to_learn_from(draft: Draft) -> list[str]:
+    """Features that do not vary: some are noted, but not all can be so."""
+    good = draft.refusals.good
+    if draft.features is None or len(good) < 2:
+        return []
+    features = draft.features[good]
+    constant = [draft.feature_names[d] for d in np.flatnonzero(features.min(0) == features.max(0))]
+    if len(constant) == features.shape[1]:
+        return [f"{draft.refusals.name}: every feature has one value in all rows ({among(constant)}), expected others"]
+    if constant:
+        draft.notes.append(f"features with one value in all rows: {len(constant):,} ({among(constant, 5)})")
+    return []
+
+
+def class_warnings(
+    draft: Draft, annotation: NDArray[np.generic], classes: list[str], split: NDArray[np.int8] | None
+) -> list[str]:
+    """Classes that look alike, that no training row has, or that are suspiciously many."""
+    warnings = [_alike(a, b) for a, b in _twins(classes)]
+    training = annotation if split is None else annotation[split == TRAIN]
+    if annotation.ndim == 2:
+        without = [classes[k] for k in np.flatnonzero((training == 0).all(0))]
+        if without:
+            warnings.append(f"no votes in the training rows for {among(without)}")
+    else:
+        counts = np.bincount(training.astype(np.int64), minlength=len(classes))
+        empty = [classes[k] for k in np.flatnonzero(counts == 0)]
+        if empty:
+            warnings.append(f"no training rows for {among(empty)}")
+        if len(training) >= 20 and 2 * len(classes) > len(training):
+            warnings.append(f"{len(classes):,} classes for {len(training):,} training rows: is this column the label?")
+    return warnings
+
+
+def _twins(classes: Sequence[str]) -> list[tuple[str, str]]:
+    first: dict[str, str] = {}
+    pairs = [(first.setdefault(_as_seen(name), name), name) for name in classes]
+    return [(a, b) for a, b in pairs if a != b]
+
+
+def _as_seen(name: str) -> str:
+    """A name as a person sees it: without spaces around it, case, invisible characters and ways to encode a letter."""
+    visible = (mark for mark in unicodedata.normalize("NFKC", name) if unicodedata.category(mark) != "Cf")
+    return "".join(visible).strip().casefold()
+
+
+def _alike(a: str, b: str) -> str:
+    if a.strip().casefold() == b.strip().casefold():
+        return f"classes {shown(a)} and {shown(b)} differ only in spaces or case"
+    return f"classes {a!a} and {b!a} look alike: they differ only in how characters are encoded"

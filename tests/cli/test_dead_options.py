@@ -1,0 +1,120 @@
+"""The table of options that would not be read, against the options that real runs read."""
+
+from __future__ import annotations
+
+import random
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from pydantic import BaseModel
+
+from softlabel.cli.dead_options import refuse_dead_options, refuse_undrawn_splits
+from softlabel.data.config import DataConfig
+from softlabel.errors import ConfigError
+from softlabel.networks.config import NetworkConfig
+from softlabel.training.config import RunConfig, TrainingConfig
+
+MODELS = (DataConfig, TrainingConfig, NetworkConfig)
+FIELDS = {name for model in MODELS for name in model.model_fields}
+HANDED_OVER = {"milestones", "decay"}
+"""The schedule is given these whatever its kind; only 'step' uses them."""
+
+FEATURES = ["--source", "csv:table.csv", "--feature-columns", "a,b"]
+LABELS = [*FEATURES, "--label-column", "kind"]
+RUNS = {
+    "digits": ["--imbalance", "50"],
+    "folder": ["--source", "folder:photos"],
+    "folder with parts": ["--source", "folder:parts"],
+    "features": LABELS,
+    "features, sgd in steps": [*LABELS, "--schedule", "step", "--noise", "0.1"],
+    "features, adamw": [*LABELS, "--optimiser", "adamw", "--trainable", "head"],
+    "features, groups": [*LABELS, "--group-column", "who"],
+    "features, own test part": [*LABELS, "--split-column", "part"],
+    "features, published": [*LABELS, "--split-column", "part", "--protocol", "published"],
+    "votes": [*FEATURES, "--vote-columns", "v_*"],
+    "image column": ["--source", "csv:images.csv", "--image-column", "file", "--label-column", "kind"],
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(0)
+    rows = [
+        f"{draw.random()},{draw.random()},{'xy'[i % 2]},{'test' if i % 4 < 2 else 'train'},{i // 4},{i % 3},{3 - i % 3}"
+        for i in range(60)
+    ]
+    (tmp_path / "table.csv").write_text("\n".join(["a,b,kind,part,who,v_x,v_y", *rows]), encoding="utf-8")
+    names = []
+    for i in range(24):
+        name = f"{'xy'[i % 2]}/{i}.png"
+        for folder in ("photos", f"parts/{'test' if i < 8 else 'train'}"):
+            path = tmp_path / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (draw.randrange(255), draw.randrange(255), i)).save(path)
+        names.append(f"photos/{name},{name[0]}")
+    (tmp_path / "images.csv").write_text("\n".join(["file,kind", *names]), encoding="utf-8")
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of the fields that anything but the command line and pydantic has read."""
+    seen: set[str] = set()
+
+    def recording(model: type[BaseModel]) -> Any:
+        plain, names = model.__getattribute__, set(model.model_fields)
+
+        def read(self: BaseModel, name: str) -> Any:
+            if name in names:
+                place = sys._getframe(1).f_code.co_filename.replace("\\", "/")
+                if "/pydantic/" not in place and "/cli/" not in place:
+                    seen.add(name)
+            return plain(self, name)
+
+        return read
+
+    for model in MODELS:
+        monkeypatch.setattr(model, "__getattribute__", recording(model))
+    return seen
+
+
+def refused(name: str, config: Any) -> bool:
+    try:
+        refuse_dead_options({name: None}, config, str)
+        refuse_undrawn_splits({name: None}, config, str)
+    except ConfigError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("words", RUNS.values(), ids=RUNS)
+def test_what_a_run_never_reads_is_what_the_table_refuses(
+    words: list[str], softlabel, files: None, reads: set[str]
+) -> None:
+    outcome = softlabel("train", "--epochs", "2", *words)
+    assert outcome.code == 0, outcome.err
+    read = set(reads)
+    stored = next(Path("runs").glob("*/config.toml")).read_text(encoding="utf-8")
+    config = RunConfig.model_validate(tomllib.loads(stored))
+    dead = {name for name in FIELDS if refused(name, config)}
+    assert dead - HANDED_OVER == FIELDS - read
+    assert (HANDED_OVER & dead == set()) == (config.training.schedule == "step")
+
+
+@pytest.mark.parametrize(
+    ("words", "need"),
+    [
+        ([*LABELS, "--memory", "hold"], "--memory would not be read: it needs images: "),
+        ([*LABELS, "--normalise"], "--normalise would not be read: it needs --vote-columns"),
+        ([*LABELS, "--split-column", "part", "--test-share", "0.3"], "a source without a test part of its own"),
+        (["--source", "folder:parts", "--test-share", "0.3"], "a source without a test part of its own"),
+    ],
+)
+def test_refused_before_anything_is_written(words: list[str], need: str, softlabel, files: None) -> None:
+    outcome = softlabel("train", *words)
+    assert outcome.code == 2
+    assert need in outcome.err
+    assert not Path("runs").exists()

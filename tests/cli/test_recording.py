@@ -1,0 +1,89 @@
+"""The recording in the README is what the first command shows: the same lines, whatever their numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+METHODS = ("cross_entropy", "label_smoothing", "online_label_smoothing")
+
+
+@pytest.fixture(scope="module")
+def recording() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("recording", ROOT / "benchmarks" / "recording.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def shown(recording: ModuleType) -> list[str]:
+    """The screen of a quick run of the same command."""
+    text: str = recording.recorded(["--epochs", "1", "--backbone", "mlp"])
+    return text.splitlines()
+
+
+@pytest.fixture(scope="module")
+def readme(recording: ModuleType) -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.split(recording.BEGIN)[1].split(recording.END)[0].strip("\n")
+    return [line.removeprefix("    ") for line in block.splitlines()]
+
+
+def titles(lines: list[str]) -> list[str]:
+    """What the lines begin with, each thing once: titles, the bar, headings, methods in the order of their names."""
+    first = [line.split()[0].replace("…", "") for line in lines if line.strip() and not line.startswith(" ")]
+    kinds = ["[bar]" if word.startswith("[") else word for word in first]
+    ranked = [word for word in kinds if not re.fullmatch(r"\d|–", word)]
+    return [word for word in dict.fromkeys(ranked) if not any(method.startswith(word) for method in METHODS)]
+
+
+def headings(lines: list[str]) -> list[list[str]]:
+    return [re.split(r"  +", line) for line in lines if line.startswith(("#", "method "))]
+
+
+def test_the_same_lines_in_the_same_order(shown: list[str], readme: list[str]) -> None:
+    assert titles(shown) == titles(readme)
+    assert titles(shown)[:6] == ["folder", "data", "task", "splits", "network", "note"]
+    assert "[bar]" in titles(shown)
+
+
+def test_the_same_columns(shown: list[str], readme: list[str]) -> None:
+    assert headings(shown) == headings(readme)
+    assert headings(shown)[0][:3] == ["#", "method", "test NLL ↓"]
+
+
+def test_what_does_not_depend_on_the_training_is_the_same_to_the_letter(shown: list[str], readme: list[str]) -> None:
+    fixed = ("folder", "data", "task", "splits", "note", "next")
+    for title in fixed:
+        assert [line for line in shown if line.startswith(title)] == [
+            line for line in readme if line.startswith(title)
+        ], title
+
+
+def test_every_line_fits_eighty_columns(shown: list[str], readme: list[str]) -> None:
+    assert max(map(len, shown)) <= 80
+    assert max(map(len, readme)) <= 80
+
+
+def test_the_first_and_the_last_line_are_the_folder(shown: list[str]) -> None:
+    assert shown[0] == shown[-1] == "folder   /home/me/runs/digits-0001"
+
+
+def test_states_of_a_line_become_the_one_that_stays(recording: ModuleType) -> None:
+    bars = "".join(f"\r[{'#' * n}] {10 * n}%  left {9 - n} s" for n in range(11))
+    assert recording.screen(f"a\r\n{bars}\r\nb\r\n").splitlines() == [
+        "a",
+        "[##] 20%  left 7 s",
+        "[#####] 50%  left 4 s",
+        "[#######] 70%  left 2 s",
+        "[##########] 100%  left -1 s",
+        "b",
+    ]
