@@ -123,7 +123,7 @@ def formula(noise, trials):
             0, math.sqrt(noise.between), noise.seeds
         )
         found = Noise(noise.seeds, float(values.var(ddof=1)), noise.own, noise.shared)
-        needed.append(found.half_width(0.05) - values.mean())
+        needed.append(found.visible_estimate(0.05) - values.mean())
     return {"said": noise.visible_difference(0.05), "seen": float(np.quantile(needed, POWER))}
 
 

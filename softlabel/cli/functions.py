@@ -35,6 +35,12 @@ class Comparison:
     folder: Path
     results: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """The table of `softlabel compare`, and the folder."""
+        from softlabel.report.terminal import comparison_table
+
+        return f"{comparison_table(self.results)}\nfolder   {self.folder}"
+
 
 def train(
     recipe: PathLike | None = None,
@@ -78,8 +84,7 @@ def compare(
     """Compare methods, as `softlabel compare` does: compare(methods=["cross_entropy", "label_smoothing"], seeds=5).
 
     Without a source the digits are compared with a long-tailed training part. A stopped comparison of the same
-    configuration goes on. Arguments and errors as in `train`. In a script, call it below `if __name__ == "__main__":`,
-    as it starts processes.
+    configuration goes on. Arguments and errors as in `train`.
     """
     defaults = default_compare_config().model_dump(exclude_unset=True)
     config = assemble(
@@ -157,4 +162,6 @@ def export(run: PathLike, out: PathLike, format: Literal["safetensors", "torch",
 
 
 def _path(recipe: PathLike | None) -> Path | None:
-    return None if recipe is None else Path(recipe)
+    if recipe is None or isinstance(recipe, str | Path):
+        return None if recipe is None else Path(recipe)
+    raise ConfigError(f"recipe must be the path of a TOML file, not {recipe!r}; options go by name: methods=[...]")

@@ -6,8 +6,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
+import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver
@@ -98,7 +100,8 @@ def warm_up() -> None:
 def wait_until_warm() -> None:
     """Return when a worker could begin at once."""
     process = _context().Process(target=_nothing)
-    process.start()
+    with _without_main_module():
+        process.start()
     process.join()
 
 
@@ -122,6 +125,17 @@ def _without_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Processes started inside do not run the caller's script again: it may come from stdin, or lack a guard."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def run_cells(
@@ -172,7 +186,8 @@ class _Worker:
         self.cell = cell
         self._reason, answer = context.Pipe(duplex=False)
         self._process: BaseProcess = context.Process(target=_train_cell, args=(cell, threads, answer))
-        self._process.start()
+        with _without_main_module():
+            self._process.start()
         answer.close()
 
     @property

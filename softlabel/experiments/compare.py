@@ -9,12 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+
 from softlabel.errors import FailedRunError
 from softlabel.experiments.cells import Cell, Failure, run_cells, warm_up
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
 from softlabel.experiments.sharing import with_shared_stages
+from softlabel.methods.method import Method
 from softlabel.training.atomic import write_text
+from softlabel.training.engine import device_name
+from softlabel.training.precision import precision_for
 from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.run_folder import RunFolder
 from softlabel.training.setup import build_method
@@ -67,8 +72,9 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
     methods = {method: build_method(config.cell(method, seed=0), prepared) for method in config.comparison.methods}
     with RunFolder.continue_or_create(config, kind="compare") as run:
         started = time.perf_counter()
+        same = _with_one_precision(config, run, prepared, methods[config.comparison.baseline_name])
         cells = [
-            Cell(method, seed, config.cell(method, seed), run.path / "cells" / f"{method}-seed{seed}")
+            Cell(method, seed, same.cell(method, seed), run.path / "cells" / f"{method}-seed{seed}")
             for seed in config.comparison.seed_list
             for method in config.comparison.methods
         ]
@@ -92,6 +98,18 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         return run.path
 
 
+def _with_one_precision(config: CompareConfig, run: RunFolder, prepared: Prepared, method: Method) -> CompareConfig:
+    """The configuration with 'auto' replaced by what one measurement chose, for all cells and after a resume."""
+    if config.training.precision != "auto":
+        return config
+    if not (run.path / "precision.json").exists():
+        device = torch.device(device_name(config.training.device))
+        precision = precision_for(config.training, method.deployable(), prepared.splits.training, device)
+        run.write_json("precision.json", {"setting": precision.setting, "images_per_second": precision.measured})
+    setting = run.read_json("precision.json")["setting"]
+    return config.model_copy(update={"training": config.training.model_copy(update={"precision": setting})})
+
+
 def jobs_that_pay_off(config: CompareConfig, cells: int) -> int:
     """One single-threaded run per core, as small networks gain little from a second thread; one run on a GPU."""
     if config.comparison.jobs != "auto":
@@ -110,8 +128,6 @@ def keep_model(folder: Path, results: dict[str, Any]) -> None:
 
 
 def _uses_gpu(config: CompareConfig) -> bool:
-    import torch
-
     return config.training.device == "cuda" or (config.training.device == "auto" and torch.cuda.is_available())
 
 

@@ -38,7 +38,9 @@ class TrainingConfig(BaseModel):
     head_limit: int | None = Field(
         None, ge=1, description="under-sample: at most this many samples of a class an epoch"
     )
-    precision: Literal["fp32", "bf16", "auto"] = Field("fp32", description="auto measures once and records its choice")
+    precision: Literal["fp32", "fp32-channels-last", "bf16", "auto"] = Field(
+        "fp32", description="auto measures once and records its choice; channels-last: another memory layout of images"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
     processes: int = Field(1, ge=1, description="processes that share each step")
     checkpoint_every: int = Field(1, ge=1, description="epochs between checkpoints")

@@ -16,7 +16,7 @@ from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine, device_name
 from softlabel.training.evaluation import CHUNK, evaluate
 from softlabel.training.inference import Inference
-from softlabel.training.precision import Precision, choose_precision
+from softlabel.training.precision import Precision, precision_for
 from softlabel.training.prepare import Prepared
 from softlabel.training.setup import build_method
 from softlabel.training.stage_data import StageData
@@ -88,9 +88,8 @@ class _Trial:
         return Cost(RUN_SECONDS + self._prepared.seconds, epochs, finish)
 
     def _precision(self) -> Precision:
-        asked, training = self._config.training, self._prepared.splits.training
-        some = training.read(torch.arange(min(len(training), asked.batch_size)))
-        return choose_precision(asked.precision, self._method.deployable(), some, self._device)
+        training = self._prepared.splits.training
+        return precision_for(self._config.training, self._method.deployable(), training, self._device)
 
     def _stage(self, place: int, stage: Stage) -> list[float]:
         """Seconds of every epoch of a stage, without validation."""

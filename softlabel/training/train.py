@@ -6,7 +6,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +26,7 @@ from softlabel.training.finish import finish
 from softlabel.training.loop import Observer, train_stages
 from softlabel.training.metrics_log import MetricsLog
 from softlabel.training.observer import FirstProcess
-from softlabel.training.precision import Precision, choose_precision
+from softlabel.training.precision import Precision, precision_for
 from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.progress import Progress, RunStart, Silent
 from softlabel.training.run_folder import RESULT, RunFolder, refuse_difference
@@ -46,7 +46,7 @@ class RunResult:
     """
 
     folder: Path
-    cell: dict[str, Any]
+    cell: dict[str, Any] = field(repr=False)
     already_finished: bool = False
 
 
@@ -203,7 +203,7 @@ def _train_in(
 def _run_first(run: RunFolder, training: Training, progress: Progress, shared: SharedStages | None) -> TrainingState:
     config, state = training.config, training.state
     images, epochs = training.size()
-    precision = training.engine.precision.name
+    precision = training.engine.precision.setting
     resumed = training.checkpoint is not None
     if training.checkpoint is not None:
         state.restore_position(training.checkpoint)
@@ -236,12 +236,9 @@ def _settle_environment(
             progress.message(text)
             warnings.warn(text, stacklevel=4)
         return precision_of(stored)
-    training = prepared.splits.training
-    some = training.read(torch.arange(min(len(training), config.training.batch_size)))
-    with torch.random.fork_rng(devices=[]):
-        precision = choose_precision(config.training.precision, method.deployable(), some, torch.device(device))
+    precision = precision_for(config.training, method.deployable(), prepared.splits.training, torch.device(device))
     run.write_json(
         "environment.json", {**now, "precision": precision.to_json(), "test_hash": prepared.splits.test_hash}
     )
-    run.log(f"begins: method {config.method}, seed {config.seed}, {device}, precision {precision.name}")
+    run.log(f"begins: method {config.method}, seed {config.seed}, {device}, precision {precision.setting}")
     return precision

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,18 @@ def test_a_failing_cell_is_marked_and_the_others_go_on(tmp_path: Path) -> None:
 def test_when_nothing_could_be_trained_the_first_reason_is_said(tmp_path: Path) -> None:
     with pytest.raises(SoftlabelError, match="none of the 4 runs"):
         compare(config(tmp_path, training={"learning_rate": 1e30, "warmup_epochs": 0}))
+
+
+def test_precision_is_measured_once_for_all_cells(tmp_path: Path) -> None:
+    folder = compare(config(tmp_path, training={"precision": "auto", "epochs": 1}))
+    chosen = json.loads((folder / "precision.json").read_text())
+    assert chosen["setting"] == max(chosen["images_per_second"], key=lambda name: chosen["images_per_second"][name])
+    asked = {
+        tomllib.loads(path.read_text())["training"].get("precision") for path in folder.glob("cells/*/config.toml")
+    }
+    assert asked == {chosen["setting"]}
+    used = [json.loads(path.read_text())["precision"] for path in folder.glob("cells/*/environment.json")]
+    assert [one["measured"] for one in used] == [{}] * 4
 
 
 def test_the_published_protocol_keeps_no_model(tmp_path: Path) -> None:

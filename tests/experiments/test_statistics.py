@@ -103,16 +103,36 @@ def test_without_noise_of_seeds_it_is_normal() -> None:
     shared=st.floats(0, 5),
     distance=st.floats(0.05, 5),
 )
-def test_mixture_equals_quadrature(seeds: int, between: float, own: float, shared: float, distance: float) -> None:
+def test_error_and_degrees_equal_the_oracle(
+    seeds: int, between: float, own: float, shared: float, distance: float
+) -> None:
     noise = Noise(seeds, between, own, shared)
-    if own / between < 5:  # far beyond it, SciPy's chi² has no digits left to compare with
-        assert noise.p_value(distance) == pytest.approx(
-            oracle.mixture_p(distance, seeds, between, own, shared), rel=1e-6, abs=1e-9
-        )
+    error, of_interval, of_claim = oracle.degrees(seeds, between, own, shared)
+    assert noise.p_value(distance) == pytest.approx(2 * stats.t.sf(distance / error, of_claim), rel=1e-9, abs=1e-300)
+    assert noise.p_value(noise.visible_estimate(0.05)) == pytest.approx(0.05, rel=1e-7)
     low, high = noise.interval(0.0, 0.95)
-    assert noise.p_value(high) == pytest.approx(0.05, rel=1e-9)
+    assert high == pytest.approx(stats.t.ppf(0.975, of_interval) * error, rel=1e-9)
     assert low == -high
-    assert high >= stats.norm.ppf(0.975) * math.sqrt(shared + own / seeds) * (1 - 1e-9)
+    assert high <= noise.visible_estimate(0.05) * (1 + 1e-9)  # what is claimed has an interval without 0
+
+
+def test_seeds_that_differ_no_more_than_their_rows_explain_leave_the_normal_interval() -> None:
+    noise = Noise(3, between=0.4, own=0.5, shared=1.0)
+    assert noise.interval(0.0, 0.95)[1] == pytest.approx(stats.norm.ppf(0.975) * math.sqrt(1 + 0.5 / 3), rel=1e-12)
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize(("shared", "own"), [(0.5, 0.2), (0.5, 0.9), (2.0, 0.5), (0.1, 0.0)])
+def test_intervals_cover_and_claims_err_as_often_as_they_say(seeds: int, shared: float, own: float) -> None:
+    """Normal draws of which the seeds' part has a variance of 1 after division by their number."""
+    generator = np.random.default_rng(seeds)
+    errors = generator.normal(0, math.sqrt(shared + 1), 2000)
+    seen = seeds * generator.chisquare(seeds - 1, 2000) / (seeds - 1)
+    noises = [Noise(seeds, between, own * seeds, shared) for between in seen]
+    covered = [abs(error) <= noise.interval(0, 0.95)[1] for noise, error in zip(noises, errors, strict=True)]
+    claimed = [noise.p_value(error) < 0.025 for noise, error in zip(noises, errors, strict=True)]
+    assert 0.91 < np.mean(covered) < 0.98
+    assert np.mean(claimed) < 0.045  # of 0.025; least exact with three seeds and hardly any noise of rows
 
 
 @given(st.floats(1e-6, 1e6))

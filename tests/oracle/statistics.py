@@ -1,11 +1,10 @@
-"""The bootstrap over rows and the adjustments of p-values, in plain loops."""
+"""The bootstrap over rows, adjustments of p-values and degrees of freedom, in plain loops."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
-from scipy import integrate, stats
 
 
 def bootstrap(rows: int, score: Callable[[np.ndarray], float], resamples: int, seed: int) -> np.ndarray:
@@ -20,17 +19,12 @@ def holm(p_values: list[float]) -> list[float]:
     return [min(1.0, max((len(order) - rank) * q for rank, q in enumerate(order) if q <= p)) for p in p_values]
 
 
-def mixture_p(distance: float, seeds: int, between: float, own: float, shared: float) -> float:
-    """P(|noise| > distance) by SciPy's own quadrature over w, chi² cut off so that (S - 1) s² / w >= own."""
-    degrees = seeds - 1
-    most = np.inf if own == 0 else degrees * between / own
-
-    def tail(log_w: float) -> float:
-        w = np.exp(log_w)
-        error = np.sqrt(shared + degrees * between / w / seeds)
-        return float(2 * stats.norm.sf(distance / error) * stats.chi2.pdf(w, degrees) * w)
-
-    upper = np.log(min(most, stats.chi2.isf(1e-16, degrees)))
-    lower = np.log(stats.chi2.ppf(1e-16, degrees))
-    value, _ = integrate.quad(tail, lower, upper, epsabs=1e-14, epsrel=1e-12, limit=500)
-    return value / float(stats.chi2.cdf(most, degrees))
+def degrees(seeds: int, between: float, own: float, shared: float) -> tuple[float, float, float]:
+    """Standard error, and the degrees of freedom of an interval and of a claim, case by case."""
+    of_seeds = max(between, own) / seeds
+    variance = shared + of_seeds
+    claim = variance / of_seeds * (seeds - 1)
+    if between <= own:
+        return variance**0.5, float("inf"), claim
+    doubt = (1 - own / between) ** 0.25
+    return variance**0.5, (variance / of_seeds) ** 2 * (seeds - 1) / doubt, claim

@@ -173,9 +173,12 @@ def test_precision_is_what_was_asked_for_or_the_faster_one(monkeypatch: pytest.M
     assert (asked.for_fabric, asked.channels_last) == ("bf16-mixed", True)
     assert not choose_precision("bf16", network, torch.rand(4, 3), cpu).channels_last
     measured = choose_precision("auto", network, inputs, cpu)
-    assert measured.measured.keys() == {"fp32", "bf16"}
-    assert measured.name == max(measured.measured, key=lambda name: measured.measured[name])
-    seconds = iter([1.0, 0.25])
+    assert measured.measured.keys() == {"fp32", "fp32-channels-last", "bf16"}
+    assert measured.setting == max(measured.measured, key=lambda name: measured.measured[name])
+    layout = choose_precision("fp32-channels-last", network, inputs, cpu)
+    assert (layout.name, layout.channels_last, layout.setting) == ("fp32", True, "fp32-channels-last")
+    assert choose_precision("fp32-channels-last", network, torch.rand(4, 3), cpu).setting == "fp32"
+    seconds = iter([1.0, 0.25, 0.5])
     monkeypatch.setattr("softlabel.training.precision._seconds", lambda step, device: next(seconds))
     assert choose_precision("auto", network, inputs, cpu).name == "bf16"
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
