@@ -12,7 +12,7 @@ from softlabel.data.arrow import datasets
 from softlabel.data.refusals import Place, Refusal
 from softlabel.data.samples import Samples
 
-AnnotationKind = Literal["label", "distribution"]
+AnnotationKind = Literal["label", "distribution", "value"]
 TRAIN, VALIDATION, TEST = 0, 1, 2
 SPLIT_NAMES = ("train", "validation", "test")
 

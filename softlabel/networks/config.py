@@ -18,7 +18,7 @@ class NetworkConfig(BaseModel):
         "hf:PATH_OR_NAME",
     )
     trainable: Literal["all", "head"] = Field("all", description="all: fine-tune everything; head: linear probing")
-    head: Literal["auto", "linear", "cosine"] = Field(
+    head: Literal["auto", "linear", "cosine", "value"] = Field(
         "auto", description="auto: what the method asks for; cosine: lengths of features and weights do not count"
     )
     hidden: list[Annotated[int, Field(ge=1)]] = Field(
@@ -26,6 +26,6 @@ class NetworkConfig(BaseModel):
     )
 
     @property
-    def head_kind(self) -> Literal["linear", "cosine"]:
+    def head_kind(self) -> Literal["linear", "cosine", "value"]:
         """The head where no method has a say."""
         return "linear" if self.head == "auto" else self.head

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from torch import Tensor
 
+from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
@@ -18,7 +19,9 @@ from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationE
 from softlabel.metrics.groups import group_accuracies
 from softlabel.metrics.nll import BalancedNegativeLogLikelihood, NegativeLogLikelihood
 from softlabel.metrics.statistic import Statistic
+from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.evaluator import ClassEvaluator
+from softlabel.tasks.task import Evaluator
 
 Groups = Literal["counts", "thirds"]
 
@@ -28,9 +31,23 @@ class ClassSpace(ABC):
 
     name: ClassVar[str]
     annotation_kind: ClassVar[str]
+    spreads: ClassVar[bool] = False
+    class_balanced: ClassVar[bool] = True
 
     def __init__(self, class_names: Sequence[str]) -> None:
         self.class_names = list(class_names)
+
+    @classmethod
+    def for_source(cls, class_names: Sequence[str], annotation: Tensor, axis: AxisConfig) -> Self:
+        """The task for a source's classes, and all of its annotations. Raises ConfigError for an axis without order."""
+        if axis != AxisConfig():
+            raise ConfigError(f"axis: the task {cls.name} has no label axis; it fits the task ordinal")
+        return cls(class_names)
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Self:
+        """The task that `to_json` described."""
+        return cls(saved["class_names"])
 
     @property
     def num_classes(self) -> int:
@@ -40,6 +57,10 @@ class ClassSpace(ABC):
     @abstractmethod
     def label(self, annotation: Tensor) -> LabelDistribution:
         """The default label distribution of a batch, without checks."""
+
+    def spread_label(self, annotation: Tensor, sigma: float | None) -> LabelDistribution:
+        """The label spread over its neighbours; only where `spreads`."""
+        raise NotImplementedError(f"classes of the task {self.name} have no neighbours")
 
     @abstractmethod
     def index(self, annotation: Tensor) -> Tensor:
@@ -72,7 +93,7 @@ class ClassSpace(ABC):
             BalancedNegativeLogLikelihood(self.num_classes),
         )
 
-    def evaluator(self, class_counts: Tensor, groups: Groups, *, keep_rows: bool = False) -> ClassEvaluator:
+    def evaluator(self, class_counts: Tensor, groups: Groups, *, keep_rows: bool = False) -> Evaluator:
         """A fresh evaluator; `class_counts` (of the training part) and `groups` define many, medium and few."""
         return ClassEvaluator(self.statistics(class_counts, groups), self, class_counts, groups, keep_rows=keep_rows)
 

@@ -40,6 +40,10 @@ class Task(Protocol):
 
     name: ClassVar[str]
     annotation_kind: ClassVar[str]
+    spreads: ClassVar[bool]
+    """Whether labels have neighbours, so that `spread_label` can be asked for."""
+    class_balanced: ClassVar[bool]
+    """Whether every class counts alike where a temperature is fitted."""
     class_names: list[str]
 
     @property
@@ -48,6 +52,12 @@ class Task(Protocol):
 
     def label(self, annotation: Tensor) -> LabelDistribution:
         """The default label distribution of a batch, without checks: (N, ...) -> labels of shape (N, K)."""
+
+    def spread_label(self, annotation: Tensor, sigma: float | None) -> LabelDistribution:
+        """The label spread over its neighbours, in units of the label axis; None: as wide as the annotators', or usual.
+
+        Only where `spreads`.
+        """
 
     def index(self, annotation: Tensor) -> Tensor:
         """The class that stands for each sample, int64 (N,): its label, or the first of the classes with most votes."""

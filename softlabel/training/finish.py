@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,8 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
     validation = None
     if prepared.splits.validation is not None:
         logits, annotation = collect(answering, prepared.splits.validation, answering.device)
-        scaling.fit(logits, prepared.task.truth(annotation), class_weight="balanced")
+        weight: Literal["balanced"] | None = "balanced" if prepared.task.class_balanced else None
+        scaling.fit(logits, prepared.task.truth(annotation), class_weight=weight)
         evaluator = prepared.task.evaluator(prepared.class_counts, prepared.config.groups)
         evaluator.update(logits / scaling.temperature, annotation)
         validation = evaluator.scores()

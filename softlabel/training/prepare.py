@@ -16,6 +16,7 @@ from softlabel.data.source import Source
 from softlabel.data.splits import Splits, make_splits
 from softlabel.networks.inputs import InputSpec
 from softlabel.tasks.class_space import ClassSpace
+from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.resolve import task_for
 
 MOST_ROWS_FOR_STATISTICS = 20_000
@@ -80,14 +81,15 @@ class Prepared:
         }
 
 
-def prepare(config: DataConfig, task_name: str = "auto") -> Prepared:
+def prepare(config: DataConfig, task_name: str = "auto", axis: AxisConfig | None = None) -> Prepared:
     """Open the source, settle the task and make the splits; nothing is trained.
 
     Raises DataError or ConfigError, naming file, row or option.
     """
     started = time.perf_counter()
     source = open_source(config)
-    task = task_for(task_name, source.annotation_kind, source.class_names)
+    annotation = source.samples.annotation
+    task = task_for(task_name, source.annotation_kind, source.class_names, annotation, axis or AxisConfig())
     splits = make_splits(source, config, task.stratify)
     counts = task.class_counts(splits.training.annotation)
     inputs = input_statistics(splits.training)

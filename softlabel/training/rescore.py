@@ -15,7 +15,8 @@ from softlabel.data.samples import Samples
 from softlabel.data.source import SPLIT_NAMES, Source
 from softlabel.errors import ConfigError, DataError, RunError
 from softlabel.tasks.class_space import ClassSpace, Groups
-from softlabel.tasks.resolve import task_for
+from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.resolve import task_for, task_from_json
 from softlabel.training.evaluation import evaluate_at
 from softlabel.training.model_folder import DeployedModel, load_model
 from softlabel.training.predict import configured_folder, training_data
@@ -106,7 +107,8 @@ def _own_part(run: Path, model: DeployedModel, split: Split) -> _Part:
         raise ConfigError(
             f"{run} does not say what it was trained on (no config.toml); name labelled data with --source"
         )
-    prepared = prepare(data, model.task_json["name"])
+    axis = AxisConfig.model_validate(model.task_json.get("axis", {}))
+    prepared = prepare(data, model.task_json["name"], axis)
     if prepared.task.class_names != model.class_names or prepared.splits.test_hash != model.card.get("test_hash"):
         raise RunError(f"{data.source} has changed since the model was trained: its test split is another one now")
     parts = {
@@ -132,7 +134,9 @@ def _recorded(run: Path) -> list[str]:
 def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> _Part:
     source = open_source(data)
     samples = _in_model_classes(source, model.class_names)
-    task = task_for("auto", source.annotation_kind, model.class_names)
+    task = task_from_json(model.task_json)
+    if task.annotation_kind != source.annotation_kind:
+        task = task_for("auto", source.annotation_kind, model.class_names, source.samples.annotation, AxisConfig())
     if split != "all":
         if source.split is None:
             raise ConfigError(f"--split {split}: {data.source} says nothing of splits; leave the option out")

@@ -42,6 +42,8 @@ def with_head(config: RunConfig, kind: type[Method]) -> NetworkConfig:
     asked = config.network.head
     if asked not in ("auto", kind.head_kind) and kind.head_kind != Method.head_kind:
         raise UnsupportedError(f"method {config.method!r} needs network.head {kind.head_kind}, not {asked}")
+    if asked == "value" and kind.head_kind != "value":
+        raise UnsupportedError(f"network.head: value is what regression needs; {config.method!r} trains logits")
     return config.network.model_copy(update={"head": kind.head_kind}) if asked == "auto" else config.network
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from softlabel.tasks.classification import Classification
-from softlabel.tasks.evaluator import MOST_CELLS_KEPT
+from softlabel.tasks.streaming import MOST_CELLS_KEPT
 from softlabel.training import evaluation, predict
 
 FEATURES, CLASSES = 4, 3
