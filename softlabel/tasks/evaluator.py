@@ -11,7 +11,7 @@ from softlabel.metrics.confusion import Confusion
 from softlabel.metrics.ece import ExpectedCalibrationError
 from softlabel.metrics.groups import class_groups
 from softlabel.metrics.per_class import PerClass
-from softlabel.metrics.statistic import Statistic, Tally
+from softlabel.metrics.statistic import Statistic, StreamingStatistic, Tally
 from softlabel.tasks.streaming import StreamingEvaluator, finite
 
 MOST_CLASSES_FOR_CONFUSION = 100
@@ -49,10 +49,12 @@ class ClassEvaluator(StreamingEvaluator):
 
     def reliability(self) -> list[dict[str, float | int | None]]:
         """The non-empty bins of the reliability diagram: low, high, count, confidence, accuracy."""
-        (ece, sums) = next(
-            (s, t) for s, t in zip(self.statistics, self._sums, strict=False) if type(s) is ExpectedCalibrationError
+        ece, sums = next(
+            (score.statistic, score.sums)
+            for score in self._scores
+            if isinstance(score, StreamingStatistic) and type(score.statistic) is ExpectedCalibrationError
         )
-        return [b.to_json() for b in ece.reliability(sums.sums) if b.count > 0]
+        return [b.to_json() for b in ece.reliability(sums) if b.count > 0]
 
     def details(self) -> dict[str, Any]:
         """Per-class table, groups, and confusion (None with many classes), as JSON."""

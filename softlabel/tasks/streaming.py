@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softlabel.metrics.ranking import stream
 from softlabel.metrics.statistic import Contribution, Statistic, StreamingTally, Tally
 
 MOST_CELLS_KEPT = 100_000
@@ -32,21 +33,22 @@ class StreamingEvaluator:
     ) -> None:
         self.statistics = tuple(statistics)
         self._truth = truth
-        self._sums = [StreamingTally(tally) for tally in (*statistics, *tallies)]
+        self._scores = [stream(statistic) for statistic in statistics]
+        self._tallies = [StreamingTally(tally) for tally in tallies]
         self._rows: dict[str, list[Contribution]] | None = {} if keep_rows else None
 
     def update(self, logits: Tensor, annotation: Tensor) -> None:
         """Add a batch: logits (N, K), annotation as the task's data have it."""
         log_probabilities = logits.float().log_softmax(-1)
         truth = self._truth(annotation)
-        for sums in self._sums:
-            sums.update(log_probabilities, truth)
+        for added in (*self._scores, *self._tallies):
+            added.update(log_probabilities, truth)
         if self._rows is not None:
             self._keep(self._rows, log_probabilities, truth)
 
     def scores(self) -> dict[str, float | None]:
         """Every score by name; None where it is undefined (an empty group)."""
-        return {s.name: finite(float(s.value(sums.sums))) for s, sums in zip(self.statistics, self._sums, strict=False)}
+        return {score.statistic.name: finite(score.compute()) for score in self._scores}
 
     def row_contributions(self) -> dict[str, Contribution]:
         """What each row added to each score: what statistics resample.
@@ -69,7 +71,7 @@ class StreamingEvaluator:
                 kept.append(Contribution(*(t.cpu() for t in contribution)))
 
     def _tally(self, kind: type[Tally]) -> Any:
-        return next((sums for sums in self._sums if type(sums.tally) is kind), None)
+        return next((sums for sums in self._tallies if type(sums.tally) is kind), None)
 
 
 def _too_many(parts: Sequence[Contribution]) -> bool:
