@@ -44,7 +44,7 @@ def evaluate(samples: Counting) -> int:
     """Numbers that the evaluator holds in the end."""
     task = Classification(["a", "b", "c"])
     found = evaluation.evaluate(Model(), samples, task, COUNTS, "counts")  # type: ignore[arg-type]
-    return sum(sums.sums.numel() for sums in found._sums)
+    return sum(sums.sums.numel() for sums in (*found._scores, *found._tallies))
 
 
 @pytest.mark.parametrize("rows", [2_000, 20_000])
