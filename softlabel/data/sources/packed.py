@@ -3,6 +3,7 @@
     packed:FOLDER/cifar10_lt_if100_train,cifar10_test
     packed:FOLDER/ferplus_train_00000_14278,ferplus_valid,ferplus_test
     packed:FOLDER/cifar10_test+cifar10h_test
+    packed:FOLDER/utkface_subset1700
     packed:FOLDER/cifar10_train_00000_09999+cifar10n_cifar100n_train:c10_worse_label,cifar10_test
 
 Files of one folder, without their ending. Of several, the name of each says its part (_train, _valid or _test); one
@@ -43,8 +44,8 @@ from softlabel.errors import ConfigError, DataError
 
 PARTS = {"train": TRAIN, "valid": VALIDATION, "test": TEST}
 NO_CLASS = ("unknown", "NF")
-_IMAGES = ("buf", "off", "strip", "shape", "pixel_sha256")
-_ANNOTATIONS = ("counts", "votes", "labels")
+_IMAGES = ("buf", "off", "strip", "shape")
+_ANNOTATIONS = ("counts", "votes", "labels", "age")
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -52,6 +53,8 @@ Arrays = dict[str, NDArray[Any]]
 @dataclass(frozen=True)
 class Part:
     """One file of images: pixels uint8 (N, H, W[, 3]), and class indices (N,) or votes (N, K) of the named classes.
+
+    Ages are numbers (N,), without classes.
 
     rows  (N,) rows of the file, from 0
     """
@@ -120,9 +123,11 @@ def _read_part(folder: str, name: str) -> Part:
     if annotation.ndim not in (1, 2) or len(annotation) != len(pixels):
         raise DataError(f"{where}: {found[0]} has the shape {annotation.shape}, expected {len(pixels):,} rows")
     names = next((a[key] for a in (source, arrays) for key in ("columns", "class_names") if key in a), None)
-    if names is None:
+    if names is None and found[0] != "age":
         raise DataError(f"{where}: no class names, expected an array 'class_names' or 'columns'")
-    return Part(file, pixels, annotation, [str(name) for name in names], np.arange(len(pixels)))
+    return Part(
+        file, pixels, annotation, [] if names is None else [str(name) for name in names], np.arange(len(pixels))
+    )
 
 
 def _arrays(folder: str, file: str) -> Arrays:
@@ -143,7 +148,7 @@ def _array(stored: zipfile.ZipFile, name: str) -> NDArray[Any]:
 
 
 def _pixels(arrays: Arrays, file: str) -> NDArray[np.uint8]:
-    """The images of a file, as its checksum says."""
+    """The images of a file, as its checksum says; JPEG files have none, as decoders of it differ."""
     missing = [name for name in _IMAGES if name not in arrays]
     if missing:
         raise DataError(f"{file}: no array {among(missing)}, expected a packed file of images")
@@ -157,7 +162,7 @@ def _pixels(arrays: Arrays, file: str) -> NDArray[np.uint8]:
     for item, start in enumerate(starts):
         into = pixels[start : start + strip]
         _decode_strip(arrays["buf"][off[item] : off[item + 1]].tobytes(), into, f"{file}, row {start + 1}")
-    if hashlib.sha256(pixels.data).hexdigest() != str(arrays["pixel_sha256"]):
+    if "pixel_sha256" in arrays and hashlib.sha256(pixels.data).hexdigest() != str(arrays["pixel_sha256"]):
         raise DataError(f"{file}: the pixels differ from their checksum, expected {arrays['pixel_sha256']}")
     return pixels
 
@@ -233,7 +238,12 @@ def _check_alike(parts: Sequence[Part]) -> None:
 def _annotate(draft: Draft, annotation: NDArray[Any], classes: list[str], config: DataConfig) -> None:
     if annotation.ndim == 2:
         columns = [pa.chunked_array([np.ascontiguousarray(column)]) for column in annotation.T]
-        draft.votes = vote_table(columns, classes, config.normalise, draft.refusals)
+        votes = vote_table(columns, classes, config.normalise, draft.refusals)
+        draft.kind, draft.annotation = "distribution", votes.astype(np.float32)
+        return
+    if not classes:
+        values = annotation.astype(np.float32)
+        draft.kind, draft.annotation = "value", np.stack([values, np.full_like(values, np.nan)], 1)
         return
     wrong = (annotation < 0) | (annotation >= len(classes))
     draft.refusals.add_where(wrong, "labels", annotation, f"a class index from 0 to {len(classes) - 1}")
