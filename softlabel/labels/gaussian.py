@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from softlabel.labels.amounts import per_row
+from softlabel.labels.checks import and_more, first, place
 from softlabel.labels.dense import Dense
 
 
@@ -49,29 +50,35 @@ def gaussian_grid(
 
 
 def log_density(value: Tensor, grid: Tensor, sigma: float | Tensor) -> Tensor:
-    """-(grid - value)^2 / 2 sigma^2, shifted so that the nearest label has 0: value (...) -> (..., K)."""
-    squared = (grid.to(value) - value[..., None]).square()
-    excess = squared - squared.amin(-1, keepdim=True).detach()  # a shift of all, which the softmax does not see
-    if not isinstance(sigma, Tensor):
-        return -excess / (2 * sigma * sigma) if sigma > 0 else torch.where(excess > 0, -torch.inf, 0.0)
-    width = 2 * per_row(sigma, value.shape, "sigma").to(value.dtype).square()[..., None]
-    nearest = excess == 0
-    return torch.where(nearest, -excess, -excess / torch.where(nearest, 1, width))
+    """-(grid - value)^2 / 2 sigma^2, shifted so that the nearest label has 0: value (...) -> (..., K).
+
+    The shift, which no softmax sees, is taken before squaring: far outside of the grid nothing cancels or overflows.
+    """
+    grid = grid.to(value)
+    where = value.detach()[..., None].clamp(grid.amin(), grid.amax())  # which label is nearest has no derivative
+    nearest = grid[(grid - where).abs().argmin(-1, keepdim=True)]
+    excess = ((grid - nearest) * (grid + nearest - 2 * value[..., None])).clamp_min(0)
+    width = torch.as_tensor(sigma, dtype=value.dtype, device=value.device)
+    width = 2 * per_row(width, value.shape, "sigma").square()[..., None]
+    sharp = width == 0
+    return (-excess / torch.where(sharp, 1, width)).masked_fill(sharp & (excess > 0), -torch.inf)
 
 
 def check_place(value: Tensor, grid: Tensor, sigma: float | Tensor) -> None:
-    """Values and widths are finite, and the grid is a line of them."""
+    """Values and widths are finite, and the grid is a line of finite numbers."""
     if grid.ndim != 1 or len(grid) == 0:
         raise ValueError(f"grid has shape {tuple(grid.shape)}, expected (K,)")
-    if not torch.isfinite(value).all():
-        row = tuple((~torch.isfinite(value)).nonzero()[0].tolist())
-        raise ValueError(f"value, row {', '.join(map(str, row)) or 0}: {value[row].item()} is not a finite number")
+    for name, numbers in (("grid", grid), ("value", value)):
+        bad = ~torch.isfinite(numbers)
+        if bad.any():
+            row = first(bad)
+            raise ValueError(f"{name}, {place(row)}: {numbers[row].item()} is not a finite number{and_more(bad)}")
     width = torch.as_tensor(sigma).detach()
     bad = ~((width >= 0) & torch.isfinite(width))
     if bad.any():
-        row = tuple(bad.nonzero()[0].tolist())
-        where = f", row {', '.join(map(str, row))}" if row else ""
-        raise ValueError(f"sigma{where} is {width[row].item():g}, expected a finite width from 0")
+        row = first(bad)
+        where = f", {place(row)}" if row else ""
+        raise ValueError(f"sigma{where}: {width[row].item():g} is not a finite width from 0{and_more(bad)}")
 
 
 def _per_axis(sigma: float | Tensor | Sequence[float], count: int) -> list[float | Tensor]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.labels.checks import and_more, first
 from softlabel.labels.dense import Dense
 from softlabel.labels.levels import DIFFICULT, POSITIVE, Empty, check_amounts, check_levels, normalised
 
@@ -48,9 +49,11 @@ def gaussian_mixture(
 
 def label_kernel(distance: Tensor, sigma: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """exp(-d^2 / 2 sigma^2) with a diagonal of 1, (K, K)."""
-    squared: np.ndarray[tuple[int, int], np.dtype[np.float64]] = distance.detach().cpu().double().numpy() ** 2
-    kernel = np.exp(-squared / (2 * sigma * sigma)) if sigma > 0 else np.equal(squared, 0)
-    return kernel.astype(np.float64)
+    apart: np.ndarray[tuple[int, int], np.dtype[np.float64]] = distance.detach().cpu().double().numpy()
+    with np.errstate(over="ignore"):  # a tiny sigma: nothing is near
+        scaled = apart / sigma if sigma > 0 else np.where(apart == 0, 0, np.inf)
+        kernel: np.ndarray[tuple[int, int], np.dtype[np.float64]] = np.exp(-(scaled**2) / 2)
+    return kernel
 
 
 def mixture_of(
@@ -74,7 +77,15 @@ def check_distance(distance: Tensor, num_classes: int) -> None:
     """Square, symmetric, not negative, 0 on the diagonal."""
     if distance.shape != (num_classes, num_classes):
         raise ValueError(f"distance has shape {tuple(distance.shape)}, expected ({num_classes}, {num_classes})")
-    if not (torch.isfinite(distance).all() and (distance >= 0).all() and torch.allclose(distance, distance.T)):
-        raise ValueError("distance is not a symmetric matrix of finite numbers from 0")
-    if distance.diagonal().abs().max() > 1e-6:
-        raise ValueError("distance of a label from itself is not 0")
+    bad = ~torch.isfinite(distance) | (distance < 0) | ~torch.isclose(distance, distance.T)
+    if bad.any():
+        one, other = first(bad)
+        there, back = distance[one, other].item(), distance[other, one].item()
+        raise ValueError(
+            f"distance, labels {one} and {other}: {there:g} one way and {back:g} the other; expected a symmetric matrix"
+            f" of finite numbers from 0{and_more(bad)}"
+        )
+    bad = distance.diagonal() > 1e-6
+    if bad.any():
+        (label,) = first(bad)
+        raise ValueError(f"distance, label {label}: {distance[label, label].item():g} from itself, expected 0")

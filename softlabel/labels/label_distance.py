@@ -6,15 +6,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from softlabel.labels.checks import first
+
 
 def grid_distance(grid: Tensor) -> Tensor:
     """Between ordered labels: grid (K,) or (K, A) -> (K, K)."""
     points = grid.double().reshape(len(grid), -1)
-    return torch.cdist(points, points)
+    return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def embedding_distance(embeddings: Tensor) -> Tensor:
-    """Between labels with embeddings, d^2 = 1 - cosine: (K, D) -> (K, K)."""
+    """Between labels with embeddings, d^2 = 1 - cosine: (K, D) -> (K, K).
+
+    Raises ValueError with the first label whose embedding has no direction.
+    """
+    length = embeddings.double().norm(dim=-1)
+    bad = ~((length > 0) & torch.isfinite(length))
+    if bad.any():
+        label = first(bad)[0]
+        raise ValueError(f"embeddings, label {label}: of length {length[label].item():g}, without a direction")
     unit = F.normalize(embeddings.double())
     return (1 - unit @ unit.T).clamp_min(0).fill_diagonal_(0).sqrt()
 

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from softlabel.labels.checks import and_more, entry
 from softlabel.labels.dense import Dense
 
 NEGATIVE, DIFFICULT, POSITIVE = 0, 1, 2
@@ -25,8 +26,8 @@ def levels(
     """Each class has the amount of its level, divided by the sum over the classes.
 
     Shapes: level (..., K) integer codes, 2 positive, 1 difficult, 0 negative  ->  labels of shape (..., K).
-    A row without any positive or difficult class has nothing to say: it is ignored (mass 0), or with empty="uniform"
-    every class gets the same. (0.3 and 0.005 are read off the bars of the published figure.)
+    A row without any positive or difficult class (or without any amount) has nothing to say: it is ignored (mass 0),
+    or with empty="uniform" every class gets the same. (0.3 and 0.005 are read off the bars of the published figure.)
     Raises ValueError with the first code that is none of the three, or amounts that do not fall with the level.
     """
     check_amounts(positive, difficult, negative)
@@ -40,9 +41,10 @@ def normalised(amounts: Tensor, level: Tensor, empty: Empty) -> Dense:
     """Rows of amounts (..., K) divided by their sums; rows whose levels are all negative as `empty` says."""
     if empty not in ("ignore", "uniform"):
         raise ValueError(f"empty is {empty!r}, expected 'ignore' or 'uniform'")
-    says = (level > NEGATIVE).any(-1)
+    total = amounts.sum(-1, keepdim=True)
+    says = (level > NEGATIVE).any(-1) & (total.squeeze(-1) > 0)
     uniform = torch.full_like(amounts, 1 / amounts.shape[-1])
-    rows = torch.where(says[..., None], amounts / amounts.sum(-1, keepdim=True).clamp_min(1e-30), uniform)
+    rows = torch.where(says[..., None], amounts / torch.where(total > 0, total, 1), uniform)
     known = None if empty == "uniform" or bool(says.all()) else says
     return Dense(rows, known, full=True)
 
@@ -51,18 +53,16 @@ def check_levels(level: Tensor) -> None:
     """Codes are 0, 1 or 2."""
     bad = (level < NEGATIVE) | (level > POSITIVE) | (level != level.long())
     if bad.any():
-        *row, column = bad.nonzero()[0].tolist()
-        code = level[(*row, column)].item()
+        where, code = entry(level, bad, "class")
         raise ValueError(
-            f"level, row {', '.join(map(str, row)) or 0}, class {column}: {code:g} is none of 2 (positive),"
-            " 1 (difficult), 0 (negative)"
+            f"level, {where}: {code:g} is none of 2 (positive), 1 (difficult), 0 (negative){and_more(bad)}"
         )
 
 
 def check_amounts(positive: float, difficult: float, negative: float) -> None:
     """Amounts fall with the level, and a positive label has some."""
-    if not (positive >= difficult >= negative >= 0 and positive > 0):
+    if not (torch.inf > positive >= difficult >= negative >= 0 and positive > 0):
         raise ValueError(
             f"amounts are {positive} (positive), {difficult} (difficult), {negative} (negative); expected them to"
-            " fall, and not below 0"
+            " be finite, to fall, and not below 0"
         )

@@ -9,7 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from softlabel.labels.checks import check_index
-from softlabel.labels.from_table import Table
+from softlabel.labels.patched import Patched
+
+AT_ONCE = 2**13
+"""Border pixels whose windows are looked at together: those of more would not fit into a cache."""
 
 
 def spatial(
@@ -22,89 +25,95 @@ def spatial(
     *,
     ignore_index: int = 255,
     validate: bool = True,
-) -> Table:
+) -> Patched:
     """The one-hot map filtered by a Gaussian, class by class, and divided by its sum over the classes.
 
     Shapes: mask (N, H, W) or (H, W) class per pixel  ->  labels of shape (..., H', W', K), where
     H' = (H + 2 padding - kernel_size) // stride + 1; output pixel i looks around i stride - padding + kernel_size // 2.
     Void pixels (`ignore_index`) give nothing to their neighbours and are ignored themselves (mass 0); neither does
-    what lies outside of the image. Only pixels with another class in their window cost anything: the others are rows
-    of a table of one-hot labels.
+    what lies outside of the image. Only pixels with another class in their window cost more than hard labels do.
+    (The released code gives the outermost two pixels of the image their hard labels back; here they are as soft as
+    what they see of the image.)
     Raises ValueError with the first pixel whose class is none, or a window that cannot be.
     """
     check_window(kernel_size, sigma, stride, padding)
     if validate:
         check_index(mask, num_classes, ignore_index)
-    maps = mask.reshape(-1, *mask.shape[-2:])
-    padded = padded_classes(maps, padding, ignore_index)
+    padded = padded_classes(mask, num_classes, padding, ignore_index)
     height, width = ((size - kernel_size) // stride + 1 for size in padded.shape[-2:])
     if height < 1 or width < 1:
         raise ValueError(f"a window of {kernel_size} pixels is larger than the padded mask {tuple(padded.shape[-2:])}")
-    centre, highest, lowest = middle_and_extremes(padded, kernel_size, stride, (height, width), num_classes)
-    border = (highest > lowest) & (centre >= 0)
+    centre, border = middle_and_border(padded, kernel_size, stride, (height, width), num_classes)
     weights = gaussian_window(kernel_size, sigma, mask.device).flatten()
-    shared = border_rows(windows_of(padded, border, kernel_size, stride), weights, num_classes)
-    row = centre.clamp_min(0).long()
-    row[border] = torch.arange(num_classes, num_classes + len(shared), device=mask.device)
-    table = torch.cat([torch.eye(num_classes, device=mask.device), shared])
+    places = border.flatten().nonzero().squeeze(1)
+    windows = (windows_of(padded, some, (height, width), kernel_size, stride) for some in torch.split(places, AT_ONCE))
+    patches = torch.cat([border_rows(seen, weights, num_classes) for seen in windows])
+    row = centre.to(torch.int32).flatten()
+    known = row != num_classes
+    row[~known] = 0
+    row[places] = torch.arange(num_classes, num_classes + len(patches), dtype=torch.int32, device=mask.device)
     shape = (*mask.shape[:-2], height, width)
-    known = centre >= 0
-    return Table(table, row.reshape(shape), None if bool(known.all()) else known.reshape(shape))
+    return Patched(patches, row.view(shape), None if bool(known.all()) else known.view(shape))
 
 
-def padded_classes(maps: Tensor, padding: int, ignore_index: int) -> Tensor:
-    """Classes (N, H + 2 p, W + 2 p), int16, -1 for void and outside."""
-    classes = maps.to(torch.int16)
-    if ignore_index >= 0:
-        classes = torch.where(maps == ignore_index, -1, classes)
-    return F.pad(classes.clamp_min(-1), (padding,) * 4, value=-1)
+def padded_classes(mask: Tensor, num_classes: int, padding: int, ignore_index: int) -> Tensor:
+    """Classes (N, H + 2 p, W + 2 p), K for void and outside, in the smallest integers that hold them."""
+    maps = mask.reshape(-1, *mask.shape[-2:])
+    dtype = torch.uint8 if num_classes < 256 else torch.int32
+    classes = torch.where(maps == ignore_index, num_classes, maps).to(dtype)
+    return F.pad(classes, (padding,) * 4, value=num_classes)
 
 
-def middle_and_extremes(
+def middle_and_border(
     padded: Tensor, size: int, stride: int, shape: tuple[int, int], num_classes: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each window the class in its middle, the highest and the lowest (void not counted), each (N, H', W')."""
+) -> tuple[Tensor, Tensor]:
+    """Of each window the class in its middle, and whether it is one and sees another class, each (N, H', W')."""
     down, right = ((length - 1) * stride + 1 for length in shape)
     middle = size // 2
     centre = padded[:, middle : middle + down : stride, middle : middle + right : stride]
-    raised = torch.where(padded < 0, num_classes, padded)
-    lines = [(padded[:, y : y + down : stride], raised[:, y : y + down : stride]) for y in range(size)]
-    highest = functools.reduce(torch.maximum, (line[0] for line in lines))
-    lowest = functools.reduce(torch.minimum, (line[1] for line in lines))
+    void = torch.tensor(num_classes, dtype=padded.dtype, device=padded.device)
+    lowered = padded.masked_fill(padded == void, 0)  # void is the highest code: no lowest class, and here no highest
+    highest = functools.reduce(torch.maximum, (lowered[:, y : y + down : stride] for y in range(size)))
+    lowest = functools.reduce(torch.minimum, (padded[:, y : y + down : stride] for y in range(size)))
     highest = functools.reduce(torch.maximum, (highest[:, :, x : x + right : stride] for x in range(size)))
     lowest = functools.reduce(torch.minimum, (lowest[:, :, x : x + right : stride] for x in range(size)))
-    return centre, highest, lowest
+    return centre, (highest != lowest) & (centre != void)
 
 
-def windows_of(padded: Tensor, border: Tensor, size: int, stride: int) -> Tensor:
-    """The classes that the B border pixels see, place by place of their windows: (size², B)."""
-    image, y, x = border.nonzero(as_tuple=True)
-    start = (image * padded.shape[1] + y * stride) * padded.shape[2] + x * stride
+def windows_of(padded: Tensor, places: Tensor, shape: tuple[int, int], size: int, stride: int) -> Tensor:
+    """The classes that B pixels (flat places of the output) see, place by place of their windows: (size², B)."""
+    height, width = shape
+    line = places // width
+    image = line // height
+    start = (image * padded.shape[1] + (line - image * height) * stride) * padded.shape[2]
+    start = start + (places - line * width) * stride
     steps = torch.arange(size, device=padded.device)
     offsets = (steps[:, None] * padded.shape[2] + steps).flatten()
-    places = offsets[:, None] + start
-    return padded.flatten().index_select(0, places.flatten()).view(places.shape)
+    return padded.flatten()[offsets[:, None] + start]
 
 
 def border_rows(seen: Tensor, weights: Tensor, num_classes: int) -> Tensor:
-    """The distributions (B, K) of B border pixels that see these classes (S, B), -1 where there is none.
+    """The distributions (B, K) of B border pixels that see these classes (S, B), K where there is none.
 
     Most see two classes: the highest and the lowest; only for the others each class is counted.
     """
-    highest = seen.amax(0)
-    lowest = torch.where(seen < 0, num_classes, seen).amin(0)
-    total, of_highest, of_lowest = (weights @ (where).float() for where in (seen >= 0, seen == highest, seen == lowest))
+    void = torch.tensor(num_classes, dtype=seen.dtype, device=seen.device)
+    outside = seen == void
+    highest = seen.masked_fill(outside, 0).amax(0)
+    lowest = seen.amin(0)
+    of_void, of_highest, of_lowest = (weights @ same.float() for same in (outside, seen == highest, seen == lowest))
+    of_both = of_highest + of_lowest
     rows = torch.zeros(seen.shape[1], num_classes, device=seen.device)
-    rows.scatter_(1, highest[:, None].long(), of_highest[:, None])
-    rows.scatter_(1, lowest[:, None].long(), of_lowest[:, None])
-    several = (of_highest + of_lowest < total * (1 - 1e-4)).nonzero().squeeze(1)
-    rows[several] = counted(seen[:, several], weights, num_classes)
-    return rows / total[:, None]
+    rows.scatter_(1, highest[:, None].long(), (of_highest / of_both)[:, None])
+    rows.scatter_(1, lowest[:, None].long(), (of_lowest / of_both)[:, None])
+    several = (of_both + of_void < weights.sum() - weights.amin() / 2).nonzero().squeeze(1)
+    rows[several] = F.normalize(counted(seen[:, several], weights, num_classes), p=1)
+    return rows
 
 
 def counted(seen: Tensor, weights: Tensor, num_classes: int) -> Tensor:
     """The weight of each class among those seen (S, n), (n, K)."""
-    classes = torch.where(seen < 0, num_classes, seen).T.long()
+    classes = seen.T.long()
     rows = torch.zeros(len(classes), num_classes + 1, device=seen.device)
     return rows.scatter_add_(1, classes, weights.expand(classes.shape))[:, :num_classes]
 
