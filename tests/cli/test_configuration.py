@@ -197,6 +197,7 @@ FREE_TEXT = frozenset(option.name for option in options_of(RunConfig) if "text" 
     "vote_columns",
     "value_columns",
     "level_columns",
+    "grid",
     # read only with others
     *("milestones", "decay", "noise_kind", "normalise", "level_codes", "hidden", "validation_share"),
     # for these the source is opened

@@ -26,7 +26,7 @@ def refusal(config):
 
 
 def test_sources_are_found_by_module_name():
-    assert list_sources() == ["arff", "csv", "digits", "folder", "hub", "lists", "mat", "packed", "parquet"]
+    assert list_sources() == ["arff", "csv", "digits", "folder", "hub", "lists", "masks", "mat", "packed", "parquet"]
     with pytest.raises(ConfigError, match="did you mean 'folder'"):
         open_source(DataConfig(source="foldr:x"))
     for source in ("folder", "csv", "parquet", "hub"):

@@ -4,6 +4,7 @@
     packed:FOLDER/ferplus_train_00000_14278,ferplus_valid,ferplus_test
     packed:FOLDER/cifar10_test+cifar10h_test
     packed:FOLDER/utkface_subset1700
+    packed:FOLDER/camvid_subset_train,camvid_subset_test
     packed:FOLDER/cifar10_train_00000_09999+cifar10n_cifar100n_train:c10_worse_label,cifar10_test
 
 Files of one folder, without their ending. Of several, the name of each says its part (_train, _valid or _test); one
@@ -11,6 +12,8 @@ alone is split like any source without parts. IMAGES+LABELS takes the votes or l
 IMAGES+LABELS:ARRAY one array of it; 'train_index', or the range of rows in the images' name, says which of its rows.
 
 Votes for 'unknown' and 'NF' (no face; FER+) are not counted, and rows where one of them has most votes are left out.
+
+Ages are values. PNG masks are class indices, and where the last class is 'Unlabelled' its pixels are void.
 
 The format serves benchmarks alone, so the wheel is built without this file. It stands with the other sources because
 these are found by module name: a checkout needs no registration and no option that imports code.
@@ -26,6 +29,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,13 +41,15 @@ from softlabel.data.columns import nearest, vote_table
 from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
 from softlabel.data.image_table import struct_column
-from softlabel.data.images import BadImageError, decode
+from softlabel.data.images import MAX_PIXELS, BadImageError, decode
+from softlabel.data.masks import check_classes, decode_mask, mask_size, resized
 from softlabel.data.refusals import Place, Refusals, among
-from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
+from softlabel.data.source import TEST, TRAIN, VALIDATION, VOID, Source
 from softlabel.errors import ConfigError, DataError
 
 PARTS = {"train": TRAIN, "valid": VALIDATION, "test": TEST}
 NO_CLASS = ("unknown", "NF")
+UNLABELLED = ("Unlabelled", "Void")
 _IMAGES = ("buf", "off", "strip", "shape")
 _ANNOTATIONS = ("counts", "votes", "labels", "age")
 
@@ -54,7 +60,7 @@ Arrays = dict[str, NDArray[Any]]
 class Part:
     """One file of images: pixels uint8 (N, H, W[, 3]), and class indices (N,) or votes (N, K) of the named classes.
 
-    Ages are numbers (N,), without classes.
+    Ages are numbers (N,), without classes; masks are uint8 (N, H, W).
 
     rows  (N,) rows of the file, from 0
     """
@@ -111,6 +117,8 @@ def _read_part(folder: str, name: str) -> Part:
     labels_file, _, array = labels_name.partition(":")
     source = _arrays(folder, f"{labels_file}.npz") if labels_file else arrays
     where = f"{labels_file}.npz" if labels_file else file
+    if "mask_buf" in source:
+        return _with_masks(file, pixels, source)
     found = [key for key in ([array] if array else _ANNOTATIONS) if key in source]
     if not found:
         named = f"array {array!r}{nearest(array, list(source))}" if array else f"labels; there are {among(source)}"
@@ -128,6 +136,33 @@ def _read_part(folder: str, name: str) -> Part:
     return Part(
         file, pixels, annotation, [] if names is None else [str(name) for name in names], np.arange(len(pixels))
     )
+
+
+def _with_masks(file: str, pixels: NDArray[np.uint8], arrays: Arrays) -> Part:
+    if "class_names" not in arrays:
+        raise DataError(f"{file}: no class names, expected an array 'class_names'")
+    classes = [str(name) for name in arrays["class_names"]]
+    own = int(pixels.shape[1]), int(pixels.shape[2])
+    masks = np.empty((len(pixels), *own), dtype=np.uint8)
+    off = arrays["mask_off"].tolist()
+    if len(off) != len(pixels) + 1:
+        raise DataError(f"{file}: {len(off) - 1:,} masks, expected {len(pixels):,} like the images")
+    for row, (start, end) in enumerate(pairwise(off)):
+        encoded = arrays["mask_buf"][start:end].tobytes()
+        try:
+            size = mask_size(encoded, MAX_PIXELS)
+            mask = decode_mask(encoded)
+            check_classes(mask, classes)
+        except BadImageError as bad:
+            raise DataError(f"{file}, row {row + 1}: the mask {bad.problem}, expected {bad.expected}") from None
+        if size != own:
+            found, expected = (f"{height} x {width}" for height, width in (size, own))
+            raise DataError(f"{file}, row {row + 1}: the mask has {found} pixels, expected {expected} like the image")
+        masks[row] = mask
+    if classes[-1] in UNLABELLED:
+        masks[masks == len(classes) - 1] = VOID
+        classes = classes[:-1]
+    return Part(file, pixels, masks, classes, np.arange(len(pixels)))
 
 
 def _arrays(folder: str, file: str) -> Arrays:
@@ -206,7 +241,7 @@ def _check_same_labels(arrays: Arrays, source: Arrays, file: str, where: str) ->
 
 def _without_uncounted(part: Part) -> Part:
     """Votes for the classes alone; rows that most voters found to be of none are left out."""
-    if part.annotation.ndim == 1 or not set(NO_CLASS) & set(part.classes):
+    if part.annotation.ndim != 2 or not set(NO_CLASS) & set(part.classes):
         return part
     counted = np.array([name not in NO_CLASS for name in part.classes])
     votes = part.annotation[:, counted]
@@ -228,7 +263,7 @@ def _check_alike(parts: Sequence[Part]) -> None:
                 f" {among(parts[0].classes, 3)}"
             )
         if part.annotation.ndim != parts[0].annotation.ndim:
-            kinds = {1: "a label", 2: "votes"}
+            kinds = {1: "a label", 2: "votes", 3: "a mask"}
             raise DataError(
                 f"{part.file}: {kinds[part.annotation.ndim]} a row, expected {kinds[parts[0].annotation.ndim]} as in"
                 f" {parts[0].file}"
@@ -236,6 +271,10 @@ def _check_alike(parts: Sequence[Part]) -> None:
 
 
 def _annotate(draft: Draft, annotation: NDArray[Any], classes: list[str], config: DataConfig) -> None:
+    if annotation.ndim == 3:
+        size = config.resize or annotation.shape[1:]
+        draft.kind, draft.annotation = "mask", np.stack([resized(mask, *size) for mask in annotation])
+        return
     if annotation.ndim == 2:
         columns = [pa.chunked_array([np.ascontiguousarray(column)]) for column in annotation.T]
         votes = vote_table(columns, classes, config.normalise, draft.refusals)
