@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from softlabel.labels.checks import check_index
+from softlabel.labels.modes import may_look
 from softlabel.labels.patched import Patched
 
 AT_ONCE = 2**13
@@ -43,17 +45,19 @@ def spatial(
     height, width = ((size - kernel_size) // stride + 1 for size in padded.shape[-2:])
     if height < 1 or width < 1:
         raise ValueError(f"a window of {kernel_size} pixels is larger than the padded mask {tuple(padded.shape[-2:])}")
-    centre, border = middle_and_border(padded, kernel_size, stride, (height, width), num_classes)
-    weights = gaussian_window(kernel_size, sigma, mask.device).flatten()
+    centre, other, border = middle_and_other(padded, kernel_size, stride, (height, width), num_classes)
     places = border.flatten().nonzero().squeeze(1)
-    windows = (windows_of(padded, some, (height, width), kernel_size, stride) for some in torch.split(places, AT_ONCE))
-    patches = torch.cat([border_rows(seen, weights, num_classes) for seen in windows])
+    weights = gaussian_window(kernel_size, sigma, mask.device).flatten()
+    start = corners(places, padded, (height, width), stride)
+    pair = torch.stack([centre.flatten()[places], other.flatten()[places]], 1)
+    indices, values = border_entries(Windows(padded, kernel_size, weights, num_classes), start, pair)
     row = centre.to(torch.int32).flatten()
     known = row != num_classes
-    row[~known] = 0
-    row[places] = torch.arange(num_classes, num_classes + len(patches), dtype=torch.int32, device=mask.device)
+    row.mul_(known)
+    row[places] = torch.arange(num_classes, num_classes + len(places), dtype=torch.int32, device=mask.device)
     shape = (*mask.shape[:-2], height, width)
-    return Patched(patches, row.view(shape), None if bool(known.all()) else known.view(shape))
+    all_known = may_look(known) and bool(known.all())
+    return Patched(indices, values, row.view(shape), num_classes, None if all_known else known.view(shape))
 
 
 def padded_classes(mask: Tensor, num_classes: int, padding: int, ignore_index: int) -> Tensor:
@@ -64,58 +68,85 @@ def padded_classes(mask: Tensor, num_classes: int, padding: int, ignore_index: i
     return F.pad(classes, (padding,) * 4, value=num_classes)
 
 
-def middle_and_border(
+def middle_and_other(
     padded: Tensor, size: int, stride: int, shape: tuple[int, int], num_classes: int
-) -> tuple[Tensor, Tensor]:
-    """Of each window the class in its middle, and whether it is one and sees another class, each (N, H', W')."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each window the class in its middle, another class, and whether there are two such, each (N, H', W')."""
     down, right = ((length - 1) * stride + 1 for length in shape)
     middle = size // 2
     centre = padded[:, middle : middle + down : stride, middle : middle + right : stride]
     void = torch.tensor(num_classes, dtype=padded.dtype, device=padded.device)
-    lowered = padded.masked_fill(padded == void, 0)  # void is the highest code: no lowest class, and here no highest
+    lowered = torch.where(padded == void, 0, padded)  # void, the highest code, is never the lowest, and here not both
     highest = functools.reduce(torch.maximum, (lowered[:, y : y + down : stride] for y in range(size)))
     lowest = functools.reduce(torch.minimum, (padded[:, y : y + down : stride] for y in range(size)))
     highest = functools.reduce(torch.maximum, (highest[:, :, x : x + right : stride] for x in range(size)))
     lowest = functools.reduce(torch.minimum, (lowest[:, :, x : x + right : stride] for x in range(size)))
-    return centre, (highest != lowest) & (centre != void)
+    return centre, torch.where(lowest == centre, highest, lowest), (highest != lowest) & (centre != void)
 
 
-def windows_of(padded: Tensor, places: Tensor, shape: tuple[int, int], size: int, stride: int) -> Tensor:
-    """The classes that B pixels (flat places of the output) see, place by place of their windows: (size², B)."""
+def corners(places: Tensor, padded: Tensor, shape: tuple[int, int], stride: int) -> Tensor:
+    """Where in the flat padded mask the windows of these flat pixels begin, (B,)."""
     height, width = shape
     line = places // width
     image = line // height
     start = (image * padded.shape[1] + (line - image * height) * stride) * padded.shape[2]
-    start = start + (places - line * width) * stride
-    steps = torch.arange(size, device=padded.device)
-    offsets = (steps[:, None] * padded.shape[2] + steps).flatten()
-    return padded.flatten()[offsets[:, None] + start]
+    return start + (places - line * width) * stride
 
 
-def border_rows(seen: Tensor, weights: Tensor, num_classes: int) -> Tensor:
-    """The distributions (B, K) of B border pixels that see these classes (S, B), K where there is none.
+class Windows(NamedTuple):
+    """What windows see: padded (N, H, W) of classes, K for none, and the weights (size²,) of their places."""
 
-    Most see two classes: the highest and the lowest; only for the others each class is counted.
+    padded: Tensor
+    size: int
+    weights: Tensor
+    num_classes: int
+
+    def seen(self, start: Tensor) -> Tensor:
+        """The classes in the windows that begin at these places, (size², B)."""
+        steps = torch.arange(self.size, device=start.device)
+        offsets = (steps[:, None] * self.padded.shape[2] + steps).flatten()
+        places = offsets[:, None] + start
+        return self.padded.flatten().index_select(0, places.flatten()).view(places.shape)
+
+
+def border_entries(windows: Windows, start: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
+    """Classes and their shares, (B, m) each, in windows (B,) that see at least this pair (B, 2), the first first.
+
+    Most windows see no other class; only where one does, each class is counted.
     """
-    void = torch.tensor(num_classes, dtype=seen.dtype, device=seen.device)
-    outside = seen == void
-    highest = seen.masked_fill(outside, 0).amax(0)
-    lowest = seen.amin(0)
-    of_void, of_highest, of_lowest = (weights @ same.float() for same in (outside, seen == highest, seen == lowest))
-    of_both = of_highest + of_lowest
-    rows = torch.zeros(seen.shape[1], num_classes, device=seen.device)
-    rows.scatter_(1, highest[:, None].long(), (of_highest / of_both)[:, None])
-    rows.scatter_(1, lowest[:, None].long(), (of_lowest / of_both)[:, None])
-    several = (of_both + of_void < weights.sum() - weights.amin() / 2).nonzero().squeeze(1)
-    rows[several] = F.normalize(counted(seen[:, several], weights, num_classes), p=1)
-    return rows
+    parts = zip(torch.split(start, AT_ONCE), torch.split(pair, AT_ONCE), strict=True)
+    of_pair, of_all = map(torch.cat, zip(*(weigh(windows, *part) for part in parts), strict=True))
+    total = of_pair[:, 0] + of_pair[:, 1]
+    indices, values = pair.long(), of_pair / total[:, None]
+    several = (total < of_all - windows.weights.amin() / 2).nonzero().squeeze(1)
+    if len(several) == 0:
+        return indices, values
+    counts = torch.cat([counted(windows, some) for some in torch.split(start[several], AT_ONCE)])
+    own = indices[several, :1]
+    of_own = counts.gather(1, own)
+    most = int((counts > 0).sum(1).amax())
+    others = counts.scatter(1, own, 0).topk(most - 1)
+    indices = torch.cat([indices, indices[:, :1].expand(-1, most - 2)], 1)
+    values = F.pad(values, (0, most - 2))
+    indices[several] = torch.cat([own, others.indices], 1)
+    values[several] = torch.cat([of_own, others.values], 1) / counts.sum(1, keepdim=True)
+    return indices, values
 
 
-def counted(seen: Tensor, weights: Tensor, num_classes: int) -> Tensor:
-    """The weight of each class among those seen (S, n), (n, K)."""
-    classes = seen.T.long()
-    rows = torch.zeros(len(classes), num_classes + 1, device=seen.device)
-    return rows.scatter_add_(1, classes, weights.expand(classes.shape))[:, :num_classes]
+def weigh(windows: Windows, start: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
+    """The weights of both classes of a pair (B, 2), and of all classes (B,), in the windows that begin there."""
+    seen = windows.seen(start)
+    void = torch.tensor(windows.num_classes, dtype=seen.dtype, device=seen.device)
+    found = (seen == pair[:, 0], seen == pair[:, 1], seen != void)
+    one, other, of_all = (windows.weights @ each.view(torch.uint8).float() for each in found)  # bools convert slowly
+    return torch.stack([one, other], 1), of_all
+
+
+def counted(windows: Windows, start: Tensor) -> Tensor:
+    """The weight of each class in these windows, (B, K)."""
+    classes = windows.seen(start).T.long()
+    counts = torch.zeros(len(classes), windows.num_classes + 1, device=start.device)
+    return counts.scatter_add_(1, classes, windows.weights.expand(classes.shape))[:, :-1]
 
 
 def gaussian_window(size: int, sigma: float, device: torch.device) -> Tensor:
