@@ -33,6 +33,7 @@ class ClassSpace(ABC):
     annotation_kind: ClassVar[str]
     spreads: ClassVar[bool] = False
     class_balanced: ClassVar[bool] = True
+    answer_fields: ClassVar[tuple[str, ...]] = ("label", "confidence")
 
     def __init__(self, class_names: Sequence[str]) -> None:
         self.class_names = list(class_names)
@@ -112,6 +113,11 @@ class ClassSpace(ABC):
             }
             for best, sure, row in zip(index.tolist(), confidence.tolist(), probabilities.tolist(), strict=True)
         ]
+
+    def tell(self, answer: Mapping[str, Any]) -> list[str]:
+        """An answer in a few words, one text a column: the three most probable classes, or that it abstains."""
+        likely = sorted(answer["distribution"].items(), key=lambda item: -item[1])[:3]
+        return [*(f"{name} {share:.3f}" for name, share in likely), *(["abstains"] if answer["label"] is None else [])]
 
     def describe(self, annotation: Tensor) -> list[str]:
         """What is true of each row, in words."""

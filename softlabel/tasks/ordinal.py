@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ class Ordinal(ClassSpace):
     annotation_kind = "value"
     spreads = True
     class_balanced = False
+    answer_fields: ClassVar[tuple[str, ...]] = ("value", "low", "high")
 
     def __init__(self, grid: Tensor, axis: AxisConfig) -> None:
         super().__init__(grid_names(grid))
@@ -104,15 +105,13 @@ class Ordinal(ClassSpace):
         return MeanAbsoluteError(self.grid, self.axis.decoding).name
 
     def answer(self, probabilities: Tensor) -> list[dict[str, Any]]:
-        """The value, its unit where one is named, the central 80 % interval and the whole distribution."""
+        """The value, the central 80 % interval and the whole distribution."""
         log_probabilities = probabilities.log()
         values = decode(log_probabilities, self.grid.double(), self.axis.decoding)
         low, high = central_interval(log_probabilities, self.grid.double(), LEVEL)
-        unit = {"unit": self.axis.unit} if self.axis.unit else {}
         return [
             {
                 "value": value,
-                **unit,
                 "low": lowest,
                 "high": highest,
                 "distribution": dict(zip(self.class_names, row, strict=True)),
@@ -121,6 +120,11 @@ class Ordinal(ClassSpace):
                 values.tolist(), low.tolist(), high.tolist(), probabilities.tolist(), strict=True
             )
         ]
+
+    def tell(self, answer: Mapping[str, Any]) -> list[str]:
+        """Such as '27.4 years, 80 % between 24 and 31'."""
+        number = f"{answer['value']:.1f} {self.axis.unit}".rstrip()
+        return [f"{number}, {LEVEL:.0%} between {answer['low']:g} and {answer['high']:g}".replace("%", " %")]
 
     def describe(self, annotation: Tensor) -> list[str]:
         return [f"{value:g} {self.axis.unit}".rstrip() for value in annotation[:, 0].tolist()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -44,6 +44,8 @@ class Task(Protocol):
     """Whether labels have neighbours, so that `spread_label` can be asked for."""
     class_balanced: ClassVar[bool]
     """Whether every class counts alike where a temperature is fitted."""
+    answer_fields: ClassVar[tuple[str, ...]]
+    """What an answer says besides the distribution."""
     class_names: list[str]
 
     @property
@@ -84,6 +86,9 @@ class Task(Protocol):
 
     def answer(self, probabilities: Tensor) -> list[dict[str, Any]]:
         """What `predict` says of each row of probabilities (N, K): label, confidence, the whole distribution."""
+
+    def tell(self, answer: Mapping[str, Any]) -> list[str]:
+        """An answer in a few words, one text a column."""
 
     def describe(self, annotation: Tensor) -> list[str]:
         """What is true of each row, in words."""

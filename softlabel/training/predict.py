@@ -14,6 +14,7 @@ from softlabel.data.config import DataConfig
 from softlabel.data.inference import Expected, Inputs, read_inputs
 from softlabel.data.samples import Samples
 from softlabel.errors import ConfigError, RunError
+from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.resolve import task_from_json
 from softlabel.training.evaluation import device_of
 from softlabel.training.model_files import find_model
@@ -36,6 +37,11 @@ class Predictions:
     places: tuple[str, ...]
     abstain_below: float = 0.0
 
+    @property
+    def task(self) -> ClassSpace:
+        """What the answers are."""
+        return task_from_json(self.model.task_json)
+
     def __len__(self) -> int:
         return len(self.inputs.names)
 
@@ -46,8 +52,8 @@ class Predictions:
         )
         for name, sample_id, answer in rows:
             place = {"file": name, "row": int(sample_id) + 1}
-            label = answer["label"] if answer["confidence"] >= self.abstain_below else None
-            yield {key: place[key] for key in self.places} | answer | {"label": label}
+            kept = {} if answer.get("confidence", 1.0) >= self.abstain_below else {"label": None}
+            yield {key: place[key] for key in self.places} | answer | kept
 
 
 def predict(
@@ -74,6 +80,8 @@ def predict(
     if not 0.0 <= abstain_below <= 1.0:
         raise ConfigError(f"abstain_below: {abstain_below} is not a share between 0 and 1")
     model = load_model(Path(run))
+    if abstain_below and "confidence" not in task_from_json(model.task_json).answer_fields:
+        raise ConfigError("abstain_below: answers of this model are numbers with an interval, without a confidence")
     trained = training_data(Path(run)) or DataConfig()
     expected = Expected(
         kind=model.inputs.kind,

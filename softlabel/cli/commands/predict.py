@@ -84,7 +84,7 @@ def run(words: list[str]) -> int:
         console.say(f"left out: {refusal}")
     class_names = predictions.model.class_names
     top = None if arguments.top is None else min(arguments.top, len(class_names))
-    names = columns(class_names, predictions.places, top)
+    names = columns(class_names, predictions.places, predictions.task.answer_fields, top)
     answers = Told(predictions)
     if arguments.out:
         json_file = arguments.out.suffix.lower() == ".json"
@@ -93,7 +93,7 @@ def run(words: list[str]) -> int:
     elif arguments.json:
         write_json(sys.stdout, names, _rows(answers, top, as_cells=False))
     elif sys.stdout.isatty():
-        print(table(islice(answers, TABLE_ROWS), Console().width))
+        print(table(islice(answers, TABLE_ROWS), predictions.task.tell, Console().width))
         if len(predictions) > TABLE_ROWS:
             console.say(f"… and {len(predictions) - TABLE_ROWS:,} more; --out FILE writes them all")
     else:
@@ -115,7 +115,7 @@ class Told:
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         for answer in self.answers:
             self.told += 1
-            self.abstained += answer["label"] is None
+            self.abstained += answer.get("label", "") is None
             yield answer
 
 
