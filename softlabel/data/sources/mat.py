@@ -2,9 +2,10 @@
 
     mat:PATH/SJAFFE.mat
 
-`features` (N, D) are numbers, `labels` (N, K) what is true of every row: a distribution over K labels, named 1 to K as
-the files name none. Rows of probabilities sum to 1, or are divided by their sum with --normalise (FG-Net's Gaussians
-are cut at the ends of the age axis).
+`features` (N, D) are numbers, `labels` (N, K) what is true of every row: a distribution over K labels. An array `x` of
+K whole numbers names them, as the ages of FG-Net; otherwise they are 1 to K, as the files name none. Rows of
+probabilities sum to 1, or are divided by their sum with --normalise (FG-Net's Gaussians are cut at the ends of the
+age axis).
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ from softlabel.data.tables import existing_file
 from softlabel.errors import DataError
 
 ARRAYS = ("features", "labels")
+NAMES = "x"
 
 
 def read(config: DataConfig, argument: str) -> Source:
     """The rows of a .mat file of version 4 to 7.2."""
     path = existing_file(argument, "mat")
     file = os.path.basename(path)
-    features, distributions = _arrays(path, file)
+    features, distributions, classes = _arrays(path, file)
     rows = len(features)
     refusals = Refusals(file, rows, lambda position: (file, position + 1))
     feature_names = [f"feature_{d}" for d in range(1, features.shape[1] + 1)]
-    classes = [str(k) for k in range(1, distributions.shape[1] + 1)]
     votes = vote_table(_columns(distributions), [f"label {name}" for name in classes], config.normalise, refusals)
     draft = Draft(
         name=os.path.splitext(file)[0],
@@ -55,11 +56,11 @@ def _columns(table: NDArray[np.float64]) -> list[pa.ChunkedArray]:
     return [pa.chunked_array([np.ascontiguousarray(column)]) for column in table.T]
 
 
-def _arrays(path: str, file: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _arrays(path: str, file: str) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
     from scipy.io import loadmat
 
     try:
-        stored: dict[str, Any] = loadmat(path, variable_names=ARRAYS)
+        stored: dict[str, Any] = loadmat(path, variable_names=(*ARRAYS, NAMES))
     except Exception as error:  # damaged files fail in many ways
         raise DataError(f"{file}: cannot be read as a .mat file ({' '.join(str(error).split())[:120]})") from None
     found = [stored.get(name) for name in ARRAYS]
@@ -72,4 +73,9 @@ def _arrays(path: str, file: str) -> tuple[NDArray[np.float64], NDArray[np.float
     features, distributions = (np.asarray(array, dtype=np.float64) for array in found)
     if len(features) != len(distributions):
         raise DataError(f"{file}: {len(features):,} rows of features, but {len(distributions):,} of labels")
-    return features, distributions
+    return features, distributions, _class_names(stored.get(NAMES), distributions.shape[1])
+
+
+def _class_names(axis: Any, count: int) -> list[str]:
+    numbered = isinstance(axis, np.ndarray) and axis.dtype.kind in "iu" and len(set(axis.flat)) == axis.size == count
+    return [str(number) for number in (axis.ravel().tolist() if numbered else range(1, count + 1))]
