@@ -17,8 +17,9 @@ def parse_grid(text: str) -> Tensor:
 
     Raises ConfigError for anything else.
     """
+    parts = text.split(":")
     try:
-        start, stop, step = (*map(float, text.split(":")), 1.0)[:3]
+        start, stop, step = map(float, parts if len(parts) != 2 else [*parts, "1"])
     except ValueError:
         raise ConfigError(f"axis.grid: {text!r} is not START:STOP or START:STOP:STEP, such as 0:100") from None
     if not (math.isfinite(start) and math.isfinite(stop) and math.isfinite(step) and step > 0 and stop > start):

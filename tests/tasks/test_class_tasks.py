@@ -12,8 +12,8 @@ from softlabel.errors import ConfigError
 from softlabel.metrics.statistic import total
 from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
-from softlabel.tasks.distribution import Distribution
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.distribution import Distribution
 from softlabel.tasks.resolve import task_for, task_from_json
 
 CLASSES = ["cat", "dog", "eel"]
