@@ -107,6 +107,19 @@ def test_losses_are_differentiable_in_width_and_value(loss):
     assert torch.autograd.gradcheck(lambda s: loss(logits.detach(), gaussian(value.detach(), grid, s)), (one,))
 
 
+def test_shares_that_round_to_zero_leave_no_nan_in_the_gradient():
+    """Beyond fourteen widths single precision has 0, whose logarithm must not meet the derivative of 0."""
+    logits, value = torch.randn(2, 101), torch.tensor([27.0, 60.5])
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        sigma = torch.tensor([2.0, 3.5], dtype=dtype, requires_grad=True)
+        label = gaussian(value.to(dtype), torch.arange(101), sigma)
+        kl_divergence(logits.to(dtype), label).backward()
+        found.append(sigma.grad.double())
+    assert (label.dense().float() == 0).any()
+    torch.testing.assert_close(*found, atol=1e-5, rtol=1e-4)
+
+
 def test_a_width_of_zero_beside_others_leaves_no_nan_in_their_gradient():
     sigma = torch.tensor([0.0, 1.0], requires_grad=True)
     cross_entropy(torch.randn(2, 5), gaussian(torch.tensor([1.2, 1.2]), torch.arange(5), sigma)).backward()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softlabel.labels import levels
+from softlabel.losses import cross_entropy
 from tests.oracle import label_kinds as oracle
 
 
@@ -45,6 +46,8 @@ def test_a_difficult_label_alone_that_gets_nothing_says_nothing():
     label = levels(torch.tensor([[1, 0, 0], [2, 1, 0]]), 1.0, 0.0, 0.0)
     assert label.mass.tolist() == [0, 1]
     assert label.dense().tolist() == [[0, 0, 0], [1, 0, 0]]
+    logits = torch.randn(2, 3)
+    torch.testing.assert_close(cross_entropy(logits, label), cross_entropy(logits[1:], label.select(slice(1, 2))))
 
 
 def test_bad_arguments_are_named():
