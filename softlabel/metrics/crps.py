@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from softlabel.metrics.decoding import cumulative
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
 from softlabel.metrics.statistic import Contribution
-from softlabel.metrics.value_truth import as_grid, read_values
+from softlabel.metrics.value_truth import as_grid, in_unit, read_values
 
 
 class ContinuousRankedProbabilityScore(RowMean):
@@ -26,8 +26,9 @@ class ContinuousRankedProbabilityScore(RowMean):
     better = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
-    def __init__(self, grid: Tensor) -> None:
+    def __init__(self, grid: Tensor, unit: str = "") -> None:
         self.grid = as_grid(grid)
+        self.title = in_unit(self.title, unit)
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         true = read_values(truth)

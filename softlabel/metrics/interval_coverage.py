@@ -11,7 +11,7 @@ from torch import Tensor
 from softlabel.metrics.decoding import central_interval, cumulative
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
 from softlabel.metrics.statistic import Contribution, Statistic
-from softlabel.metrics.value_truth import as_grid, nearest_label, read_values
+from softlabel.metrics.value_truth import as_grid, in_unit, nearest_label, read_values
 
 
 class CoverageError(RowMean):
@@ -48,11 +48,11 @@ class IntervalWidth(RowMean):
     better = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
-    def __init__(self, grid: Tensor, level: float = 0.8) -> None:
+    def __init__(self, grid: Tensor, level: float = 0.8, unit: str = "") -> None:
         self.grid = as_grid(grid)
         self.level = level
         self.name = f"interval_width_{100 * level:g}"
-        self.title = f"width of the {100 * level:g} % interval"
+        self.title = in_unit(f"width of the {100 * level:g} % interval", unit)
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         low, high = central_interval(log_probabilities, self.grid.to(log_probabilities.device), self.level)

@@ -11,7 +11,7 @@ from torch import Tensor
 from softlabel.metrics.decoding import Decoding, decode
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
 from softlabel.metrics.statistic import Contribution
-from softlabel.metrics.value_truth import ValueTruth, as_grid, nearest_label, read_values
+from softlabel.metrics.value_truth import ValueTruth, as_grid, in_unit, nearest_label, read_values
 
 
 class _OfDecodedValue(RowMean):
@@ -41,6 +41,10 @@ class MeanAbsoluteError(_OfDecodedValue):
     title = "MAE"
     better = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    def __init__(self, grid: Tensor, decoding: Decoding = "expectation", unit: str = "") -> None:
+        super().__init__(grid, decoding)
+        self.title = in_unit(self.title, unit)
 
     def _of_errors(self, error: Tensor, true: ValueTruth) -> Contribution:
         return mean_of_rows(error.abs(), true.counted)

@@ -40,3 +40,8 @@ def nearest_label(value: Tensor, grid: Tensor) -> Tensor:
     """The label whose value is nearest, int64 (N,); of two as near, the lower one."""
     middles = (grid[1:] + grid[:-1]) / 2
     return torch.bucketize(value, middles)
+
+
+def in_unit(title: str, unit: str) -> str:
+    """The title of a score that is measured in the unit of the grid, such as 'MAE in years'."""
+    return f"{title} in {unit}" if unit else title

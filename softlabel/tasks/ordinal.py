@@ -85,15 +85,16 @@ class Ordinal(ClassSpace):
 
     def statistics(self, class_counts: Tensor, groups: Groups) -> tuple[Statistic, ...]:
         other: Decoding = "argmax" if self.axis.decoding == "expectation" else "expectation"
+        unit = self.axis.unit
         return (
-            MeanAbsoluteError(self.grid, self.axis.decoding),
-            MeanAbsoluteError(self.grid, other),
+            MeanAbsoluteError(self.grid, self.axis.decoding, unit),
+            MeanAbsoluteError(self.grid, other, unit),
             CumulativeScore(self.grid, self.axis.tolerance, self.axis.decoding),
             EpsilonError(self.grid, self.axis.decoding),
             NearestLabelLikelihood(self.grid),
-            ContinuousRankedProbabilityScore(self.grid),
+            ContinuousRankedProbabilityScore(self.grid, unit),
             CoverageError(self.grid, LEVEL),
-            IntervalWidth(self.grid, LEVEL),
+            IntervalWidth(self.grid, LEVEL, unit),
         )
 
     def evaluator(self, class_counts: Tensor, groups: Groups, *, keep_rows: bool = False) -> ValueEvaluator:

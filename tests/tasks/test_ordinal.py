@@ -127,3 +127,14 @@ def test_the_task_that_a_number_asks_for() -> None:
         task_for("classification", "value", [], values, AxisConfig())
     with pytest.raises(ConfigError, match="has no label axis"):
         task_for("classification", "label", ["a", "b"], torch.zeros(2), AxisConfig(unit="years"))
+
+
+def test_scores_in_the_unit_of_the_axis_say_so() -> None:
+    titles = {score.name: score.title for score in TASK.statistics(torch.ones(101), "counts")}
+    assert titles["mae"] == "MAE in years"
+    assert titles["mae_argmax"] == "MAE, arg-max in years"
+    assert titles["crps"] == "CRPS in years"
+    assert titles["interval_width_80"] == "width of the 80 % interval in years"
+    assert "years" not in titles["nll"] + titles["cs_5"] + titles["epsilon_error"] + titles["coverage_error_80"]
+    bare = Ordinal(TASK.grid, AxisConfig()).statistics(torch.ones(101), "counts")
+    assert bare[0].title == "MAE"
