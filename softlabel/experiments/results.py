@@ -73,7 +73,8 @@ def kept_cell(entries: Sequence[Json], prepared: Prepared) -> Json | None:
     candidates = [e for e in entries if e["status"] == "finished" and e.get("validation")]
     if not candidates:
         return None
-    best = min(candidates, key=lambda e: _or_infinity(e["validation"][score]))
+    sign = 1 if prepared.task.selects == "lowest" else -1
+    best = min(candidates, key=lambda e: _or_infinity(e["validation"][score], sign))
     return {key: best[key] for key in ("method", "seed", "folder", "temperature")}
 
 
@@ -139,5 +140,5 @@ def mean_and_spread(found: Sequence[Mapping[str, float | None]], scores: Sequenc
     return summary
 
 
-def _or_infinity(value: float | None) -> float:
-    return math.inf if value is None or math.isnan(value) else value
+def _or_infinity(value: float | None, sign: int) -> float:
+    return math.inf if value is None or math.isnan(value) else sign * value

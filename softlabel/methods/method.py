@@ -16,6 +16,7 @@ from softlabel.methods.stage import Stage
 from softlabel.networks.heads import HeadName
 from softlabel.networks.network import Network
 from softlabel.running_state import AllReduce, RunningState
+from softlabel.tasks.link import Link
 from softlabel.tasks.task import Task
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -34,11 +35,13 @@ class TrainingSet:
 
     class_counts   (K,) float: number of samples (or mass of votes) per class
     load_network   loads a trained network from a run folder (a teacher)
+    annotation     what is true of its rows, as the task's data have it
     """
 
     num_samples: int
     class_counts: Tensor
     load_network: Callable[[str], nn.Module]
+    annotation: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class Method(nn.Module):
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     head_kind: ClassVar[HeadName] = "linear"
     """The kind of head that the method needs."""
+    link: ClassVar[Link] = "softmax"
+    """How its logits become probabilities."""
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from torch import Tensor
 
-from softlabel.errors import ConfigError
+from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.labels import LabelDistribution
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
@@ -21,6 +21,7 @@ from softlabel.metrics.nll import BalancedNegativeLogLikelihood, NegativeLogLike
 from softlabel.metrics.statistic import Statistic
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.evaluator import ClassEvaluator
+from softlabel.tasks.link import Link
 from softlabel.tasks.task import Evaluator
 
 Groups = Literal["counts", "thirds"]
@@ -33,6 +34,8 @@ class ClassSpace(ABC):
     annotation_kind: ClassVar[str]
     spreads: ClassVar[bool] = False
     class_balanced: ClassVar[bool] = True
+    selects: ClassVar[Literal["lowest", "highest"]] = "lowest"
+    link: Link = "softmax"
     answer_fields: ClassVar[tuple[str, ...]] = ("label", "confidence")
 
     def __init__(self, class_names: Sequence[str]) -> None:
@@ -49,6 +52,12 @@ class ClassSpace(ABC):
     def from_json(cls, saved: Mapping[str, Any]) -> Self:
         """The task that `to_json` described."""
         return cls(saved["class_names"])
+
+    def read_as(self, link: Link) -> Self:
+        """This task, for logits that are read so. Raises UnsupportedError where one class alone is true."""
+        if link != self.link:
+            raise UnsupportedError(f"the task {self.name} reads logits by {self.link}, not by {link}")
+        return self
 
     @property
     def num_classes(self) -> int:
@@ -70,6 +79,10 @@ class ClassSpace(ABC):
     @abstractmethod
     def truth(self, annotation: Tensor) -> Tensor:
         """What scores compare with: class indices (N,) or distributions (N, K)."""
+
+    def for_temperature(self, logits: Tensor, annotation: Tensor) -> tuple[Tensor, Tensor | LabelDistribution]:
+        """Logits and labels to which a temperature is fitted."""
+        return logits, self.truth(annotation)
 
     @abstractmethod
     def class_counts(self, annotation: Tensor) -> Tensor:

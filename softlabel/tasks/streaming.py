@@ -11,6 +11,7 @@ from torch import Tensor
 
 from softlabel.metrics.ranking import stream
 from softlabel.metrics.statistic import Contribution, Statistic, StreamingTally, Tally
+from softlabel.tasks.link import Link, log_probabilities
 
 MOST_CELLS_KEPT = 100_000
 """Of a score whose rows add to a cell of every class: beyond, resampling would cost more than its interval is worth."""
@@ -21,6 +22,7 @@ class StreamingEvaluator:
 
     tallies   what is added up besides the scores
     truth     what scores compare with, from an annotation
+    link      how logits become probabilities
     """
 
     def __init__(
@@ -29,8 +31,10 @@ class StreamingEvaluator:
         tallies: Sequence[Tally],
         truth: Callable[[Tensor], Tensor],
         *,
+        link: Link = "softmax",
         keep_rows: bool = False,
     ) -> None:
+        self._link = link
         self.statistics = tuple(statistics)
         self._truth = truth
         self._scores = [stream(statistic) for statistic in statistics]
@@ -39,12 +43,12 @@ class StreamingEvaluator:
 
     def update(self, logits: Tensor, annotation: Tensor) -> None:
         """Add a batch: logits (N, K), annotation as the task's data have it."""
-        log_probabilities = logits.float().log_softmax(-1)
+        logs = log_probabilities(logits.float(), self._link)
         truth = self._truth(annotation)
         for added in (*self._scores, *self._tallies):
-            added.update(log_probabilities, truth)
+            added.update(logs, truth)
         if self._rows is not None:
-            self._keep(self._rows, log_probabilities, truth)
+            self._keep(self._rows, logs, truth)
 
     def scores(self) -> dict[str, float | None]:
         """Every score by name; None where it is undefined (an empty group)."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from softlabel.labels import LabelDistribution
 from softlabel.metrics.statistic import Contribution, Statistic
+from softlabel.tasks.link import Link
 
 
 class Evaluator(Protocol):
@@ -44,6 +45,10 @@ class Task(Protocol):
     """Whether labels have neighbours, so that `spread_label` can be asked for."""
     class_balanced: ClassVar[bool]
     """Whether every class counts alike where a temperature is fitted."""
+    selects: ClassVar[Literal["lowest", "highest"]]
+    """Which value of the selection score is best."""
+    link: Link
+    """How logits become probabilities."""
     answer_fields: ClassVar[tuple[str, ...]]
     """What an answer says besides the distribution."""
     class_names: list[str]
@@ -65,7 +70,10 @@ class Task(Protocol):
         """The class that stands for each sample, int64 (N,): its label, or the first of the classes with most votes."""
 
     def truth(self, annotation: Tensor) -> Tensor:
-        """What scores and temperature scaling compare with: class indices (N,) or distributions (N, K)."""
+        """What scores compare with: class indices (N,) or distributions (N, K)."""
+
+    def for_temperature(self, logits: Tensor, annotation: Tensor) -> tuple[Tensor, Tensor | LabelDistribution]:
+        """Logits and labels to which a temperature is fitted."""
 
     def class_counts(self, annotation: Tensor) -> Tensor:
         """Samples, or mass of votes, per class, float64 (K,)."""

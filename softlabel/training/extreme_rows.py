@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from softlabel.data.samples import Samples
-from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.link import Link, log_probabilities
+from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.task import Task
 
 MOST_CLASSES_SHOWN = 5
@@ -75,9 +75,23 @@ def entropy(rows: Tensor, log_probabilities: Tensor) -> Tensor:
     return -(log_probabilities.exp() * log_probabilities).sum(-1)
 
 
-def loss_against(task: Task, annotation: Tensor) -> Measure:
-    """How wrong each row is against its annotation, as the task sees it."""
-    return lambda rows, log_probabilities: task.row_loss(log_probabilities, annotation[rows])
+def entropy_of_each(rows: Tensor, log_probabilities: Tensor) -> Tensor:
+    """The sum over classes (n,) of the entropy of present or absent, in nats."""
+    p = log_probabilities.double().exp()
+    total: Tensor = (torch.special.entr(p) + torch.special.entr(1 - p)).sum(-1)
+    return total.float()
+
+
+def loss_against(truth: Tensor) -> Measure:
+    """Cross-entropy of each row against its truth: class indices (N,), or distributions (N, K)."""
+
+    def loss(rows: Tensor, log_probabilities: Tensor) -> Tensor:
+        expected = truth[rows]
+        if expected.ndim == 1:
+            return -log_probabilities.gather(-1, expected[:, None])[:, 0]
+        return -(expected * log_probabilities).sum(-1)
+
+    return loss
 
 
 def on_axis(task: Ordinal, annotation: Tensor, probabilities: Tensor) -> list[dict[str, Any]]:

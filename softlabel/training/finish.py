@@ -19,7 +19,7 @@ from softlabel.tasks.task import Evaluator
 from softlabel.training.atomic import write_bytes, write_json
 from softlabel.training.config import RunConfig
 from softlabel.training.evaluation import collect, evaluate_at
-from softlabel.training.extreme_rows import ExtremeRows, entropy, loss_against
+from softlabel.training.extreme_rows import ExtremeRows, entropy, entropy_of_each, loss_against
 from softlabel.training.inference import Inference, adjustment_bias
 from softlabel.training.pooled_features import PooledFeatures
 from softlabel.training.prepare import Prepared
@@ -69,20 +69,22 @@ def _selected_network(state: TrainingState) -> nn.Module:
 
 
 def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Tested:
+    task = state.method.task  # which reads logits as the method trains them
     answering = Inference(network, state.method).eval()
     scaling = TemperatureScaling()
     validation = None
     if prepared.splits.validation is not None:
         logits, annotation = collect(answering, prepared.splits.validation, answering.device)
-        weight: Literal["balanced"] | None = "balanced" if prepared.task.class_balanced else None
-        scaling.fit(logits, prepared.task.truth(annotation), class_weight=weight)
-        evaluator = prepared.task.evaluator(prepared.class_counts, prepared.config.groups)
+        weight: Literal["balanced"] | None = "balanced" if task.class_balanced else None
+        scaling.fit(*task.for_temperature(logits, annotation), class_weight=weight)
+        evaluator = task.evaluator(prepared.class_counts, prepared.config.groups)
         evaluator.update(logits / scaling.temperature, annotation)
         validation = evaluator.scores()
     temperatures = [1.0] if prepared.splits.validation is None else [1.0, scaling.temperature]
-    test, task = prepared.splits.test, prepared.task
-    ambiguous = ExtremeRows("entropy", entropy, ROWS_SHOWN, scaling.temperature)
-    worst = ExtremeRows("loss", loss_against(task.truth(test.annotation)), ROWS_SHOWN, scaling.temperature)
+    test = prepared.splits.test
+    undecided = entropy if task.link == "softmax" else entropy_of_each
+    ambiguous = ExtremeRows("entropy", undecided, ROWS_SHOWN, scaling.temperature, task.link)
+    worst = ExtremeRows("loss", loss_against(task.truth(test.annotation)), ROWS_SHOWN, scaling.temperature, task.link)
 
     assert isinstance(network, Network)
     spread = FeatureSpread(task.num_classes, network.backbone.num_features)
@@ -189,7 +191,7 @@ def _save_model(
         selected.network,
         inputs=prepared.inputs,
         network_config=config.network,
-        task_json=prepared.task.to_json(),
+        task_json=state.method.task.to_json(),
         temperature=selected.scaling.temperature,
         card={
             "method": config.method,

@@ -122,7 +122,8 @@ def _own_part(run: Path, model: DeployedModel, split: Split) -> _Part:
     if samples is None:
         raise ConfigError(f"--split {split}: the run has no {split} split (protocol {data.protocol})")
     seen = {"training": "the model was trained on these rows", "validation": "the model was selected on these rows"}
-    return _Part(data.source, split, samples, prepared.task, [seen[split]] if split in seen else [])
+    task = prepared.task.read_as(model.task_json.get("link", "softmax"))
+    return _Part(data.source, split, samples, task, [seen[split]] if split in seen else [])
 
 
 def _recorded(run: Path) -> list[str]:

@@ -30,9 +30,10 @@ def build_method(config: RunConfig, prepared: Prepared) -> Method:
     reason = kind.supports(prepared.task, network)
     if reason is not None:
         raise UnsupportedError(f"method {config.method!r} cannot be used here: {reason}")
-    training_set = TrainingSet(len(prepared.splits.training), prepared.class_counts, _load_network)
+    training = prepared.splits.training
+    training_set = TrainingSet(len(training), prepared.class_counts, _load_network, training.annotation)
     with addressed(config.seed, "method"):
-        method = kind(options, network, prepared.task, training_set)
+        method = kind(options, network, prepared.task.read_as(kind.link), training_set)
     _check_stages(method.stages(), config)
     return method
 
