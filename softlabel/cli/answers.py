@@ -30,11 +30,7 @@ def columns(class_names: Sequence[str], places: Sequence[str], fields: Sequence[
 
 def flat(answer: Answer, top: int | None) -> dict[str, Any]:
     """An answer as cells by column; `top` keeps the most probable classes only."""
-    cells = {
-        name: _short(value) if isinstance(value, float) else value
-        for name, value in answer.items()
-        if name != "distribution"
-    }
+    cells = {name: _cell(value) for name, value in answer.items() if name != "distribution"}
     if top is None:
         return cells | {f"p_{name}": _short(share) for name, share in answer["distribution"].items()}
     for rank, (name, share) in enumerate(most_probable(answer, top), start=1):
@@ -111,6 +107,13 @@ def table(rows: Iterable[Answer], tell: Callable[[Answer], Sequence[str]], width
 
 def _place(row: Answer) -> str:
     return visible(", row ".join(str(row[name]) for name in ("file", "row") if row.get(name) is not None))
+
+
+def _cell(value: Any) -> Any:
+    """A value of an answer in a table: numbers short, several labels as one text."""
+    if isinstance(value, list):
+        return ", ".join(value)
+    return _short(value) if isinstance(value, float) else value
 
 
 def _short(share: float) -> float:

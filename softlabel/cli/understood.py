@@ -91,6 +91,8 @@ def _reason(prepared: Prepared) -> str:
     if prepared.source.annotation_kind == "value":
         where = f" (column {config.value_column!r})" if config.value_column else ""
         return f"each row has a number{where}"
+    if prepared.source.annotation_kind == "levels":
+        return "each row has any number of labels"
     where = f" (columns {', '.join(map(repr, config.vote_columns))})" if config.vote_columns else ""
     return f"each row has {_votes(prepared)}{where}"
 

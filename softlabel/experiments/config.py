@@ -62,7 +62,9 @@ class CompareConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["auto", "classification", "distribution", "ordinal"] = Field("auto", description="what is predicted")
+    task: Literal["auto", "classification", "distribution", "ordinal", "multi-label"] = Field(
+        "auto", description="what is predicted"
+    )
     comparison: ComparisonConfig = ComparisonConfig()
     data: DataConfig = DataConfig()
     axis: AxisConfig = AxisConfig()

@@ -1,4 +1,8 @@
-"""Scores of labels that are taken as present where their probability reaches a threshold."""
+"""Scores of labels that are taken as present where their probability reaches a threshold.
+
+Probabilities of each label by itself are compared with the threshold; shares of one whole, which are smaller the more
+labels are present, with the threshold times the largest share of their row.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +18,25 @@ from softlabel.metrics.statistic import Contribution, Statistic
 TRUE_POSITIVE, PREDICTED, POSITIVE, WRONG, COUNTED = range(5)
 
 
+def present(log_probabilities: Tensor, threshold: float = 0.5, *, relative: bool = False) -> Tensor:
+    """Which labels (N, K) reach the threshold; `relative` to the largest of their row."""
+    logs = log_probabilities - log_probabilities.amax(-1, keepdim=True) if relative else log_probabilities
+    return logs >= math.log(threshold)
+
+
 class _Thresholded(Statistic):
     """Per class: present and found, found, present, wrong and counted rows; difficult ones are not counted."""
 
     width = 5
 
-    def __init__(self, num_classes: int, threshold: float = 0.5) -> None:
+    def __init__(self, num_classes: int, threshold: float = 0.5, *, relative: bool = False) -> None:
         self.num_cells = num_classes
-        self.log_threshold = math.log(threshold)
+        self.threshold = threshold
+        self.relative = relative
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         true = read_levels(truth)
-        predicted = (log_probabilities >= self.log_threshold) & true.counted
+        predicted = present(log_probabilities, self.threshold, relative=self.relative) & true.counted
         wrong = (predicted != true.positive) & true.counted
         columns = [predicted & true.positive, predicted, true.positive, wrong, true.counted]
         cell = torch.arange(self.num_cells, device=truth.device).expand(truth.shape)
@@ -51,8 +62,15 @@ class F1(_Thresholded):
 
     better = "higher"
 
-    def __init__(self, num_classes: int, average: Literal["micro", "macro"] = "micro", threshold: float = 0.5) -> None:
-        super().__init__(num_classes, threshold)
+    def __init__(
+        self,
+        num_classes: int,
+        average: Literal["micro", "macro"] = "micro",
+        threshold: float = 0.5,
+        *,
+        relative: bool = False,
+    ) -> None:
+        super().__init__(num_classes, threshold, relative=relative)
         self.average = average
         self.name, self.title = f"f1_{average}", f"F1, {average}"
 

@@ -12,13 +12,15 @@ from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.distribution import Distribution
+from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.ordinal import Ordinal
 
-_TASKS: dict[str, type[ClassSpace]] = {task.name: task for task in (Classification, Distribution, Ordinal)}
+_TASKS: dict[str, type[ClassSpace]] = {task.name: task for task in (Classification, Distribution, Ordinal, MultiLabel)}
 _GIVEN = {
     "label": "one class label per row",
     "distribution": "votes or probabilities per row",
     "value": "a number per row",
+    "levels": "any number of labels per row",
 }
 
 

@@ -68,7 +68,9 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["auto", "classification", "distribution", "ordinal"] = Field("auto", description="what is predicted")
+    task: Literal["auto", "classification", "distribution", "ordinal", "multi-label"] = Field(
+        "auto", description="what is predicted"
+    )
     method: str = Field("cross_entropy", description="how labels are softened: see `softlabel methods`")
     seed: int = Field(0, ge=0, description="seed of the training")
     data: DataConfig = DataConfig()

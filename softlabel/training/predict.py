@@ -81,7 +81,7 @@ def predict(
         raise ConfigError(f"abstain_below: {abstain_below} is not a share between 0 and 1")
     model = load_model(Path(run))
     if abstain_below and "confidence" not in task_from_json(model.task_json).answer_fields:
-        raise ConfigError("abstain_below: answers of this model are numbers with an interval, without a confidence")
+        raise ConfigError("abstain_below: answers of this model are numbers or several labels, without one confidence")
     trained = training_data(Path(run)) or DataConfig()
     expected = Expected(
         kind=model.inputs.kind,

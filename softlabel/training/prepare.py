@@ -56,10 +56,13 @@ class Prepared:
     def effective_validation_size(self) -> float | None:
         """As many equally weighted rows would estimate as well as the class-balanced validation part does.
 
-        (sum w)^2 / sum w^2 for rows weighted by 1 / (rows of their class); None without a validation part.
+        (sum w)^2 / sum w^2 for rows weighted by 1 / (rows of their class), or all of them for a task that counts every
+        row alike; None without a validation part.
         """
         if self.splits.validation is None:
             return None
+        if not self.task.class_balanced:
+            return float(len(self.splits.validation))
         counts = self.task.class_counts(self.splits.validation.annotation)
         counts = counts[counts > 0]
         return float(len(counts) ** 2 / (1 / counts).sum())

@@ -18,6 +18,7 @@ from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.distribution import Distribution
+from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.ordinal import Ordinal
 
 NUM_CLASSES = 4
@@ -27,6 +28,7 @@ TASKS: dict[str, ClassSpace] = {
     "classification": Classification(NAMES),
     "distribution": Distribution(NAMES),
     "ordinal": Ordinal(torch.arange(float(NUM_CLASSES)), AxisConfig()),
+    "multi-label": MultiLabel(NAMES),
 }
 
 
@@ -42,7 +44,8 @@ def build(name: str, task: ClassSpace, seed: int = 0) -> Method:
     method = find_method(name)
     network = build_network(network_for(name), INPUTS, task.num_classes, seed)
     counts = torch.tensor([40.0, 20.0, 10.0, 5.0], dtype=torch.float64)
-    return method(method.Config(), network, task, TrainingSet(75, counts, no_teacher))
+    training_set = TrainingSet(75, counts, no_teacher, batch_for(task, 75).annotation)
+    return method(method.Config(), network, task, training_set)
 
 
 def batch_for(task: ClassSpace, n: int = 12, seed: int = 0) -> Batch:
@@ -52,6 +55,8 @@ def batch_for(task: ClassSpace, n: int = 12, seed: int = 0) -> Batch:
         annotation: Tensor = torch.randint(0, NUM_CLASSES, (n,), generator=g)
     elif task.annotation_kind == "value":
         annotation = torch.rand(n, 2, generator=g) * (NUM_CLASSES - 1) + 0.1
+    elif task.annotation_kind == "levels":
+        annotation = torch.randint(0, 3, (n, NUM_CLASSES), generator=g, dtype=torch.uint8)
     else:
         annotation = torch.rand(n, NUM_CLASSES, generator=g)
     return Batch(inputs, annotation, torch.arange(n))
