@@ -21,6 +21,7 @@ from softlabel.report.sections.confusion import confusion_section
 from softlabel.report.sections.cost import cost_section
 from softlabel.report.sections.curves import curve_section
 from softlabel.report.sections.data import understood
+from softlabel.report.sections.error_by_value import error_section
 from softlabel.report.sections.learned_table import learned_section
 from softlabel.report.sections.representation import representation_section
 from softlabel.report.sections.samples import galleries
@@ -109,6 +110,7 @@ def _sections(comparison: Comparison) -> Iterator[Section]:
         score_section,
         curve_section,
         frequency_section,
+        error_section,
         representation_section,
         calibration_section,
         abstention_section,

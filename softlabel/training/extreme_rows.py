@@ -97,14 +97,15 @@ def loss_against(truth: Tensor) -> Measure:
 def on_axis(task: Ordinal, annotation: Tensor, probabilities: Tensor) -> list[dict[str, Any]]:
     """Each row's truth and answer, and its distribution along the label axis as at most MOST_SHARES short numbers.
 
-    shares   probability of every `pooled` neighbouring labels, of fewer at the upper end
+    shares   probability of every `pooled` neighbouring labels, of fewer at the upper end, in ten-thousandths; a text,
+             as a list would take a line for each number
     """
     pooled = -(-probabilities.shape[-1] // MOST_SHARES)
     shares = torch.stack([part.sum(-1) for part in torch.split(probabilities.double(), pooled, -1)], -1)
     return [
         {
             "truth": float(value),
-            "shares": [round(share, 4) for share in row],
+            "shares": " ".join(f"{10_000 * share:.0f}" for share in row),
             "pooled": pooled,
             **{name: answer[name] for name in task.answer_fields},
             "said": ", ".join(task.tell(answer)),
