@@ -16,9 +16,8 @@ from torch import Tensor
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, dense, gaussian_mixture, levels, mix
-from softlabel.labels.gaussian_mixture import label_kernel
 from softlabel.labels.label_distance import cooccurrence_distance
-from softlabel.labels.levels import check_amounts
+from softlabel.labels.levels import POSITIVE, check_amounts
 from softlabel.losses import kl_divergence
 from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
@@ -82,7 +81,8 @@ class LabelMixture(Method):
         return self._mixture(level)
 
     def tables(self) -> dict[str, Tensor]:
-        return {"How alike labels are": torch.from_numpy(label_kernel(self.distance, self.config.sigma))}
+        alone = POSITIVE * torch.eye(self.num_classes, dtype=torch.uint8)
+        return {"Labels of rows with one class alone": self.label(alone.to(self.distance.device)).dense()}
 
     def _mixture(self, level: Tensor) -> LabelDistribution:
         options = self.config

@@ -45,7 +45,7 @@ class LabelEvaluator(StreamingEvaluator):
         return {
             "by_label": [
                 {
-                    "label": name,
+                    "class": name,
                     "training_count": float(self._class_counts[k]),
                     "test_count": int((role[:, k] > 0).sum()),
                     "counted": int((role[:, k] >= 0).sum()),

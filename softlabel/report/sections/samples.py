@@ -67,17 +67,18 @@ def galleries(comparison: Comparison) -> list[Gallery]:
         return []
     by = f"by {cell['method']}, seed {cell['seed']}"
     axis = label_axis(comparison)
+    several = comparison.results["task"] == "multi-label"
     how = "The truth is set in bold." if axis is None else _ALONG
     found = [
         Gallery(
             "Most wrong test rows",
             f"Largest loss against the truth, {by}. Sure and wrong: look here first for wrong labels. {how}",
-            _samples(cell.get("worst") or [], "loss", axis),
+            _samples(cell.get("worst") or [], "loss", axis, several),
         ),
         Gallery(
             "Most ambiguous test rows",
             f"Highest entropy of the predicted distribution, {by}. Ambiguous is not wrong. {how}",
-            _samples(cell.get("ambiguous") or [], "entropy", axis),
+            _samples(cell.get("ambiguous") or [], "entropy", axis, several),
         ),
     ]
     return [gallery for gallery in found if gallery.samples]
@@ -89,9 +90,9 @@ _ALONG = (
 )
 
 
-def _samples(stored: list[dict[str, Any]], measure: str, axis: LabelAxis | None) -> list[Sample]:
+def _samples(stored: list[dict[str, Any]], measure: str, axis: LabelAxis | None, several: bool) -> list[Sample]:
     ordered = sorted(stored, key=lambda entry: -(entry[measure] if is_number(entry[measure]) else 0.0))
-    return [_sample(entry, measure, axis) for entry in ordered[:SHOWN]]
+    return [_sample(entry, measure, axis, several) for entry in ordered[:SHOWN]]
 
 
 def own_png(uri: Any) -> tuple[str, bool] | None:
@@ -110,11 +111,12 @@ def own_png(uri: Any) -> tuple[str, bool] | None:
     return png_uri(plain), tiny
 
 
-def _sample(entry: dict[str, Any], measure: str, axis: LabelAxis | None) -> Sample:
+def _sample(entry: dict[str, Any], measure: str, axis: LabelAxis | None, several: bool) -> Sample:
     picture = own_png(entry.get("image"))
     probabilities = {name: share for name, share in entry["probabilities"].items() if is_number(share)}
     first = sorted(probabilities.items(), key=lambda pair: -pair[1])[:NAMED]
     truth = str(entry["truth"])
+    true = set(truth.split(", ")) if several else {truth}
     along = axis_sample(axis, entry.get("axis"), truth) if axis else None
     return Sample(
         name=str(entry["sample_id"]),
@@ -123,7 +125,7 @@ def _sample(entry: dict[str, Any], measure: str, axis: LabelAxis | None) -> Samp
         truth=truth,
         measured=f"{measure}\u00a0{number(entry[measure], 2)}",
         bars=[
-            Bar(name, number(share, 2), f"{100 * min(max(share, 0.0), 1.0):.1f}", name == truth)
+            Bar(name, number(share, 2), f"{100 * min(max(share, 0.0), 1.0):.1f}", name in true)
             for name, share in first
             if along is None
         ],
