@@ -23,6 +23,7 @@ from softlabel.report.sections.curves import curve_section
 from softlabel.report.sections.data import understood
 from softlabel.report.sections.error_by_value import error_section
 from softlabel.report.sections.learned_table import learned_section
+from softlabel.report.sections.option_sweep import sweep_section
 from softlabel.report.sections.representation import representation_section
 from softlabel.report.sections.samples import galleries
 from softlabel.report.sections.scores import score_section
@@ -108,6 +109,7 @@ def _setting(value: Any) -> str:
 def _sections(comparison: Comparison) -> Iterator[Section]:
     parts = (
         score_section,
+        sweep_section,
         curve_section,
         frequency_section,
         error_section,
