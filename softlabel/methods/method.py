@@ -72,6 +72,8 @@ class Method(nn.Module):
     """The kind of head that the method needs."""
     link: ClassVar[Link] = "softmax"
     """How its logits become probabilities."""
+    needs_one_class: ClassVar[bool] = False
+    """Whether it draws rows by class, or keeps tables by class."""
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__()
@@ -84,6 +86,8 @@ class Method(nn.Module):
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
         """None when the method can be used, otherwise the reason why not, for the user to read."""
+        if cls.needs_one_class and not task.one_class:
+            return f"it needs one class that stands for each row, and a row of the task {task.name} can have several"
         return None
 
     def stages(self) -> tuple[Stage, ...]:

@@ -34,6 +34,7 @@ class ClassSpace(ABC):
     annotation_kind: ClassVar[str]
     spreads: ClassVar[bool] = False
     class_balanced: ClassVar[bool] = True
+    one_class: ClassVar[bool] = True
     selects: ClassVar[Literal["lowest", "highest"]] = "lowest"
     link: Link = "softmax"
     answer_fields: ClassVar[tuple[str, ...]] = ("label", "confidence")

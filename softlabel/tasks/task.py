@@ -45,6 +45,8 @@ class Task(Protocol):
     """Whether labels have neighbours, so that `spread_label` can be asked for."""
     class_balanced: ClassVar[bool]
     """Whether every class counts alike where a temperature is fitted."""
+    one_class: ClassVar[bool]
+    """Whether one class stands for each sample, so that rows can be drawn, or tables be kept, by class."""
     selects: ClassVar[Literal["lowest", "highest"]]
     """Which value of the selection score is best."""
     link: Link
