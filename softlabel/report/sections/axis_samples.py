@@ -89,5 +89,5 @@ def _path(points: Sequence[tuple[float, float]], style: str) -> Markup:
 
 
 def _text(x: float, anchor: str, text: str) -> Markup:
-    style = f"font-size:10px;fill:var(--muted);text-anchor:{anchor}"
+    style = f"font-size:9px;fill:var(--muted);text-anchor:{anchor}"
     return Markup('<text x="{}" y="{}" style="{}">{}</text>').format(f"{x:g}", f"{HEIGHT - 4:g}", style, text)

@@ -43,7 +43,7 @@ def sweep_section(comparison: Comparison) -> Section | None:
     return Section(
         f"Score against {option}",
         [
-            f"All methods compared are {sweep.method} with another {option}. Bars are 95 % intervals of single means; as "
+            f"All methods compared are {sweep.method} with another {option}. Bars are 95 % intervals of one mean; as "
             "all share the test rows, differences are surer than these, and stand in the ranking."
         ],
         panels=[Panel(title, _draw(comparison, sweep, option, title))],
