@@ -121,7 +121,7 @@ def _validation_part(
     address = (config.split_seed, "split", "validation")
     chosen, single = _drawn(source, strata, free, config.validation_share, address)
     part[free[chosen]] = VALIDATION
-    share = f"{config.validation_share:.0%} of a class"
+    share = f"{config.validation_share:.0%} of a {'class' if source.class_names else 'stratum'}"
     notes.append(f"protocol hold-out: {int(chosen.sum()):,} rows of {len(free):,} for validation ({share})")
     _list_single(source, single, "validation", notes)
 
