@@ -93,6 +93,8 @@ def _reason(prepared: Prepared) -> str:
         return f"each row has a number{where}"
     if prepared.source.annotation_kind == "levels":
         return "each row has any number of labels"
+    if prepared.source.annotation_kind == "mask":
+        return "each image has a mask"
     where = f" (columns {', '.join(map(repr, config.vote_columns))})" if config.vote_columns else ""
     return f"each row has {_votes(prepared)}{where}"
 
@@ -121,6 +123,8 @@ def _splits(prepared: Prepared) -> str:
 
 def _network(prepared: Prepared, network: NetworkConfig, training: TrainingConfig) -> str:
     automatic = {"image": "resnet8 (auto: images)", "features": "mlp (auto: features)"}[prepared.inputs.kind]
+    if prepared.task.per_pixel:
+        automatic = "encoder_decoder (auto: masks)"
     backbone = automatic if network.backbone == "auto" else network.backbone
     steps = f"{counted(training.epochs, 'epoch')}, batches of {training.batch_size}"
     return f"{backbone}, {steps}, {training.optimiser}, rate {training.learning_rate:g}"

@@ -19,6 +19,8 @@ class DLDL(Method):
     label sums to 1, as the paper writes it.
     """
 
+    any_shape = True
+
     class Config(MethodConfig):
         sigma: float | None = Field(
             None,

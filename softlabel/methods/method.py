@@ -74,6 +74,8 @@ class Method(nn.Module):
     """How its logits become probabilities."""
     needs_one_class: ClassVar[bool] = False
     """Whether it draws rows by class, or keeps tables by class."""
+    any_shape: ClassVar[bool] = False
+    """Whether its terms are right for logits (N, K, H, W) of pixels too; said by each class for itself."""
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__()
@@ -89,6 +91,16 @@ class Method(nn.Module):
         if cls.needs_one_class and not task.one_class:
             return f"it needs one class that stands for each row, and a row of the task {task.name} can have several"
         return None
+
+    @classmethod
+    def refusal(cls, task: Task, network: Network) -> str | None:
+        """None when the method can be used; else why not: what `supports` says, or that it knows no pixels."""
+        if task.per_pixel and not vars(cls).get("any_shape", False):
+            return (
+                f"it trains one distribution per row, and the task {task.name} has one per pixel; "
+                "cross_entropy and dldl know pixels"
+            )
+        return cls.supports(task, network)
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages, in order."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-HeadName = Literal["linear", "cosine", "value"]
+HeadName = Literal["linear", "cosine", "value", "pixel"]
 
 
 class CosineHead(nn.Module):
@@ -60,7 +60,19 @@ class ValueHead(nn.Module):
         return -0.5 * ((self.grid - self.value(pooled)[:, None]) / step).square()
 
 
-_KINDS: dict[HeadName, type[nn.Module]] = {"linear": nn.Linear, "cosine": CosineHead, "value": ValueHead}
+class PixelHead(nn.Conv2d):
+    """Features of every pixel (N, D, H, W) -> logits (N, K, H, W)."""
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__(num_features, num_classes, 1)
+
+
+_KINDS: dict[HeadName, type[nn.Module]] = {
+    "linear": nn.Linear,
+    "cosine": CosineHead,
+    "value": ValueHead,
+    "pixel": PixelHead,
+}
 
 
 def build_head(name: HeadName, num_features: int, num_classes: int) -> nn.Module:

@@ -35,6 +35,7 @@ class ClassSpace(ABC):
     spreads: ClassVar[bool] = False
     class_balanced: ClassVar[bool] = True
     one_class: ClassVar[bool] = True
+    per_pixel: ClassVar[bool] = False
     selects: ClassVar[Literal["lowest", "highest"]] = "lowest"
     link: Link = "softmax"
     answer_fields: ClassVar[tuple[str, ...]] = ("label", "confidence")

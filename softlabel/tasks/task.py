@@ -47,6 +47,8 @@ class Task(Protocol):
     """Whether every class counts alike where a temperature is fitted."""
     one_class: ClassVar[bool]
     """Whether one class stands for each sample, so that rows can be drawn, or tables be kept, by class."""
+    per_pixel: ClassVar[bool]
+    """Whether every pixel has a distribution of its own: logits are (N, K, H, W)."""
     selects: ClassVar[Literal["lowest", "highest"]]
     """Which value of the selection score is best."""
     link: Link

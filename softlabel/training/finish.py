@@ -18,8 +18,9 @@ from softlabel.networks.network import Network
 from softlabel.tasks.task import Evaluator
 from softlabel.training.atomic import write_bytes, write_json
 from softlabel.training.config import RunConfig
-from softlabel.training.evaluation import collect, evaluate_at
+from softlabel.training.evaluation import collect, evaluate_at, rows_at_once
 from softlabel.training.extreme_rows import ExtremeRows, entropy, entropy_of_each, loss_against
+from softlabel.training.feature_map import FeatureMap
 from softlabel.training.inference import Inference, adjustment_bias
 from softlabel.training.pooled_features import PooledFeatures
 from softlabel.training.prepare import Prepared
@@ -39,6 +40,7 @@ class Tested:
     after: Evaluator | None
     validation: dict[str, float | None] | None
     spread: FeatureSpread
+    features: FeatureMap
     ambiguous: list[dict[str, Any]]
     worst: list[dict[str, Any]]
 
@@ -78,7 +80,9 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
         weight: Literal["balanced"] | None = "balanced" if task.class_balanced else None
         scaling.fit(*task.for_temperature(logits, annotation), class_weight=weight)
         evaluator = task.evaluator(prepared.class_counts, prepared.config.groups)
-        evaluator.update(logits / scaling.temperature, annotation)
+        step = rows_at_once(prepared.splits.validation)
+        for some, said in zip(torch.split(logits, step), torch.split(annotation, step), strict=True):
+            evaluator.update(some / scaling.temperature, said)
         validation = evaluator.scores()
     temperatures = [1.0] if prepared.splits.validation is None else [1.0, scaling.temperature]
     test = prepared.splits.test
@@ -88,13 +92,18 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
 
     assert isinstance(network, Network)
     spread = FeatureSpread(task.num_classes, network.backbone.num_features)
+    features = FeatureMap(len(test))
     with PooledFeatures(network) as pooled:
 
         def watch(rows: Tensor, logits: Tensor) -> None:
+            if task.per_pixel:
+                return
             ambiguous.watch(rows, logits)
             worst.watch(rows, logits)
             assert pooled.last is not None
-            spread.update(pooled.last.cpu(), task.index(test.annotation[rows]))
+            index = task.index(test.annotation[rows])
+            spread.update(pooled.last.cpu(), index)
+            features.watch(pooled.last, rows, index)
 
         before, *after = evaluate_at(
             answering,
@@ -108,7 +117,7 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
             watch=watch,
         )
     shown = [extreme.to_json(test, task) for extreme in (ambiguous, worst)]
-    return Tested(network, scaling, before, after[0] if after else None, validation, spread, *shown)
+    return Tested(network, scaling, before, after[0] if after else None, validation, spread, features, *shown)
 
 
 def _write_evaluation(folder: Path, selected: Tested, state: TrainingState) -> None:
@@ -117,6 +126,8 @@ def _write_evaluation(folder: Path, selected: Tested, state: TrainingState) -> N
 
     folder.mkdir(exist_ok=True)
     write_json(folder / "details.json", _details(selected))
+    if (features := selected.features.to_json()) is not None:
+        write_json(folder / "features.json", features)
     reported = selected.after or selected.before
     write_bytes(folder / "rows.safetensors", save(pack(reported.row_contributions())))
     tables = state.method.tables()
