@@ -19,6 +19,7 @@ from softlabel.experiments.statistics import summarise
 from softlabel.experiments.summary import Summary
 from softlabel.metrics.statistic import Statistic, unpack
 from softlabel.training.prepare import Prepared
+from softlabel.training.run_folder import read_json
 
 FORMAT = 1
 Json = dict[str, Any]
@@ -40,6 +41,9 @@ def collect(
     scores = prepared.task.statistics(prepared.class_counts, config.data.groups)
     summary = _summarise(config, scores, cells, entries)
     found = summary.to_json()
+    kept = kept_cell(list(entries.values()), prepared)
+    if kept is not None:
+        _add_features(next(cell for cell in cells if cell.name == f"{kept['method']}-seed{kept['seed']}"), entries)
     return {
         "format": FORMAT,
         "softlabel": softlabel.__version__,
@@ -55,7 +59,7 @@ def collect(
         "settings": config.model_dump(mode="json"),
         "cells": list(entries.values()),
         "summary": [_with_variants(entry, list(entries.values()), scores) for entry in found["summary"]],
-        "verdict": found["verdict"] | {"kept": kept_cell(list(entries.values()), prepared)},
+        "verdict": found["verdict"] | {"kept": kept},
         "seconds": seconds,
     }
 
@@ -107,6 +111,13 @@ def _entry(cell: Cell, reason: str | None) -> Json:
     if reason is None:
         return cell.result() | {"folder": folder, "bytes": bytes_in(cell.folder)}
     return {"method": cell.method, "seed": cell.seed, "status": "failed", "reason": reason, "folder": folder}
+
+
+def _add_features(cell: Cell, entries: Mapping[str, Json]) -> None:
+    """Test features in two dimensions, of the kept run alone, or results would grow with every run."""
+    path = cell.folder / "evaluation" / "features.json"
+    if path.is_file():
+        entries[cell.name]["features"] = read_json(path)
 
 
 def bytes_in(folder: Path) -> int:
