@@ -12,7 +12,7 @@ from torch import Tensor
 from softlabel.data.config import DataConfig
 from softlabel.data.open_source import open_source
 from softlabel.data.samples import Samples
-from softlabel.data.source import SPLIT_NAMES, Source
+from softlabel.data.source import SPLIT_NAMES, VOID, Source
 from softlabel.errors import ConfigError, DataError, RunError
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
@@ -158,6 +158,10 @@ def _in_model_classes(source: Source, class_names: list[str]) -> Samples:
     annotation = source.samples.annotation
     if source.annotation_kind == "label":
         return source.samples.annotated(place[annotation])
+    if source.annotation_kind == "mask":
+        to_model = torch.full((VOID + 1,), VOID, dtype=torch.uint8)
+        to_model[: len(place)] = place.to(torch.uint8)
+        return source.samples.annotated(to_model[annotation.long()])
     wide = annotation.new_zeros(len(annotation), len(class_names))
     wide[:, place] = annotation
     return source.samples.annotated(wide)
