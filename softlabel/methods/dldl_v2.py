@@ -1,7 +1,8 @@
 """DLDL-v2 (Gao et al., IJCAI 2018): learn the distribution and its expectation at once.
 
 The paper weighs the expectation loss by lambda = 1 against a divergence summed over labels, as here. The published code
-averages the divergence over labels too, which is lambda = K in this convention (101 for ages from 0 to 100).
+averages the divergence over labels too, which is lambda = K in this convention (101 for ages from 0 to 100). Both have
+steps of a year; here the error counts in steps of the axis, so that a coarse one does not drown the divergence.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class DLDLv2(DLDL):
     """The divergence to a Gaussian label, and the absolute error of the mean of the predicted distribution."""
 
     class Config(DLDL.Config):
-        expectation_weight: float = Field(1.0, ge=0, description="weight of the expectation loss (lambda)")
+        expectation_weight: float = Field(
+            1.0, ge=0, description="weight of the expectation loss (lambda), counted in steps of the axis"
+        )
 
     grid: Tensor
 
@@ -42,4 +45,5 @@ class DLDLv2(DLDL):
         return {**super().terms(logits, batch), "expectation": expectation}
 
     def weights(self) -> Mapping[str, float]:
-        return {"expectation": self.config.expectation_weight}
+        step = float(self.grid.diff().mean())
+        return {"expectation": self.config.expectation_weight / step}

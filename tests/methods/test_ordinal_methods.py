@@ -67,6 +67,9 @@ def test_dldl_v2_adds_the_error_of_the_mean() -> None:
     terms = method(data)
     assert float(terms["expectation"].sum.detach()) == pytest.approx(expected, rel=1e-5)
     assert method.weights() == {"expectation": 2.0}
+    coarse = made("dldl_v2", expectation_weight=2.0)
+    coarse.grid = 5 * coarse.grid
+    assert coarse.weights() == {"expectation": 0.4}
     plain = made("dldl")(data)["kl_divergence"].sum
     torch.testing.assert_close(terms["kl_divergence"].sum, plain)
 
