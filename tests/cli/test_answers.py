@@ -36,7 +36,14 @@ def cells(top: int | None = None) -> list[dict[str, Any]]:
 
 
 def test_columns_are_places_label_confidence_and_the_whole_distribution() -> None:
-    assert columns(CLASSES, ["row", "file"], FIELDS, None) == ["row", "file", "label", "confidence", "p_cat", "p_=HYPERLINK(1)"]
+    assert columns(CLASSES, ["row", "file"], FIELDS, None) == [
+        "row",
+        "file",
+        "label",
+        "confidence",
+        "p_cat",
+        "p_=HYPERLINK(1)",
+    ]
     assert columns(CLASSES, ["file"], FIELDS, 1) == ["file", "label", "confidence", "label_1", "p_1"]
 
 
