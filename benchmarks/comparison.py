@@ -88,7 +88,7 @@ def coverage(seeds, spread, comparisons):
             drawn = replicates[generator.integers(0, seeds, replicates.shape), np.arange(RESAMPLES)].mean(axis=0)
             error = difference.std(ddof=1) / math.sqrt(seeds)
             estimates[name].append(difference.mean())
-            visible[name].append(noise.visible_difference(0.05))
+            visible[name].append((noise.visible_difference(0.05), noise.visible_estimate(0.05)))
             intervals[name].append(
                 [
                     noise.interval(difference.mean(), 0.95),
@@ -106,11 +106,12 @@ def _covered(estimates, intervals, visible):
     low, high = np.moveaxis(intervals, -1, 0)
     truth = estimates.mean()
     covered = ((low <= truth) & (truth <= high)).mean(axis=0)
-    # A true difference d is seen where d + error > half the width.
-    seen = np.quantile((high - low)[:, 0] / 2 - (estimates - truth), POWER)
+    said, needed = visible.T
+    # A true difference d is seen where d + error is claimed.
+    seen = np.quantile(needed - (estimates - truth), POWER)
     return {
         "coverage": dict(zip(INTERVALS, covered.tolist(), strict=True)),
-        "visible": {"seen": float(seen), "said": np.quantile(visible, [0.1, 0.5, 0.9]).tolist()},
+        "visible": {"seen": float(seen), "said": np.quantile(said, [0.1, 0.5, 0.9]).tolist()},
     }
 
 
