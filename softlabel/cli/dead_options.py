@@ -38,8 +38,13 @@ def _has_mlp(config: Any) -> bool:
     return config.network.backbone == "mlp" or (config.network.backbone == "auto" and not _has_images(config))
 
 
+def _has_values(config: Any) -> bool:
+    return config.data.value_column is not None or config.data.source.split(":")[0] == "packed"
+
+
 _TABLE: _Rule = (_is_table, "a table: --source csv:PATH, parquet:PATH or hub:NAME")
 _IMAGES: _Rule = (_has_images, "images: --source folder:PATH, or --image-column")
+_AXIS: _Rule = (_has_values, "--value-column")
 _STEP: _Rule = (lambda config: config.training.schedule == "step", "--schedule step")
 _HOLD_OUT: _Rule = (lambda config: config.data.protocol == "hold-out", "--protocol hold-out")
 
@@ -53,6 +58,10 @@ _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "value_columns": _TABLE,
     "level_columns": _TABLE,
     "level_codes": (lambda config: _is_table(config) and bool(config.data.level_columns), "--level-columns"),
+    "grid": _AXIS,
+    "decoding": _AXIS,
+    "tolerance": _AXIS,
+    "unit": _AXIS,
     "split_column": _TABLE,
     "group_column": _TABLE,
     "normalise": (_has_votes, "--vote-columns or --source mat:PATH"),
