@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from softlabel.methods.discovery import find_method
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -34,8 +36,16 @@ def test_commands_have_only_options_that_exist(page: Path) -> None:
     for words in command_lines(page):
         command = words[1]
         known = (ROOT / "softlabel" / "cli" / "help" / f"{command}.txt").read_text(encoding="utf-8")
+        named = {word[2:-7]: words[place + 1] for place, word in enumerate(words) if word.endswith(".method")}
         for word in words[2:]:
-            if word.startswith("--"):
+            if word.startswith("--") and "." in word:
+                method, option = word[2:].split(".")
+                known_options = {
+                    *find_method(named.get(method, method).replace("-", "_")).Config.model_fields,
+                    "method",
+                }
+                assert option.replace("-", "_") in known_options, f"{page.name}: {method} has no option {option}"
+            elif word.startswith("--"):
                 assert re.search(rf"{re.escape(word)}\b", known), f"{page.name}: softlabel {command} has no {word}"
 
 

@@ -18,24 +18,19 @@ Answer = Mapping[str, Any]
 Write = Callable[[Any, Sequence[str], Iterable[Answer]], None]
 PARQUET_ROWS = 4096
 TABLE_ROWS = 20
+NUMBERS = ("confidence", "value", "low", "high")
 
 
-def columns(class_names: Sequence[str], places: Sequence[str], top: int | None) -> list[str]:
-    """Names of the columns: the places of a row (file, row), label, confidence, and the distribution."""
+def columns(class_names: Sequence[str], places: Sequence[str], fields: Sequence[str], top: int | None) -> list[str]:
+    """Names of the columns: the places of a row (file, row), what the task says of it, and the distribution."""
     if top is None:
-        return [*places, "label", "confidence", *(f"p_{name}" for name in class_names)]
-    return [
-        *places,
-        "label",
-        "confidence",
-        *(f"{kind}_{rank}" for rank in range(1, top + 1) for kind in ("label", "p")),
-    ]
+        return [*places, *fields, *(f"p_{name}" for name in class_names)]
+    return [*places, *fields, *(f"{kind}_{rank}" for rank in range(1, top + 1) for kind in ("label", "p"))]
 
 
 def flat(answer: Answer, top: int | None) -> dict[str, Any]:
     """An answer as cells by column; `top` keeps the most probable classes only."""
-    cells = {name: value for name, value in answer.items() if name != "distribution"}
-    cells["confidence"] = _short(answer["confidence"])
+    cells = {name: _cell(value) for name, value in answer.items() if name != "distribution"}
     if top is None:
         return cells | {f"p_{name}": _short(share) for name, share in answer["distribution"].items()}
     for rank, (name, share) in enumerate(most_probable(answer, top), start=1):
@@ -93,29 +88,32 @@ def write_parquet(stream: IO[bytes], names: Sequence[str], rows: Iterable[Answer
 def _arrow_type(pa: Any, name: str) -> Any:
     if name == "row":
         return pa.int64()
-    return pa.float64() if name == "confidence" or name.startswith("p_") else pa.string()
+    return pa.float64() if name in NUMBERS or name.startswith("p_") else pa.string()
 
 
 WRITERS: dict[str, Write] = {".csv": write_csv, ".json": write_json, ".parquet": write_parquet}
 
 
-def table(rows: Iterable[Answer], width: int) -> str:
-    """The first answers for people, with the three most probable classes."""
-    shown = list(islice(rows, TABLE_ROWS))
-    lines = [(_place(row), *(f"{visible(name)} {share:.3f}" for name, share in most_probable(row, 3))) for row in shown]
-    if any(row["label"] is None for row in shown):
-        marks = ("abstains" if row["label"] is None else "" for row in shown)
-        lines = [(line[0], mark, *line[1:]) for mark, line in zip(marks, lines, strict=True)]
-    if not lines:
-        return ""
-    sizes = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+def table(rows: Iterable[Answer], tell: Callable[[Answer], Sequence[str]], width: int) -> str:
+    """The first answers for people, in the words of the task."""
+    lines = [(_place(row), *map(visible, tell(row))) for row in islice(rows, TABLE_ROWS)]
+    sizes = [
+        max(len(line[place]) for line in lines if len(line) > place) for place in range(max(map(len, lines), default=0))
+    ]
     return "\n".join(
-        "  ".join(cell.ljust(size) for cell, size in zip(line, sizes, strict=True)).rstrip()[:width] for line in lines
+        "  ".join(cell.ljust(size) for cell, size in zip(line, sizes, strict=False)).rstrip()[:width] for line in lines
     )
 
 
 def _place(row: Answer) -> str:
     return visible(", row ".join(str(row[name]) for name in ("file", "row") if row.get(name) is not None))
+
+
+def _cell(value: Any) -> Any:
+    """A value of an answer in a table: numbers short, several labels as one text."""
+    if isinstance(value, list):
+        return ", ".join(value)
+    return _short(value) if isinstance(value, float) else value
 
 
 def _short(share: float) -> float:

@@ -11,13 +11,23 @@ _Rule = tuple[Callable[[Any], bool], str]
 
 
 def _is_table(config: Any) -> bool:
-    return config.data.source.split(":")[0] in ("csv", "parquet", "hub")
+    return _kind(config) in ("csv", "parquet", "hub")
+
+
+def _has_votes(config: Any) -> bool:
+    """Votes come from columns, or are what the source is made of."""
+    return bool(config.data.vote_columns) if _is_table(config) else _kind(config) in ("mat", "packed")
+
+
+def _kind(config: Any) -> str:
+    return str(config.data.source.split(":")[0])
 
 
 def _has_images(config: Any) -> bool:
     """Images are what a source has unless it is a table of features; on the hub they are found without being named."""
-    data, kind = config.data, config.data.source.split(":")[0]
-    return data.image_column is not None or kind not in ("csv", "parquet", "hub") or _is_found(data, kind)
+    data, kind = config.data, _kind(config)
+    tables = ("csv", "parquet", "hub", "mat", "arff")
+    return data.image_column is not None or kind not in tables or _is_found(data, kind)
 
 
 def _is_found(data: Any, kind: str) -> bool:
@@ -28,8 +38,13 @@ def _has_mlp(config: Any) -> bool:
     return config.network.backbone == "mlp" or (config.network.backbone == "auto" and not _has_images(config))
 
 
+def _has_values(config: Any) -> bool:
+    return config.data.value_column is not None or config.data.source.split(":")[0] == "packed"
+
+
 _TABLE: _Rule = (_is_table, "a table: --source csv:PATH, parquet:PATH or hub:NAME")
 _IMAGES: _Rule = (_has_images, "images: --source folder:PATH, or --image-column")
+_AXIS: _Rule = (_has_values, "--value-column")
 _STEP: _Rule = (lambda config: config.training.schedule == "step", "--schedule step")
 _HOLD_OUT: _Rule = (lambda config: config.data.protocol == "hold-out", "--protocol hold-out")
 
@@ -38,9 +53,18 @@ _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "feature_columns": _TABLE,
     "label_column": _TABLE,
     "vote_columns": _TABLE,
+    "value_column": _TABLE,
+    "sigma_column": _TABLE,
+    "value_columns": _TABLE,
+    "level_columns": _TABLE,
+    "level_codes": (lambda config: _is_table(config) and bool(config.data.level_columns), "--level-columns"),
+    "grid": _AXIS,
+    "decoding": _AXIS,
+    "tolerance": _AXIS,
+    "unit": _AXIS,
     "split_column": _TABLE,
     "group_column": _TABLE,
-    "normalise": (lambda config: _is_table(config) and bool(config.data.vote_columns), "--vote-columns"),
+    "normalise": (_has_votes, "--vote-columns or --source mat:PATH"),
     "max_megapixels": _IMAGES,
     "resize": _IMAGES,
     "colour": _IMAGES,

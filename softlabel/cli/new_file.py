@@ -21,6 +21,16 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise ConfigError(f"--out {path}: there is no folder {path.parent}")
 
 
+def refuse_folder(path: Path, overwrite: bool) -> None:
+    """Raises ConfigError when a folder has files already and was not offered for them, or when there is none for it."""
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"--out {path} is a file; masks need a folder")
+    if path.is_dir() and any(path.iterdir()) and not overwrite:
+        raise ConfigError(f"--out {path} has files already; name another folder, or pass --overwrite")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--out {path}: there is no folder {path.parent}")
+
+
 @contextmanager
 def written_whole(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
     """A stream into a file beside `path` that takes its name at the end; nothing is left when the block fails."""

@@ -13,6 +13,7 @@ from softlabel.report.visible import shortened
 
 if TYPE_CHECKING:
     from softlabel.networks.config import NetworkConfig
+    from softlabel.tasks.ordinal import Ordinal
     from softlabel.training.config import TrainingConfig
     from softlabel.training.prepare import Prepared
 
@@ -60,6 +61,10 @@ def line(title: str, text: str) -> str:
 
 def _task(prepared: Prepared) -> str:
     """The kind of task and why it is that, and the tail."""
+    from softlabel.tasks.ordinal import Ordinal
+
+    if isinstance(prepared.task, Ordinal):
+        return f"{prepared.task.name}, as {_reason(prepared)}; {_axis(prepared.task)}"
     counts = prepared.class_counts
     rarest, most = int(counts.argmin()), int(counts.argmax())
     even = counts[rarest] == counts[most]
@@ -71,12 +76,25 @@ def _task(prepared: Prepared) -> str:
     return f"{prepared.task.name}, as {_reason(prepared)}; {tail}"
 
 
+def _axis(task: Ordinal) -> str:
+    """The label axis: from where to where, and in how many steps."""
+    low, high, unit = task.class_names[0], task.class_names[-1], task.axis.unit
+    return f"axis from {low} to {high}{' ' if unit else ''}{unit}, {task.num_classes} labels"
+
+
 def _reason(prepared: Prepared) -> str:
     """What in the data made it this task."""
     config = prepared.config
     if prepared.source.annotation_kind == "label":
         where = f" (column {config.label_column!r})" if config.label_column else ""
         return f"each row has one label{where}"
+    if prepared.source.annotation_kind == "value":
+        where = f" (column {config.value_column!r})" if config.value_column else ""
+        return f"each row has a number{where}"
+    if prepared.source.annotation_kind == "levels":
+        return "each row has any number of labels"
+    if prepared.source.annotation_kind == "mask":
+        return "each image has a mask"
     where = f" (columns {', '.join(map(repr, config.vote_columns))})" if config.vote_columns else ""
     return f"each row has {_votes(prepared)}{where}"
 
@@ -105,6 +123,8 @@ def _splits(prepared: Prepared) -> str:
 
 def _network(prepared: Prepared, network: NetworkConfig, training: TrainingConfig) -> str:
     automatic = {"image": "resnet8 (auto: images)", "features": "mlp (auto: features)"}[prepared.inputs.kind]
+    if prepared.task.per_pixel:
+        automatic = "encoder_decoder (auto: masks)"
     backbone = automatic if network.backbone == "auto" else network.backbone
     steps = f"{counted(training.epochs, 'epoch')}, batches of {training.batch_size}"
     return f"{backbone}, {steps}, {training.optimiser}, rate {training.learning_rate:g}"

@@ -28,11 +28,16 @@ def arrow_rows(
         width = draft.features.shape[1]
         columns["features"] = pa.FixedSizeListArray.from_arrays(pa.array(draft.features.ravel()), width)
         features["features"] = datasets.List(datasets.Value("float32"), length=width)
-    if annotation.ndim == 1:
+    if draft.kind == "value":
+        value, sigma = annotation.T
+        columns["value"], features["value"] = pa.array(value), datasets.Value("float32")
+        columns["sigma"] = pa.array(sigma, mask=np.isnan(sigma))
+        features["sigma"] = datasets.Value("float32")
+    elif draft.kind == "label":
         columns["label"], features["label"] = pa.array(annotation), datasets.ClassLabel(names=classes)
     else:
-        columns["votes"] = pa.FixedSizeListArray.from_arrays(pa.array(annotation.ravel()), len(classes))
-        features["votes"] = datasets.List(datasets.Value("float32"), length=len(classes))
+        name = "votes" if draft.kind == "distribution" else draft.kind
+        columns[name], features[name] = _nested(annotation)
     if draft.split is not None:
         columns["split"], features["split"] = (
             pa.array(draft.split, pa.int64()),
@@ -42,3 +47,12 @@ def arrow_rows(
     table = pa.table(columns).cast(info.features.arrow_schema)
     dataset = datasets.Dataset(datasets.table.InMemoryTable(table), info=info)
     return dataset if len(kept) == len(dataset) else dataset.select(kept)
+
+
+def _nested(annotation: NDArray[np.generic]) -> tuple[pa.Array, object]:
+    """An array (N, ...) as a column of lists of fixed lengths, and its feature."""
+    column, feature = pa.array(annotation.ravel()), datasets.Value(str(annotation.dtype))
+    for length in annotation.shape[:0:-1]:
+        column = pa.FixedSizeListArray.from_arrays(column, length)
+        feature = datasets.List(feature, length=length)
+    return column, feature

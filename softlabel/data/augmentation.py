@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from softlabel.data.source import VOID
 from softlabel.errors import ConfigError
 from softlabel.randomness import addressed
 
@@ -50,6 +51,18 @@ def augment(inputs: Tensor, kind: Augmentation, generator: torch.Generator) -> T
         return moved
     flipped = _flip(moved, generator)
     return flipped if kind == "crop-flip" else _jitter(flipped, generator)
+
+
+def augment_with_mask(
+    inputs: Tensor, mask: Tensor, kind: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """`augment` of images (N, C, H, W) whose masks (N, H, W) move with them; what comes in from outside is void."""
+    if kind == "none" or not len(inputs):
+        return inputs, mask
+    both = torch.cat([inputs, (VOID - mask)[:, None]], 1)  # zeros from outside become void
+    moved = augment(both, "shift" if kind == "shift" else "crop-flip", generator)
+    images = moved[:, :-1]
+    return _jitter(images, generator) if kind == "colour" else images, VOID - moved[:, -1]
 
 
 def _shift(inputs: Tensor, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ class Batch:
     """Samples of one step.
 
     inputs      (N, C, H, W) uint8 images or (N, D) float features
-    annotation  what the source says of each sample: class index (N,) int64, or a distribution (N, K) float
+    annotation  what the source says of each sample, (N, ...): see `Source`
     sample_id   (N,) int64, the row in the source
     partner     of mixed samples, the annotation of the other one; None where nothing is mixed
     own_share   (N,) float, how much of a mixed sample is its own

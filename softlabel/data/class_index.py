@@ -1,4 +1,4 @@
-"""From labels as text to class indices; votes already have their classes."""
+"""From labels as text to class indices; every other annotation already has its classes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from softlabel.data.refusals import shown
 from softlabel.data.source import TRAIN
 
 if TYPE_CHECKING:
-    from softlabel.data.draft import Draft
+    from softlabel.data.draft import Annotation, Draft
 
 
-def annotation_of(draft: Draft) -> tuple[NDArray[np.int64] | NDArray[np.float32], list[str]]:
-    """Class indices (N,) or votes (N, K) of all rows, and the classes; labels that are none of them are refused."""
-    if draft.votes is not None:
+def annotation_of(draft: Draft) -> tuple[Annotation, list[str]]:
+    """The annotation of all rows, and the classes; labels that are none of them are refused."""
+    if draft.annotation is not None:
         assert draft.classes is not None
-        return draft.votes.astype(np.float32), draft.classes
+        return draft.annotation, draft.classes
     assert draft.labels is not None
     return _class_indices(draft, draft.labels)
 

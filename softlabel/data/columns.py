@@ -67,6 +67,16 @@ def numbers(column: pa.ChunkedArray, name: str, refusals: Refusals, expected: st
     return values
 
 
+def float32_numbers(
+    column: pa.ChunkedArray, name: str, refusals: Refusals, expected: str = "a finite number"
+) -> NDArray[np.float32]:
+    """As `numbers`, in float32 (N,); a value that float32 cannot hold is refused like an infinite one."""
+    values = numbers(column, name, refusals, expected)
+    wide = np.abs(values) > np.finfo(np.float32).max
+    refusals.add_where(wide, name, values, "a number that float32 can hold")
+    return np.where(wide, 0, values).astype(np.float32)
+
+
 def labels(column: pa.ChunkedArray, name: str, refusals: Refusals, what: str = "a class label") -> pa.Array:
     """A column as text, exactly as written; whole numbers as digits. Empty and endless values are refused."""
     column = _plain(column)

@@ -17,11 +17,23 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str = Field("digits", description="digits, folder:PATH, csv:PATH, parquet:PATH, lists:PATH or hub:NAME")
+    source: str = Field(
+        "digits",
+        description="digits, or folder:, csv:, parquet:, lists:, mat:, arff:, masks:PATH, or hub:NAME",
+    )
     image_column: str | None = Field(None, description="column with image paths or image bytes (csv, parquet, hub)")
     feature_columns: list[str] = Field([], description="numeric columns to use as features; 'p*' means every column p…")
     label_column: str | None = Field(None, description="column with the class label")
     vote_columns: list[str] = Field([], description="one column of votes (or probabilities) per class; 'votes_*' works")
+    value_column: str | None = Field(None, description="column with a number to predict, such as an age")
+    sigma_column: str | None = Field(
+        None, description="column with the annotators' spread of that number, where it is known"
+    )
+    value_columns: list[str] = Field([], description="two columns with numbers to predict, such as pitch and yaw")
+    level_columns: list[str] = Field([], description="a column per class, of which a row has several; 'label_*' works")
+    level_codes: Literal["binary", "pdn"] = Field(
+        "binary", description="level columns hold 0 and 1, or 0 negative, 1 difficult, 2 positive (pdn)"
+    )
     normalise: bool = Field(False, description="divide rows of votes that do not sum to 1 by their sum")
     split_column: str | None = Field(None, description="column that says train, validation or test")
     group_column: str | None = Field(None, description="column whose equal values stay in one split (person, scene)")

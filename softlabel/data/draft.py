@@ -20,7 +20,7 @@ from softlabel.data.samples import HeldSamples, Samples, StreamedSamples
 from softlabel.data.source import AnnotationKind, Source
 from softlabel.data.whole_draft import class_warnings, empty_training_split, nothing_to_learn_from, one_class
 
-Annotation = NDArray[np.int64] | NDArray[np.float32]
+Annotation = NDArray[np.int64] | NDArray[np.float32] | NDArray[np.uint8]
 
 
 def no_subject(position: int) -> str:
@@ -33,7 +33,9 @@ class Draft:
     """Columns of one source, row by row; rows that `refusals` knows as bad may hold anything.
 
     images       structs {bytes, path}; or features (N, D) float32
-    labels       text, with `classes` if the source knows them; or votes (N, K) with `classes`
+    kind         as in `Source`; rows of kind 'label' have `labels`, those of any other an `annotation`
+    labels       text, with `classes` if the source knows them
+    annotation   (N, ...) in the type of its kind, with `classes` as in `Source`
     split        (N,) int8, see `Source`; None where the source says nothing
     group        names of what stays in one split, dictionary-encoded; or None
     sample_id    (N,) int64
@@ -47,9 +49,10 @@ class Draft:
     subject: Subject = no_subject
     features: NDArray[np.float32] | None = None
     feature_names: list[str] = field(default_factory=list)
+    kind: AnnotationKind = "label"
     labels: pa.Array | None = None
     label_column: str | None = None
-    votes: NDArray[np.float64] | None = None
+    annotation: Annotation | None = None
     classes: list[str] | None = None
     split: NDArray[np.int8] | None = None
     group: pa.DictionaryArray | None = None
@@ -90,7 +93,6 @@ def _hidden_warnings(draft: Draft, images: ImageTable | None, annotation: Annota
 def _source(
     draft: Draft, images: ImageTable | None, annotation: Annotation, classes: list[str], refused: list[Refusal]
 ) -> Source:
-    kind: AnnotationKind = "label" if draft.votes is None else "distribution"
     kept = draft.refusals.good
     split = None if draft.split is None else draft.split[kept]
     left_out = f"{draft.refusals.name}: rows left out because they cannot be used: {len(draft.refusals):,}"
@@ -100,9 +102,9 @@ def _source(
     samples = _samples(draft, images, rows, annotations, sample_id)
     return Source(
         name=draft.name,
-        description=_describe(samples, classes, kind),
+        description=_describe(samples, classes, draft.kind),
         samples=samples,
-        annotation_kind=kind,
+        annotation_kind=draft.kind,
         class_names=classes,
         split=None if split is None else torch.from_numpy(split),
         group=None if draft.group is None else torch.from_numpy(group_numbers(draft.group)[kept]),
@@ -149,5 +151,13 @@ def _describe(samples: Samples, classes: list[str], kind: AnnotationKind) -> str
         inputs = f"images, {shape[1]} x {shape[2]} {'grey' if shape[0] == 1 else 'rgb'}"
     else:
         inputs = f"rows of {shape[0]:,} features"
-    votes = ", votes or probabilities" if kind == "distribution" else ""
-    return f"{len(samples):,} {inputs}, {len(classes)} classes{votes}"
+    return f"{len(samples):,} {inputs}, {_describe_annotation(samples.annotation, classes, kind)}"
+
+
+def _describe_annotation(annotation: torch.Tensor, classes: list[str], kind: AnnotationKind) -> str:
+    if kind in ("value", "values"):
+        ranges = [f"{values.min():g} to {values.max():g}" for values in annotation[:, : len(classes) or 1].T]
+        names = classes or ["values"]
+        return ", ".join(f"{name} from {span}" for name, span in zip(names, ranges, strict=True))
+    more = {"distribution": ", votes or probabilities", "levels": ", any number of them a row", "mask": " of pixels"}
+    return f"{len(classes)} classes{more.get(kind, '')}"

@@ -110,7 +110,7 @@ def check_images(
     encoded = EncodedImages(column, max_pixels)
     with quiet_decoding():
         headers = _headers(encoded, refusals, refuse)
-        target = resize or size or _commonest(headers.values())
+        target = resize or size or commonest_size((header.height, header.width) for header in headers.values())
         if not resize:
             _check_sizes(headers, target, size is not None, refuse)
         channels: Colour = ("grey" if all(h.grey for h in headers.values()) else "rgb") if colour == "auto" else colour
@@ -135,9 +135,10 @@ def _headers(
     return headers
 
 
-def _commonest(headers: Iterable[Header]) -> tuple[int, int]:
-    sizes = Counter((header.height, header.width) for header in headers)
-    return sizes.most_common(1)[0][0] if sizes else (1, 1)
+def commonest_size(sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """The size (height, width) of most images: what those of another size are measured by."""
+    counts = Counter(sizes)
+    return counts.most_common(1)[0][0] if counts else (1, 1)
 
 
 def _check_sizes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +29,15 @@ def class_dependent(num_classes: int, rate: float) -> Tensor:
 def transition(kind: NoiseKind, num_classes: int, rate: float) -> Tensor:
     """The transition matrix of one kind of noise; rows are true classes and sum to 1."""
     return symmetric(num_classes, rate) if kind == "symmetric" else class_dependent(num_classes, rate)
+
+
+def noisy_values(values: Tensor, rate: float, seed: int) -> Tensor:
+    """Values (N, D), of which a share `rate` of the rows is replaced by another value that occurs, each as likely."""
+    distinct, index = (torch.from_numpy(part) for part in np.unique(values.numpy(), axis=0, return_inverse=True))
+    draws = generator(seed, "value noise")
+    changed = torch.rand(len(values), dtype=torch.float64, generator=draws) < rate
+    shift = torch.randint(1, max(2, len(distinct)), (len(values),), generator=draws)
+    return distinct[torch.where(changed, (index + shift) % len(distinct), index)]
 
 
 def noisy_labels(index: Tensor, matrix: Tensor, seed: int) -> Tensor:

@@ -23,7 +23,7 @@ _SMALL = 65_536
 class Samples(Protocol):
     """Inputs and annotations of one part of a source.
 
-    annotation   class index (N,) int64, or votes or probabilities (N, K) float32
+    annotation   (N, ...), see `Source`
     sample_id    (N,) int64, the row in the source, from 0; a table's row number less 1
     input_kind   'image': uint8 of input_shape (C, H, W); 'features': float32 of input_shape (D,)
     streamed     True when `read` is slow and worth doing ahead of time

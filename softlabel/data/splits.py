@@ -16,16 +16,22 @@ from softlabel.data.config import DataConfig
 from softlabel.data.duplicates import duplicate_warnings
 from softlabel.data.groups import held_out_groups
 from softlabel.data.long_tail import long_tail_rows
-from softlabel.data.noise import noisy_labels, transition
+from softlabel.data.noise import noisy_labels, noisy_values, transition
 from softlabel.data.refusals import among
 from softlabel.data.samples import Samples
 from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
 from softlabel.data.strata import held_out
-from softlabel.errors import DataError, UnsupportedError
+from softlabel.errors import ConfigError, DataError, UnsupportedError
 from softlabel.randomness import Address
 
 Stratify = Callable[[Tensor], NDArray[Any]]
 _CHUNK = 1024
+_HAS = {
+    "value": "a number per row",
+    "values": "two numbers per row",
+    "levels": "any number of classes per row",
+    "mask": "a class per pixel",
+}
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def _validation_part(
     address = (config.split_seed, "split", "validation")
     chosen, single = _drawn(source, strata, free, config.validation_share, address)
     part[free[chosen]] = VALIDATION
-    share = f"{config.validation_share:.0%} of a class"
+    share = f"{config.validation_share:.0%} of a {'class' if source.class_names else 'stratum'}"
     notes.append(f"protocol hold-out: {int(chosen.sum()):,} rows of {len(free):,} for validation ({share})")
     _list_single(source, single, "validation", notes)
 
@@ -131,7 +137,8 @@ def _drawn(
 
 def _list_single(source: Source, single: list[int], part: str, notes: list[str]) -> None:
     if single:
-        names = [source.class_names[k] if k < len(source.class_names) else str(k) for k in single]
+        named = source.annotation_kind not in _HAS
+        names = [source.class_names[k] if named else f"stratum {k}" for k in single]
         what = "row" if source.group is None else "group"
         notes.append(f"one {what} only, which is for training: {among(names)} (not in the {part} part)")
 
@@ -145,6 +152,10 @@ def _with_long_tail(
 ) -> Samples:
     if config.imbalance is None:
         return training
+    if source.annotation_kind in _HAS:
+        raise ConfigError(
+            f"imbalance: {source.name} has {_HAS[source.annotation_kind]}, and a long tail needs one class"
+        )
     index = stratify(training.annotation)
     kept = long_tail_rows(index, len(source.class_names), config.imbalance, config.split_seed)
     counts = np.bincount(index[kept], minlength=len(source.class_names))
@@ -158,6 +169,12 @@ def _with_long_tail(
 def _with_noise(training: Samples, source: Source, config: DataConfig, notes: list[str]) -> Samples:
     if config.noise == 0:
         return training
+    if source.annotation_kind in ("value", "values"):
+        return _with_wrong_values(training, source, config, notes)
+    if source.annotation_kind in _HAS:
+        raise ConfigError(
+            f"noise: {source.name} has {_HAS[source.annotation_kind]}, and wrong labels replace one class"
+        )
     if source.annotation_kind != "label":
         raise UnsupportedError(f"{source.name} has votes or probabilities: label noise needs one class label per row")
     matrix = transition(config.noise_kind, len(source.class_names), config.noise)
@@ -167,6 +184,19 @@ def _with_noise(training: Samples, source: Source, config: DataConfig, notes: li
         f"{config.noise_kind} label noise: {changed:,} of {len(training):,} training labels are wrong on purpose"
     )
     return training.annotated(noisy)
+
+
+def _with_wrong_values(training: Samples, source: Source, config: DataConfig, notes: list[str]) -> Samples:
+    if config.noise_kind != "symmetric":
+        has = _HAS[source.annotation_kind]
+        raise ConfigError(f"noise_kind: {source.name} has {has}, and {config.noise_kind} noise needs classes")
+    annotation = training.annotation.clone()
+    values = annotation[:, : len(source.class_names) or 1]  # the spread of a value stays with its row
+    noisy = noisy_values(values, config.noise, config.split_seed)
+    changed = int((noisy != values).any(1).sum())
+    values.copy_(noisy)
+    notes.append(f"symmetric noise: {changed:,} of {len(training):,} training values are wrong on purpose")
+    return training.annotated(annotation)
 
 
 def _hash_of(test: Samples, class_names: list[str]) -> str:

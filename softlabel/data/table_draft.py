@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from softlabel.data.columns import class_names_of, labels, matching_columns, numbers, one_column, vote_table
+from softlabel.data.annotation_columns import annotate, annotation_columns, check_annotation_options
+from softlabel.data.columns import float32_numbers, labels, matching_columns, one_column
 from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft
 from softlabel.data.files import Root
@@ -30,40 +31,32 @@ def columns_to_read(config: DataConfig, file: str) -> Callable[[list[str]], list
 
     def choose(columns: list[str]) -> list[str]:
         _check_options(config, columns, file)
-        chosen = [config.image_column, config.label_column, config.split_column, config.group_column]
+        annotation = annotation_columns(config, columns, file)
+        chosen = [config.image_column, *annotation, config.split_column, config.group_column]
         named = [one_column(name, columns, file) for name in chosen if name is not None]
-        patterned = features_of(config.feature_columns, columns, config, file) + votes_of(config, columns, file)
-        return list(dict.fromkeys(named + patterned))
+        return list(dict.fromkeys(named + features_of(config.feature_columns, columns, config, file)))
 
     return choose
 
 
 def features_of(patterns: Sequence[str], columns: Sequence[str], config: DataConfig, file: str) -> list[str]:
-    """The feature columns. A pattern leaves out label, votes, split and group; their names are refused."""
+    """The feature columns. A pattern leaves out annotation, split and group; their names are refused."""
     if not patterns:
         return []
-    taken = {config.label_column, config.split_column, config.group_column, *votes_of(config, columns, file)}
+    taken = {config.split_column, config.group_column, *annotation_columns(config, columns, file)}
     for pattern in patterns:
         if pattern in taken:
-            raise ConfigError(f"{file}: column {pattern!r} is to be a feature and also a label, vote, split or group")
+            raise ConfigError(
+                f"{file}: column {pattern!r} is to be a feature and also a label, value, vote, split or group"
+            )
     found = [name for name in matching_columns(patterns, columns, file) if name not in taken]
     if not found:
         raise DataError(f"{file}: no feature columns are left beside label, votes, split and group")
     return found
 
 
-def votes_of(config: DataConfig, columns: Sequence[str], file: str) -> list[str]:
-    """The vote columns, at least two."""
-    if not config.vote_columns:
-        return []
-    found = matching_columns(config.vote_columns, columns, file)
-    if len(found) < 2:
-        raise DataError(f"{file}: only one column of votes ({found[0]!r}), expected one per class")
-    return found
-
-
 def draft_of(table: Table, config: DataConfig, path: str) -> Draft:
-    """Check the columns of a table: numbers, labels, votes, splits and the places of image files."""
+    """Check the columns of a table: numbers, annotation, splits and the places of image files."""
     file = os.path.basename(path)
     columns, names = table.columns, table.columns.column_names
     refusals = Refusals(file, columns.num_rows, lambda position: (file, int(table.rows[position])))
@@ -75,13 +68,7 @@ def draft_of(table: Table, config: DataConfig, path: str) -> Draft:
     if config.group_column is not None:
         groups = labels(columns.column(config.group_column), config.group_column, refusals, "a group")
         draft.group_column, draft.group = config.group_column, groups.dictionary_encode()
-    if config.label_column is not None:
-        draft.label_column = config.label_column
-        draft.labels = labels(columns.column(config.label_column), config.label_column, refusals)
-    else:
-        votes = votes_of(config, names, file)
-        draft.votes = vote_table([columns.column(name) for name in votes], votes, config.normalise, refusals)
-        draft.classes = class_names_of(votes, config.vote_columns)
+    annotate(draft, columns, config, file)
     if config.image_column is not None:
         add_images(draft, columns.column(config.image_column), config.image_column, os.path.dirname(path) or ".")
     else:
@@ -128,10 +115,7 @@ def feature_table(columns: pa.Table, names: Sequence[str], refusals: Refusals) -
     """Numeric columns as float32 (N, D); a value that float32 cannot hold is refused like an infinite one."""
     features = np.empty((columns.num_rows, len(names)), dtype=np.float32)
     for d, name in enumerate(names):
-        values = numbers(columns.column(name), name, refusals, "a finite number")
-        wide = np.abs(values) > np.finfo(np.float32).max
-        refusals.add_where(wide, name, values, "a number that float32 can hold")
-        features[:, d] = np.where(wide, 0, values)
+        features[:, d] = float32_numbers(columns.column(name), name, refusals)
     return features
 
 
@@ -155,9 +139,7 @@ def _check_options(config: DataConfig, columns: list[str], file: str) -> None:
     if (config.image_column is None) == (not config.feature_columns):
         problem = "both --image-column and --feature-columns are given" if config.image_column else "no input is named"
         raise ConfigError(f"{file}: {problem}, expected either --image-column NAME or --feature-columns NAMES{there}")
-    if (config.label_column is None) == (not config.vote_columns):
-        problem = "both --label-column and --vote-columns are given" if config.vote_columns else "no label is named"
-        raise ConfigError(f"{file}: {problem}, expected either --label-column NAME or --vote-columns NAMES{there}")
+    check_annotation_options(config, file, there)
 
 
 class _Cells:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from softlabel.data.refusals import among, shown
-from softlabel.data.source import TRAIN
+from softlabel.data.source import POSITIVE, TRAIN, VOID
 
 if TYPE_CHECKING:
     from softlabel.data.draft import Draft
@@ -27,10 +27,20 @@ def empty_training_split(draft: Draft) -> list[str]:
 
 def one_class(draft: Draft, classes: list[str], is_final: bool) -> list[str]:
     """The problem that there is nothing to tell apart, once no row can change that (`is_final`)."""
+    if draft.kind in ("value", "values"):
+        return _one_value(draft) if is_final else []
     may_be_more = not is_final and draft.labels is not None and len(pc.unique(draft.labels)) > 1
     if len(classes) > 1 or may_be_more or not len(draft.refusals.good):
         return []
     return [f"{draft.refusals.name}: one class only ({among(classes)}), expected at least two"]
+
+
+def _one_value(draft: Draft) -> list[str]:
+    assert draft.annotation is not None
+    values = draft.annotation[draft.refusals.good, : len(draft.classes or []) or 1]
+    same = [shown(column[0]) for column in values.T if len(column) and (column == column[0]).all()]
+    expected = "expected at least two different ones"
+    return [f"{draft.refusals.name}: every row has the value {value}, {expected}" for value in same]
 
 
 def nothing_to_learn_from(draft: Draft) -> list[str]:
@@ -51,12 +61,15 @@ def class_warnings(
     draft: Draft, annotation: NDArray[np.generic], classes: list[str], split: NDArray[np.int8] | None
 ) -> list[str]:
     """Classes that look alike, that no training row has, or that are suspiciously many."""
+    if draft.kind in ("value", "values"):
+        return []
     warnings = [_alike(a, b) for a, b in _twins(classes)]
     training = annotation if split is None else annotation[split == TRAIN]
-    if annotation.ndim == 2:
-        without = [classes[k] for k in np.flatnonzero((training == 0).all(0))]
+    if draft.kind != "label":
+        seen, what = _seen(training, draft.kind)
+        without = [name for name, there in zip(classes, seen, strict=False) if not there]
         if without:
-            warnings.append(f"no votes in the training rows for {among(without)}")
+            warnings.append(f"no {what} in the training rows for {among(without)}")
     else:
         counts = np.bincount(training.astype(np.int64), minlength=len(classes))
         empty = [classes[k] for k in np.flatnonzero(counts == 0)]
@@ -65,6 +78,15 @@ def class_warnings(
         if len(training) >= 20 and 2 * len(classes) > len(training):
             warnings.append(f"{len(classes):,} classes for {len(training):,} training rows: is this column the label?")
     return warnings
+
+
+def _seen(training: NDArray[Any], kind: str) -> tuple[NDArray[np.bool_], str]:
+    """Which classes of votes, levels or masks some row has, and what it is that the others lack."""
+    if kind == "mask":
+        return np.bincount(training.ravel(), minlength=VOID) > 0, "pixels"
+    if kind == "levels":
+        return (training == POSITIVE).any(0), "positive rows"
+    return (training != 0).any(0), "votes"
 
 
 def _twins(classes: Sequence[str]) -> list[tuple[str, str]]:

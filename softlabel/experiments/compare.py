@@ -67,7 +67,7 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
     """
     progress = progress or Silent()
     warm_up()
-    prepared = prepare(config.data, config.task)
+    prepared = prepare(config.data, config.task, config.axis)
     # refuses what does not go together, before anything runs
     methods = {method: build_method(config.cell(method, seed=0), prepared) for method in config.comparison.methods}
     with RunFolder.continue_or_create(config, kind="compare") as run:

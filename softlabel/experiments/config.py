@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from softlabel.data.config import DataConfig
 from softlabel.networks.config import NetworkConfig
+from softlabel.tasks.config import AxisConfig
 from softlabel.training.config import OutputConfig, RunConfig, TrainingConfig
 
 Seed = Annotated[int, Field(ge=0)]
@@ -61,9 +62,12 @@ class CompareConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["auto", "classification", "distribution"] = Field("auto", description="what is predicted")
+    task: Literal["auto", "classification", "distribution", "ordinal", "multi-label", "segmentation"] = Field(
+        "auto", description="what is predicted"
+    )
     comparison: ComparisonConfig = ComparisonConfig()
     data: DataConfig = DataConfig()
+    axis: AxisConfig = AxisConfig()
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
     output: OutputConfig = OutputConfig()
@@ -77,6 +81,7 @@ class CompareConfig(BaseModel):
             method=method,
             seed=seed,
             data=self.data,
+            axis=self.axis,
             network=self.network,
             training=self.training,
             output=self.output,

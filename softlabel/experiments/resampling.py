@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from softlabel.errors import RunError
+from softlabel.metrics.ranking import RankingStatistic, value_once
 from softlabel.metrics.statistic import Contribution, Statistic, total
 
 Array = NDArray[np.float64]
@@ -47,24 +48,40 @@ def resample_rows(
     generator = np.random.default_rng(seed)
     used = min(num_rows, MOST_ROWS)
     chosen = slice(None) if used == num_rows else np.sort(generator.choice(num_rows, used, replace=False))
-    same = _with_equal_sums(statistics, runs)
+    rankings = [statistic for statistic in statistics if isinstance(statistic, RankingStatistic)]
+    of_sums = [statistic for statistic in statistics if not isinstance(statistic, RankingStatistic)]
+    same = _with_equal_sums(of_sums, runs)
     summers = {
         name: _summer(statistic, [run[name] for run in runs], chosen)
-        for statistic in statistics
+        for statistic in of_sums
         if same[name := statistic.name] == name
     }
     values: dict[str, list[Array]] = {statistic.name: [] for statistic in statistics}
     for weights in _draws(used, resamples, generator):
         sums = {name: torch.from_numpy(summer(weights)) for name, summer in summers.items()}
-        for statistic in statistics:
+        for statistic in of_sums:
             values[statistic.name].append(statistic.value(sums[same[statistic.name]]).numpy())
+        for ranking in rankings:
+            values[ranking.name].append(_ranked(ranking, runs, chosen, weights))
     return {
         statistic.name: Replicates(
-            np.array([float(statistic.value(total(statistic, run[statistic.name]))) for run in runs]),
+            np.array([_estimate(statistic, run[statistic.name]) for run in runs]),
             _scaled(np.concatenate(values[statistic.name], axis=1), np.sqrt(used / num_rows)),
         )
         for statistic in statistics
     }
+
+
+def _estimate(statistic: Statistic, rows: Contribution) -> float:
+    if isinstance(statistic, RankingStatistic):
+        return float(value_once(statistic, rows.values))
+    return float(statistic.value(total(statistic, rows)))
+
+
+def _ranked(statistic: RankingStatistic, runs: Sequence[Rows], chosen: slice | Index, weights: Array) -> Array:
+    """The scores (runs, draws) of rows counted `weights` (rows, draws) times."""
+    counts = torch.from_numpy(weights)
+    return np.stack([statistic.value_of_rows(run[statistic.name].values[chosen], counts).numpy() for run in runs])
 
 
 def _common_rows(statistics: Sequence[Statistic], runs: Sequence[Rows]) -> int:

@@ -19,6 +19,7 @@ from softlabel.experiments.statistics import summarise
 from softlabel.experiments.summary import Summary
 from softlabel.metrics.statistic import Statistic, unpack
 from softlabel.training.prepare import Prepared
+from softlabel.training.run_folder import read_json
 
 FORMAT = 1
 Json = dict[str, Any]
@@ -40,6 +41,9 @@ def collect(
     scores = prepared.task.statistics(prepared.class_counts, config.data.groups)
     summary = _summarise(config, scores, cells, entries)
     found = summary.to_json()
+    kept = kept_cell(list(entries.values()), prepared)
+    if kept is not None:
+        _add_features(next(cell for cell in cells if cell.name == f"{kept['method']}-seed{kept['seed']}"), entries)
     return {
         "format": FORMAT,
         "softlabel": softlabel.__version__,
@@ -55,7 +59,7 @@ def collect(
         "settings": config.model_dump(mode="json"),
         "cells": list(entries.values()),
         "summary": [_with_variants(entry, list(entries.values()), scores) for entry in found["summary"]],
-        "verdict": found["verdict"] | {"kept": kept_cell(list(entries.values()), prepared)},
+        "verdict": found["verdict"] | {"kept": kept},
         "seconds": seconds,
     }
 
@@ -73,7 +77,8 @@ def kept_cell(entries: Sequence[Json], prepared: Prepared) -> Json | None:
     candidates = [e for e in entries if e["status"] == "finished" and e.get("validation")]
     if not candidates:
         return None
-    best = min(candidates, key=lambda e: _or_infinity(e["validation"][score]))
+    sign = 1 if prepared.task.selects == "lowest" else -1
+    best = min(candidates, key=lambda e: _or_infinity(e["validation"][score], sign))
     return {key: best[key] for key in ("method", "seed", "folder", "temperature")}
 
 
@@ -108,6 +113,13 @@ def _entry(cell: Cell, reason: str | None) -> Json:
     return {"method": cell.method, "seed": cell.seed, "status": "failed", "reason": reason, "folder": folder}
 
 
+def _add_features(cell: Cell, entries: Mapping[str, Json]) -> None:
+    """Test features in two dimensions, of the kept run alone, or results would grow with every run."""
+    path = cell.folder / "evaluation" / "features.json"
+    if path.is_file():
+        entries[cell.name]["features"] = read_json(path)
+
+
 def bytes_in(folder: Path) -> int:
     """What the files of a folder take."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -139,5 +151,5 @@ def mean_and_spread(found: Sequence[Mapping[str, float | None]], scores: Sequenc
     return summary
 
 
-def _or_infinity(value: float | None) -> float:
-    return math.inf if value is None or math.isnan(value) else value
+def _or_infinity(value: float | None, sign: int) -> float:
+    return math.inf if value is None or math.isnan(value) else sign * value

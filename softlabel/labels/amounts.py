@@ -42,7 +42,9 @@ def times(amount: Amount, values: Tensor) -> Tensor:
 
 
 def surprise(share: Tensor) -> Tensor:
-    """-q log q, with 0 at 0."""
+    """-q log q, with 0 at 0, where no gradient is passed on: a share that a softmax has rounded to 0 does not move."""
+    if wants_gradient(share):
+        share = share.masked_fill(share == 0, 1)
     return -torch.xlogy(share, share)
 
 

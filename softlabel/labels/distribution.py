@@ -17,8 +17,8 @@ class LabelDistribution(ABC):
     """A probability over K classes for each element of a batch of any shape; the class axis is last.
 
     A row sums to 1, or is all zero where the element is ignored (mass 0). Losses, entropy and mixing see only the
-    lowered forms (`Sparse`, `Table`, `Dense` and the weighted sum `Mixture`), so a new kind is a function that
-    returns one of them. All tensors may carry gradients.
+    lowered forms (`Sparse`, `Table`, `Patched`, `Dense` and the weighted sum `Mixture`), so a new kind is a function
+    that returns one of them. All tensors may carry gradients.
     """
 
     num_classes: int

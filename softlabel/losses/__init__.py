@@ -5,6 +5,7 @@ from __future__ import annotations
 from softlabel.losses.attention_transfer import attention_distance
 from softlabel.losses.class_weights import effective_number, inverse_frequency
 from softlabel.losses.cross_entropy import cross_entropy
+from softlabel.losses.expectation import expectation_loss
 from softlabel.losses.focal import focal_loss
 from softlabel.losses.kl_divergence import kl_divergence
 from softlabel.losses.reduction import SumAndMass
@@ -14,6 +15,7 @@ __all__ = [
     "attention_distance",
     "cross_entropy",
     "effective_number",
+    "expectation_loss",
     "focal_loss",
     "inverse_frequency",
     "kl_divergence",

@@ -10,6 +10,8 @@ from softlabel.methods.method import Method, Terms
 class CrossEntropy(Method):
     """Hard labels as they are; votes as the distribution they are."""
 
+    any_shape = True
+
     def forward(self, batch: Batch) -> Terms:
         label = self.task.label(batch.annotation)
         return {"cross_entropy": cross_entropy(self.network(batch.inputs), label, reduction="sum_and_mass")}

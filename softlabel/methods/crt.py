@@ -8,5 +8,7 @@ from softlabel.methods.decoupled import Decoupled, linear_head
 class ClassifierRetraining(Decoupled):
     """A new head is trained on the frozen backbone with class-balanced sampling."""
 
+    needs_one_class = True
+
     def begin_classifier(self) -> None:
         linear_head(self.network, "crt").reset_parameters()

@@ -36,6 +36,8 @@ from softlabel.tasks.task import Task
 class DaSL(Method):
     """An auxiliary network makes soft labels for the representation (stage 1) and for the classifier (stage 2)."""
 
+    needs_one_class = True
+
     class Config(MethodConfig):
         temperature: float = Field(4.0, gt=0, description="temperature of the auxiliary soft labels (T)")
         auxiliary_weight: float = Field(1.0, ge=0, description="weight of the auxiliary network's own loss")
@@ -62,7 +64,7 @@ class DaSL(Method):
     def supports(cls, task: Task, network: Network) -> str | None:
         backbone = network.backbone
         if backbone.spatial and len(backbone.widths) > 1:
-            return None
+            return super().supports(task, network)
         found = "a single level" if backbone.spatial else "vectors"
         return (
             "the auxiliary network fuses the levels of a spatial pyramid, as the resnets have for images; "

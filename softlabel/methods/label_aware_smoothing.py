@@ -19,6 +19,8 @@ from softlabel.tasks.task import Task
 class LabelAwareSmoothing(Method):
     """Labels of frequent classes are smoothed more than those of rare ones."""
 
+    needs_one_class = True
+
     class Config(MethodConfig):
         head_epsilon: Share = Field(0.3, description="share that is spread in the most frequent class")
         tail_epsilon: Share = Field(0.0, description="share that is spread in the rarest class")

@@ -15,6 +15,8 @@ from softlabel.running_state import AllReduce
 class LearnableWeightScaling(Decoupled):
     """Only one factor per class is learned, with class-balanced sampling; the head itself stays."""
 
+    needs_one_class = True
+
     @property
     def rate_factor(self) -> float:
         """Learning rate of the head's own weights over that of the factors."""

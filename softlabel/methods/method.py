@@ -16,6 +16,7 @@ from softlabel.methods.stage import Stage
 from softlabel.networks.heads import HeadName
 from softlabel.networks.network import Network
 from softlabel.running_state import AllReduce, RunningState
+from softlabel.tasks.link import Link
 from softlabel.tasks.task import Task
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -34,11 +35,13 @@ class TrainingSet:
 
     class_counts   (K,) float: number of samples (or mass of votes) per class
     load_network   loads a trained network from a run folder (a teacher)
+    annotation     what is true of its rows, as the task's data have it
     """
 
     num_samples: int
     class_counts: Tensor
     load_network: Callable[[str], nn.Module]
+    annotation: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,12 @@ class Method(nn.Module):
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     head_kind: ClassVar[HeadName] = "linear"
     """The kind of head that the method needs."""
+    link: ClassVar[Link] = "softmax"
+    """How its logits become probabilities."""
+    needs_one_class: ClassVar[bool] = False
+    """Whether it draws rows by class, or keeps tables by class."""
+    any_shape: ClassVar[bool] = False
+    """Whether its terms are right for logits (N, K, H, W) of pixels too; said by each class for itself."""
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__()
@@ -79,7 +88,19 @@ class Method(nn.Module):
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
         """None when the method can be used, otherwise the reason why not, for the user to read."""
+        if cls.needs_one_class and not task.one_class:
+            return f"it needs one class that stands for each row, and a row of the task {task.name} can have several"
         return None
+
+    @classmethod
+    def refusal(cls, task: Task, network: Network) -> str | None:
+        """None when the method can be used; else why not: what `supports` says, or that it knows no pixels."""
+        if task.per_pixel and not vars(cls).get("any_shape", False):
+            return (
+                f"it trains one distribution per row, and the task {task.name} has one per pixel; "
+                "cross_entropy and dldl know pixels"
+            )
+        return cls.supports(task, network)
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages, in order."""

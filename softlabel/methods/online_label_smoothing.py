@@ -18,6 +18,8 @@ from softlabel.tasks.task import Task
 class OnlineLabelSmoothing(Method):
     """The label is mixed with its class's mean prediction of the previous epoch, over correct predictions only."""
 
+    needs_one_class = True
+
     class Config(MethodConfig):
         hard_weight: Share = Field(0.5, description="share of the sample's own label (alpha in the paper)")
         start_epsilon: Share = Field(0.1, description="smoothing of the table that the first epoch uses")

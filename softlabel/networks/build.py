@@ -10,6 +10,7 @@ from torch import nn
 
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.networks.config import NetworkConfig
+from softlabel.networks.encoder_decoder import EncoderDecoder
 from softlabel.networks.heads import build_head
 from softlabel.networks.hub import PREFIX, load_hub, rebuild_hub
 from softlabel.networks.inputs import InputSpec
@@ -46,6 +47,7 @@ BACKBONES: dict[str, Callable[[NetworkConfig, InputSpec], Backbone]] = {
     "resnet56": resnet(9),
     "mlp": mlp,
 }
+PER_PIXEL = "encoder_decoder"
 FROZEN_PARTS = {"all": (), "head": ("backbone",)}
 
 
@@ -57,7 +59,9 @@ def build_network(config: NetworkConfig, inputs: InputSpec, num_outputs: int, se
     with addressed(seed, "initialisation"):
         preprocess: nn.Module
         backbone: Backbone
-        if config.backbone.startswith(PREFIX):
+        if config.head_kind == "pixel":
+            preprocess, backbone = Standardise(inputs), encoder_decoder(config, inputs)
+        elif config.backbone.startswith(PREFIX):
             preprocess, backbone = load_hub(config.backbone.removeprefix(PREFIX), inputs)
         else:
             preprocess = Standardise(inputs)
@@ -83,14 +87,28 @@ def build_backbone(config: NetworkConfig, inputs: InputSpec) -> Backbone:
     name = config.backbone
     if name == "auto":
         name = "resnet8" if inputs.kind == "image" else "mlp"
+    if name == PER_PIXEL:
+        raise UnsupportedError(f"network.backbone: {PER_PIXEL} has features of every pixel, which only masks need")
     if name not in BACKBONES:
         raise ConfigError(unknown_backbone(name))
     return BACKBONES[name](config, inputs)
 
 
+def encoder_decoder(config: NetworkConfig, inputs: InputSpec) -> Backbone:
+    """The backbone for a class per pixel. Raises UnsupportedError for another one, and for features."""
+    if config.backbone not in ("auto", PER_PIXEL):
+        raise UnsupportedError(
+            f"network.backbone: {config.backbone} has one row of features per image; "
+            f"a class per pixel needs {PER_PIXEL}"
+        )
+    if inputs.kind != "image":
+        raise UnsupportedError(f"network.head: pixel needs images, but a row of this source is {inputs.size} features")
+    return EncoderDecoder(inputs.channels)
+
+
 def unknown_backbone(name: str) -> str:
     """The message for a name that is no backbone."""
-    known = ["auto", *BACKBONES, "hf:PATH_OR_NAME"]
+    known = ["auto", *BACKBONES, PER_PIXEL, "hf:PATH_OR_NAME"]
     near = difflib.get_close_matches(name, known, n=1)
     listing = f"did you mean {near[0]}? There are" if near else "there are"
     return f"network.backbone: {name!r} is not a backbone; {listing} {', '.join(known)}."

@@ -14,18 +14,20 @@ class NetworkConfig(BaseModel):
 
     backbone: str = Field(
         "auto",
-        description="auto (resnet8 for images, mlp for features), resnet8, resnet20, resnet32, resnet56, mlp or "
-        "hf:PATH_OR_NAME",
+        description="auto (resnet8 for images, mlp for features, encoder_decoder for masks), resnet8, resnet20, "
+        "resnet32, resnet56, mlp or hf:PATH_OR_NAME",
     )
     trainable: Literal["all", "head"] = Field("all", description="all: fine-tune everything; head: linear probing")
-    head: Literal["auto", "linear", "cosine"] = Field(
-        "auto", description="auto: what the method asks for; cosine: lengths of features and weights do not count"
+    head: Literal["auto", "linear", "cosine", "value", "pixel"] = Field(
+        "auto",
+        description="auto: what method and task ask for; cosine: lengths of features and weights do not count; "
+        "pixel: a class per pixel",
     )
     hidden: list[Annotated[int, Field(ge=1)]] = Field(
         [128, 128], min_length=1, description="widths of the layers of the mlp"
     )
 
     @property
-    def head_kind(self) -> Literal["linear", "cosine"]:
+    def head_kind(self) -> Literal["linear", "cosine", "value", "pixel"]:
         """The head where no method has a say."""
         return "linear" if self.head == "auto" else self.head

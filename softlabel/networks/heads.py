@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-HeadName = Literal["linear", "cosine"]
+HeadName = Literal["linear", "cosine", "value", "pixel"]
 
 
 class CosineHead(nn.Module):
@@ -28,12 +28,58 @@ class CosineHead(nn.Module):
         return self.scale * F.linear(F.normalize(pooled), F.normalize(self.weight))
 
 
+class ValueHead(nn.Module):
+    """Features (N, D) -> one number each, and from it logits (N, K) of a narrow Gaussian around it on the label axis.
+
+    So a regression answers as everything else does: its distribution has the number as its mean, but near the ends of
+    the axis, and a temperature makes it as wide as the validation errors ask for.
+    """
+
+    grid: Tensor
+    scale: Tensor
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(num_features, 1)
+        self.register_buffer("grid", torch.arange(num_classes).float())
+        self.register_buffer("scale", torch.tensor([0.0, 1.0]))
+
+    @torch.no_grad()
+    def place(self, grid: Tensor, center: float, spread: float) -> None:
+        """The label axis (K,), and the mean and spread of the training values, in which the output is measured."""
+        self.grid.copy_(grid)
+        self.scale.copy_(torch.tensor([center, spread]))
+
+    def value(self, pooled: Tensor) -> Tensor:
+        """The numbers (N,), in units of the label axis."""
+        numbers: Tensor = self.scale[0] + self.scale[1] * self.linear(pooled)[:, 0]
+        return numbers
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        step = self.grid.diff().mean()
+        return -0.5 * ((self.grid - self.value(pooled)[:, None]) / step).square()
+
+
+class PixelHead(nn.Conv2d):
+    """Features of every pixel (N, D, H, W) -> logits (N, K, H, W)."""
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__(num_features, num_classes, 1)
+
+
+_KINDS: dict[HeadName, type[nn.Module]] = {
+    "linear": nn.Linear,
+    "cosine": CosineHead,
+    "value": ValueHead,
+    "pixel": PixelHead,
+}
+
+
 def build_head(name: HeadName, num_features: int, num_classes: int) -> nn.Module:
     """A new head of this kind, with weights from the global generator."""
-    kind = CosineHead if name == "cosine" else nn.Linear
-    return kind(num_features, num_classes)
+    return _KINDS[name](num_features, num_classes)
 
 
 def head_name(head: nn.Module) -> HeadName:
     """The kind of a head."""
-    return "cosine" if isinstance(head, CosineHead) else "linear"
+    return next((name for name, kind in _KINDS.items() if type(head) is kind), "linear")

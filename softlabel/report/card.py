@@ -10,12 +10,18 @@ from softlabel.report.comparison import Comparison, Json, chosen, final
 from softlabel.report.numbers import DASH, count, interval, is_number, number
 from softlabel.report.sections.abstention import worth_naming
 from softlabel.report.sections.data import understood
+from softlabel.report.sections.error_by_value import axis_bins, errors_in
+from softlabel.report.sections.label_axis import label_axis
 from softlabel.report.sections.scores import heading, rank
 from softlabel.report.visible import one_line
 
 _MARKUP = re.compile(
     r"([\\`*\[\]<>#|~$&@]|(?<!\w)_|_(?!\w)|^[-+=]|(?<=^www)\.|(?<=\Wwww)\.|:(?=//)|(?<=^\d)[.)](?=\s))"
 )
+
+
+_ROWS_THAT_TELL = 5
+"""Fewer test rows say nothing of a stretch of the label axis."""
 
 
 def model_card(results: Mapping[str, Any], cell: Mapping[str, Any] | None = None) -> str:
@@ -44,7 +50,7 @@ def _lines(comparison: Comparison, cell: Json) -> Iterator[str]:
     yield from _part("Data", [f"- {heading_}: {escaped(answer)}" for heading_, answer in understood(comparison)])
     yield from _part("Notes on the data", [f"- {escaped(note)}" for note in data.get("notes") or []])
     yield from _part("Scores on the test split", _scores(comparison, cell))
-    yield from _part("Where it is weak", _weakest(cell))
+    yield from _part("Where it is weak", _weakest(cell) + _weakest_values(comparison, cell))
     yield from _part("Calibration", _calibration(cell))
     yield from _part("Compared with", _compared(comparison))
     yield from _part("Use", _use(cell))
@@ -57,12 +63,21 @@ def _part(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _what_it_is(comparison: Comparison, cell: Json) -> str:
-    kind = escaped((comparison.results["data"].get("input") or {}).get("kind") or "input")
+    kind = (comparison.results["data"].get("input") or {}).get("kind") or "input"
+    one = "row of features" if kind == "features" else escaped(kind)
     chosen_ = " It was kept by the comparison below." if _is_kept(comparison, cell) else ""
     return (
-        f"Predicts a distribution over {len(comparison.class_names)} classes from one {kind}. Trained with "
+        f"Predicts {_answer(comparison)} from one {one}. Trained with "
         f"{escaped(cell['method'])}, seed {cell['seed']}.{chosen_}"
     )
+
+
+def _answer(comparison: Comparison) -> str:
+    axis = label_axis(comparison)
+    if axis is None:
+        return f"a distribution over {len(comparison.class_names)} classes"
+    span = f"{axis.values[0]:g} and {escaped(axis.told(axis.values[-1]))}"
+    return f"a value between {span}, with a distribution over {len(axis.values)} labels,"
 
 
 def _is_kept(comparison: Comparison, cell: Json) -> bool:
@@ -79,6 +94,7 @@ def _scores(comparison: Comparison, cell: Json) -> list[str]:
     rows = [
         f"| {escaped(heading(score))} | " + " | ".join(number(part.get(score["name"])) for part in parts) + " |"
         for score in comparison.scores
+        if any(is_number(part.get(score["name"])) for part in parts)
     ]
     return [head, "|---|" + "---:|" * len(parts), *rows]
 
@@ -94,9 +110,26 @@ def _weakest(cell: Json) -> list[str]:
     ]
 
 
+def _weakest_values(comparison: Comparison, cell: Json) -> list[str]:
+    """The stretches of the label axis where its error is largest."""
+    axis = label_axis(comparison)
+    if axis is None:
+        return []
+    bins = axis_bins(axis, comparison.cells)
+    errors = errors_in(axis, bins, cell)
+    known = [pair for pair in zip(bins, errors, strict=True) if pair[0].test >= _ROWS_THAT_TELL]
+    unit = escaped(axis.unit)
+    return [
+        f"- {one.name} {unit}".rstrip() + f": mean absolute error {number(error.absolute)} on {count(one.test)} test "
+        f"rows, from {count(one.training)} training rows"
+        for one, error in sorted(known, key=lambda pair: -pair[1].absolute)[:3]
+        if is_number(error.absolute)
+    ]
+
+
 def _calibration(cell: Json) -> list[str]:
     if not chosen(cell).get("after"):
-        return ["No temperature was fitted: confidences are as trained."]
+        return ["No temperature was fitted: probabilities are as trained."]
     bounds = interval(cell.get("temperature_interval"))
     flag = f" {escaped(cell['temperature_flag'])}." if cell.get("temperature_flag") else ""
     between = f" {bounds}" if bounds else ""

@@ -21,7 +21,10 @@ from softlabel.report.sections.confusion import confusion_section
 from softlabel.report.sections.cost import cost_section
 from softlabel.report.sections.curves import curve_section
 from softlabel.report.sections.data import understood
+from softlabel.report.sections.error_by_value import error_section
+from softlabel.report.sections.feature_map import feature_section
 from softlabel.report.sections.learned_table import learned_section
+from softlabel.report.sections.option_sweep import sweep_section
 from softlabel.report.sections.representation import representation_section
 from softlabel.report.sections.samples import galleries
 from softlabel.report.sections.scores import score_section
@@ -107,9 +110,12 @@ def _setting(value: Any) -> str:
 def _sections(comparison: Comparison) -> Iterator[Section]:
     parts = (
         score_section,
+        sweep_section,
         curve_section,
         frequency_section,
+        error_section,
         representation_section,
+        feature_section,
         calibration_section,
         abstention_section,
         confusion_section,

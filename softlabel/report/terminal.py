@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from softlabel.report.sections.scores import ARROWS, mean_and_spread, rank
 from softlabel.report.sections.verdict import difference
 
 LABEL_WIDTH = 9
-_WANTED_SCORES = ("ece", "accuracy", "accuracy_few")
+_WANTED_SCORES = re.compile(r"ece|accuracy|accuracy_few|cs_.*|crps")
 
 _COLOURS = {"better": "\x1b[32m", "worse": "\x1b[31m"}
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -92,7 +93,7 @@ def _names(methods: Sequence[str]) -> list[str]:
 
 def _score_column(comparison: Comparison, score: dict[str, Any], dispensable: int) -> Column:
     cells = [mean_and_spread(entry["scores"].get(score["name"])) for entry in comparison.summary]
-    wanted = score["name"] in _WANTED_SCORES
+    wanted = _WANTED_SCORES.fullmatch(score["name"]) is not None
     arrow = ARROWS[score["better"]]
     return Column(f"{_title(score)} {arrow}", cells, dispensable + (not wanted), wanted=wanted and dispensable > 0)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from torch import Tensor
 
+from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.labels import LabelDistribution
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
@@ -18,7 +19,10 @@ from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationE
 from softlabel.metrics.groups import group_accuracies
 from softlabel.metrics.nll import BalancedNegativeLogLikelihood, NegativeLogLikelihood
 from softlabel.metrics.statistic import Statistic
+from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.evaluator import ClassEvaluator
+from softlabel.tasks.link import Link
+from softlabel.tasks.task import Evaluator
 
 Groups = Literal["counts", "thirds"]
 
@@ -28,9 +32,34 @@ class ClassSpace(ABC):
 
     name: ClassVar[str]
     annotation_kind: ClassVar[str]
+    spreads: ClassVar[bool] = False
+    class_balanced: ClassVar[bool] = True
+    one_class: ClassVar[bool] = True
+    per_pixel: ClassVar[bool] = False
+    selects: ClassVar[Literal["lowest", "highest"]] = "lowest"
+    link: Link = "softmax"
+    answer_fields: ClassVar[tuple[str, ...]] = ("label", "confidence")
 
     def __init__(self, class_names: Sequence[str]) -> None:
         self.class_names = list(class_names)
+
+    @classmethod
+    def for_source(cls, class_names: Sequence[str], annotation: Tensor, axis: AxisConfig) -> Self:
+        """The task for a source's classes, and all of its annotations. Raises ConfigError for an axis without order."""
+        if axis != AxisConfig():
+            raise ConfigError(f"axis: the task {cls.name} has no label axis; it fits the task ordinal")
+        return cls(class_names)
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Self:
+        """The task that `to_json` described."""
+        return cls(saved["class_names"])
+
+    def read_as(self, link: Link) -> Self:
+        """This task, for logits that are read so. Raises UnsupportedError where one class alone is true."""
+        if link != self.link:
+            raise UnsupportedError(f"the task {self.name} reads logits by {self.link}, not by {link}")
+        return self
 
     @property
     def num_classes(self) -> int:
@@ -41,6 +70,10 @@ class ClassSpace(ABC):
     def label(self, annotation: Tensor) -> LabelDistribution:
         """The default label distribution of a batch, without checks."""
 
+    def spread_label(self, annotation: Tensor, sigma: float | None) -> LabelDistribution:
+        """The label spread over its neighbours; only where `spreads`."""
+        raise NotImplementedError(f"classes of the task {self.name} have no neighbours")
+
     @abstractmethod
     def index(self, annotation: Tensor) -> Tensor:
         """The class that stands for each sample, int64 (N,): its label, or the first of the classes with most votes."""
@@ -48,6 +81,10 @@ class ClassSpace(ABC):
     @abstractmethod
     def truth(self, annotation: Tensor) -> Tensor:
         """What scores compare with: class indices (N,) or distributions (N, K)."""
+
+    def for_temperature(self, logits: Tensor, annotation: Tensor) -> tuple[Tensor, Tensor | LabelDistribution]:
+        """Logits and labels to which a temperature is fitted."""
+        return logits, self.truth(annotation)
 
     @abstractmethod
     def class_counts(self, annotation: Tensor) -> Tensor:
@@ -72,7 +109,7 @@ class ClassSpace(ABC):
             BalancedNegativeLogLikelihood(self.num_classes),
         )
 
-    def evaluator(self, class_counts: Tensor, groups: Groups, *, keep_rows: bool = False) -> ClassEvaluator:
+    def evaluator(self, class_counts: Tensor, groups: Groups, *, keep_rows: bool = False) -> Evaluator:
         """A fresh evaluator; `class_counts` (of the training part) and `groups` define many, medium and few."""
         return ClassEvaluator(self.statistics(class_counts, groups), self, class_counts, groups, keep_rows=keep_rows)
 
@@ -91,6 +128,11 @@ class ClassSpace(ABC):
             }
             for best, sure, row in zip(index.tolist(), confidence.tolist(), probabilities.tolist(), strict=True)
         ]
+
+    def tell(self, answer: Mapping[str, Any]) -> list[str]:
+        """An answer in a few words, one text a column: the three most probable classes, or that it abstains."""
+        likely = sorted(answer["distribution"].items(), key=lambda item: -item[1])[:3]
+        return [*(f"{name} {share:.3f}" for name, share in likely), *(["abstains"] if answer["label"] is None else [])]
 
     def describe(self, annotation: Tensor) -> list[str]:
         """What is true of each row, in words."""

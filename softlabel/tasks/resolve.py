@@ -5,29 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from softlabel.errors import ConfigError
 from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
+from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.distribution import Distribution
+from softlabel.tasks.multi_label import MultiLabel
+from softlabel.tasks.ordinal import Ordinal
+from softlabel.tasks.segmentation import Segmentation
 
-_TASKS: dict[str, type[ClassSpace]] = {task.name: task for task in (Classification, Distribution)}
+_TASKS: dict[str, type[ClassSpace]] = {
+    task.name: task for task in (Classification, Distribution, Ordinal, MultiLabel, Segmentation)
+}
+_GIVEN = {
+    "label": "one class label per row",
+    "distribution": "votes or probabilities per row",
+    "value": "a number per row",
+    "levels": "any number of labels per row",
+    "mask": "a class per pixel",
+}
 
 
-def task_for(name: str, annotation_kind: str, class_names: Sequence[str]) -> ClassSpace:
+def task_for(
+    name: str, annotation_kind: str, class_names: Sequence[str], annotation: Tensor, axis: AxisConfig
+) -> ClassSpace:
     """The task of this name, or, for 'auto', the one that the annotation asks for.
 
-    Raises ConfigError when the source's annotation cannot feed the task.
+    Raises ConfigError when the source's annotation cannot feed the task, or when the label axis does not fit it.
     """
     if name == "auto":
         (name,) = [task.name for task in _TASKS.values() if task.annotation_kind == annotation_kind]
     task = _TASKS[name]
     if task.annotation_kind != annotation_kind:
-        given = {"label": "one class label per row", "distribution": "votes or probabilities per row"}[annotation_kind]
         fitting = [task.name for task in _TASKS.values() if task.annotation_kind == annotation_kind]
-        raise ConfigError(f"task {name!r} does not fit this source, which has {given}: use {fitting[0]!r} or 'auto'")
-    return task(class_names)
+        raise ConfigError(
+            f"task {name!r} does not fit this source, which has {_GIVEN[annotation_kind]}: use {fitting[0]!r} or 'auto'"
+        )
+    return task.for_source(class_names, annotation, axis)
 
 
 def task_from_json(saved: Mapping[str, Any]) -> ClassSpace:
     """The task that `to_json` described."""
-    return _TASKS[saved["name"]](saved["class_names"])
+    return _TASKS[saved["name"]].from_json(saved)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from softlabel.labels import LabelDistribution
 from softlabel.metrics.statistic import Contribution, Statistic
+from softlabel.tasks.link import Link
 
 
 class Evaluator(Protocol):
@@ -40,6 +41,20 @@ class Task(Protocol):
 
     name: ClassVar[str]
     annotation_kind: ClassVar[str]
+    spreads: ClassVar[bool]
+    """Whether labels have neighbours, so that `spread_label` can be asked for."""
+    class_balanced: ClassVar[bool]
+    """Whether every class counts alike where a temperature is fitted."""
+    one_class: ClassVar[bool]
+    """Whether one class stands for each sample, so that rows can be drawn, or tables be kept, by class."""
+    per_pixel: ClassVar[bool]
+    """Whether every pixel has a distribution of its own: logits are (N, K, H, W)."""
+    selects: ClassVar[Literal["lowest", "highest"]]
+    """Which value of the selection score is best."""
+    link: Link
+    """How logits become probabilities."""
+    answer_fields: ClassVar[tuple[str, ...]]
+    """What an answer says besides the distribution."""
     class_names: list[str]
 
     @property
@@ -49,11 +64,20 @@ class Task(Protocol):
     def label(self, annotation: Tensor) -> LabelDistribution:
         """The default label distribution of a batch, without checks: (N, ...) -> labels of shape (N, K)."""
 
+    def spread_label(self, annotation: Tensor, sigma: float | None) -> LabelDistribution:
+        """The label spread over its neighbours, in units of the label axis; None: as wide as the annotators', or usual.
+
+        Only where `spreads`.
+        """
+
     def index(self, annotation: Tensor) -> Tensor:
         """The class that stands for each sample, int64 (N,): its label, or the first of the classes with most votes."""
 
     def truth(self, annotation: Tensor) -> Tensor:
-        """What scores and temperature scaling compare with: class indices (N,) or distributions (N, K)."""
+        """What scores compare with: class indices (N,) or distributions (N, K)."""
+
+    def for_temperature(self, logits: Tensor, annotation: Tensor) -> tuple[Tensor, Tensor | LabelDistribution]:
+        """Logits and labels to which a temperature is fitted."""
 
     def class_counts(self, annotation: Tensor) -> Tensor:
         """Samples, or mass of votes, per class, float64 (K,)."""
@@ -74,6 +98,9 @@ class Task(Protocol):
 
     def answer(self, probabilities: Tensor) -> list[dict[str, Any]]:
         """What `predict` says of each row of probabilities (N, K): label, confidence, the whole distribution."""
+
+    def tell(self, answer: Mapping[str, Any]) -> list[str]:
+        """An answer in a few words, one text a column."""
 
     def describe(self, annotation: Tensor) -> list[str]:
         """What is true of each row, in words."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from softlabel.data.config import DataConfig, Share
 from softlabel.networks.config import NetworkConfig
+from softlabel.tasks.config import AxisConfig
 
 
 class TrainingConfig(BaseModel):
@@ -67,10 +68,13 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["auto", "classification", "distribution"] = Field("auto", description="what is predicted")
+    task: Literal["auto", "classification", "distribution", "ordinal", "multi-label", "segmentation"] = Field(
+        "auto", description="what is predicted"
+    )
     method: str = Field("cross_entropy", description="how labels are softened: see `softlabel methods`")
     seed: int = Field(0, ge=0, description="seed of the training")
     data: DataConfig = DataConfig()
+    axis: AxisConfig = AxisConfig()
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
     output: OutputConfig = OutputConfig()

@@ -118,7 +118,7 @@ class _Trial:
             return 0.0
         some = samples.select(torch.arange(min(len(samples), CHUNK)))
         network = Inference(self._method.deployable(), self._method).eval()
-        task, counts, groups = self._prepared.task, self._prepared.class_counts, self._prepared.config.groups
+        task, counts, groups = self._method.task, self._prepared.class_counts, self._prepared.config.groups
 
         def passes() -> Iterator[None]:
             for _ in range(2):

@@ -13,6 +13,8 @@ from softlabel.errors import RunError
 from softlabel.tasks.task import Evaluator, Task
 
 CHUNK = 512
+PIXELS = 2**19
+"""Of masks, in one chunk."""
 Forward = Callable[[Tensor], Tensor]
 
 
@@ -20,13 +22,13 @@ Forward = Callable[[Tensor], Tensor]
 def predict_chunks(
     network: Forward, samples: Samples, device: torch.device | None = None
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Rows (n,), logits (n, K) on the CPU in fp32, and annotations, in the order of the samples.
+    """Rows (n,), logits (n, K), or (n, K, H, W), on the CPU in fp32, and annotations, in the order of the samples.
 
     `device` is where the inputs go; by default where the network, a module, has its parameters.
     Raises RunError for NaN.
     """
     device = device or device_of(network)
-    for rows in torch.split(torch.arange(len(samples)), CHUNK):
+    for rows in torch.split(torch.arange(len(samples)), rows_at_once(samples)):
         logits = network(samples.read(rows).to(device)).float().cpu()
         if bool(logits.isnan().any()):
             raise RunError(
@@ -35,8 +37,15 @@ def predict_chunks(
         yield rows, logits, samples.annotation[rows]
 
 
+def rows_at_once(samples: Samples) -> int:
+    """How many samples go through a network together: fewer where each has a mask."""
+    if samples.annotation.ndim < 3:
+        return CHUNK
+    return max(1, min(CHUNK, PIXELS // samples.annotation[0].numel()))
+
+
 def collect(network: Forward, samples: Samples, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """All logits (N, K), on the CPU in fp32, and annotations."""
+    """All logits (N, K), or (N, K, H, W), on the CPU in fp32, and annotations."""
     logits = [chunk for _, chunk, _ in predict_chunks(network, samples, device)]
     return torch.cat(logits), samples.annotation
 

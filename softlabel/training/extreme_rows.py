@@ -11,9 +11,14 @@ import torch
 from torch import Tensor
 
 from softlabel.data.samples import Samples
+from softlabel.tasks.link import Link, log_probabilities
+from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.task import Task
 
 MOST_CLASSES_SHOWN = 5
+MOST_SHARES = 100
+"""Of a distribution along a label axis; labels of a finer axis are pooled."""
+
 LARGEST_SIDE = 96
 """Images are stored no larger, or results.json would grow with them."""
 
@@ -24,22 +29,23 @@ Measure = Callable[[Tensor, Tensor], Tensor]
 class ExtremeRows:
     """Keeps the rows with the largest measure of all that pass by, and nothing else."""
 
-    def __init__(self, name: str, measure: Measure, count: int, temperature: float) -> None:
+    def __init__(self, name: str, measure: Measure, count: int, temperature: float, link: Link = "softmax") -> None:
         self._name = name
         self._measure = measure
         self._count = count
         self._temperature = temperature
+        self._link = link
         self._rows = torch.zeros(0, dtype=torch.int64)
         self._measured = torch.zeros(0)
         self._probabilities = torch.zeros(0, 0)
 
     def watch(self, rows: Tensor, logits: Tensor) -> None:
         """See a chunk: rows (n,), logits (n, K) before temperature."""
-        log_probabilities = (logits.float() / self._temperature).log_softmax(-1)
-        log_probabilities = log_probabilities.clamp_min(torch.finfo(torch.float32).min)
-        measured = torch.cat([self._measured, self._measure(rows, log_probabilities)])
+        logs = log_probabilities(logits.float() / self._temperature, self._link)
+        logs = logs.clamp_min(torch.finfo(torch.float32).min)
+        measured = torch.cat([self._measured, self._measure(rows, logs)])
         rows = torch.cat([self._rows, rows])
-        probabilities = torch.cat([self._probabilities.view(-1, logits.shape[-1]), log_probabilities.exp()])
+        probabilities = torch.cat([self._probabilities.view(-1, logits.shape[-1]), logs.exp()])
         kept = measured.argsort(descending=True, stable=True)[: self._count]
         self._rows, self._measured, self._probabilities = rows[kept], measured[kept], probabilities[kept]
 
@@ -48,7 +54,9 @@ class ExtremeRows:
         if not len(self._rows):
             return []
         inputs = samples.read(self._rows)
-        truths = task.describe(samples.annotation[self._rows])
+        annotation = samples.annotation[self._rows]
+        truths = task.describe(annotation)
+        along = on_axis(task, annotation, self._probabilities) if isinstance(task, Ordinal) else None
         return [
             {
                 "sample_id": int(samples.sample_id[row]),
@@ -56,6 +64,7 @@ class ExtremeRows:
                 "truth": truths[place],
                 "probabilities": _largest(self._probabilities[place], task.class_names),
                 self._name: float(self._measured[place]),
+                **({} if along is None else {"axis": along[place]}),
             }
             for place, row in enumerate(self._rows.tolist())
         ]
@@ -64,6 +73,13 @@ class ExtremeRows:
 def entropy(rows: Tensor, log_probabilities: Tensor) -> Tensor:
     """The entropy of each predicted distribution (n,), in nats."""
     return -(log_probabilities.exp() * log_probabilities).sum(-1)
+
+
+def entropy_of_each(rows: Tensor, log_probabilities: Tensor) -> Tensor:
+    """The sum over classes (n,) of the entropy of present or absent, in nats."""
+    p = log_probabilities.double().exp()
+    total: Tensor = (torch.special.entr(p) + torch.special.entr(1 - p)).sum(-1)
+    return total.float()
 
 
 def loss_against(truth: Tensor) -> Measure:
@@ -76,6 +92,26 @@ def loss_against(truth: Tensor) -> Measure:
         return -(expected * log_probabilities).sum(-1)
 
     return loss
+
+
+def on_axis(task: Ordinal, annotation: Tensor, probabilities: Tensor) -> list[dict[str, Any]]:
+    """Each row's truth and answer, and its distribution along the label axis as at most MOST_SHARES short numbers.
+
+    shares   probability of every `pooled` neighbouring labels, of fewer at the upper end, in ten-thousandths; a text,
+             as a list would take a line for each number
+    """
+    pooled = -(-probabilities.shape[-1] // MOST_SHARES)
+    shares = torch.stack([part.sum(-1) for part in torch.split(probabilities.double(), pooled, -1)], -1)
+    return [
+        {
+            "truth": float(value),
+            "shares": " ".join(f"{10_000 * share:.0f}" for share in row),
+            "pooled": pooled,
+            **{name: answer[name] for name in task.answer_fields},
+            "said": ", ".join(task.tell(answer)),
+        }
+        for value, row, answer in zip(annotation[:, 0], shares.tolist(), task.answer(probabilities), strict=True)
+    ]
 
 
 def data_uri(pixels: Tensor) -> str:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,9 @@ from softlabel.networks.network import Network
 from softlabel.tasks.task import Evaluator
 from softlabel.training.atomic import write_bytes, write_json
 from softlabel.training.config import RunConfig
-from softlabel.training.evaluation import collect, evaluate_at
-from softlabel.training.extreme_rows import ExtremeRows, entropy, loss_against
+from softlabel.training.evaluation import collect, evaluate_at, rows_at_once
+from softlabel.training.extreme_rows import ExtremeRows, entropy, entropy_of_each, loss_against
+from softlabel.training.feature_map import FeatureMap
 from softlabel.training.inference import Inference, adjustment_bias
 from softlabel.training.pooled_features import PooledFeatures
 from softlabel.training.prepare import Prepared
@@ -39,6 +40,7 @@ class Tested:
     after: Evaluator | None
     validation: dict[str, float | None] | None
     spread: FeatureSpread
+    features: FeatureMap
     ambiguous: list[dict[str, Any]]
     worst: list[dict[str, Any]]
 
@@ -69,29 +71,39 @@ def _selected_network(state: TrainingState) -> nn.Module:
 
 
 def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Tested:
+    task = state.method.task  # which reads logits as the method trains them
     answering = Inference(network, state.method).eval()
     scaling = TemperatureScaling()
     validation = None
     if prepared.splits.validation is not None:
         logits, annotation = collect(answering, prepared.splits.validation, answering.device)
-        scaling.fit(logits, prepared.task.truth(annotation), class_weight="balanced")
-        evaluator = prepared.task.evaluator(prepared.class_counts, prepared.config.groups)
-        evaluator.update(logits / scaling.temperature, annotation)
+        weight: Literal["balanced"] | None = "balanced" if task.class_balanced else None
+        scaling.fit(*task.for_temperature(logits, annotation), class_weight=weight)
+        evaluator = task.evaluator(prepared.class_counts, prepared.config.groups)
+        step = rows_at_once(prepared.splits.validation)
+        for some, said in zip(torch.split(logits, step), torch.split(annotation, step), strict=True):
+            evaluator.update(some / scaling.temperature, said)
         validation = evaluator.scores()
     temperatures = [1.0] if prepared.splits.validation is None else [1.0, scaling.temperature]
-    test, task = prepared.splits.test, prepared.task
-    ambiguous = ExtremeRows("entropy", entropy, ROWS_SHOWN, scaling.temperature)
-    worst = ExtremeRows("loss", loss_against(task.truth(test.annotation)), ROWS_SHOWN, scaling.temperature)
+    test = prepared.splits.test
+    undecided = entropy if task.link == "softmax" else entropy_of_each
+    ambiguous = ExtremeRows("entropy", undecided, ROWS_SHOWN, scaling.temperature, task.link)
+    worst = ExtremeRows("loss", loss_against(task.truth(test.annotation)), ROWS_SHOWN, scaling.temperature, task.link)
 
     assert isinstance(network, Network)
     spread = FeatureSpread(task.num_classes, network.backbone.num_features)
+    features = FeatureMap(len(test))
     with PooledFeatures(network) as pooled:
 
         def watch(rows: Tensor, logits: Tensor) -> None:
+            if task.per_pixel:
+                return
             ambiguous.watch(rows, logits)
             worst.watch(rows, logits)
             assert pooled.last is not None
-            spread.update(pooled.last.cpu(), task.index(test.annotation[rows]))
+            index = task.index(test.annotation[rows])
+            spread.update(pooled.last.cpu(), index)
+            features.watch(pooled.last, rows, index)
 
         before, *after = evaluate_at(
             answering,
@@ -105,7 +117,7 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
             watch=watch,
         )
     shown = [extreme.to_json(test, task) for extreme in (ambiguous, worst)]
-    return Tested(network, scaling, before, after[0] if after else None, validation, spread, *shown)
+    return Tested(network, scaling, before, after[0] if after else None, validation, spread, features, *shown)
 
 
 def _write_evaluation(folder: Path, selected: Tested, state: TrainingState) -> None:
@@ -114,6 +126,8 @@ def _write_evaluation(folder: Path, selected: Tested, state: TrainingState) -> N
 
     folder.mkdir(exist_ok=True)
     write_json(folder / "details.json", _details(selected))
+    if (features := selected.features.to_json()) is not None:
+        write_json(folder / "features.json", features)
     reported = selected.after or selected.before
     write_bytes(folder / "rows.safetensors", save(pack(reported.row_contributions())))
     tables = state.method.tables()
@@ -188,7 +202,7 @@ def _save_model(
         selected.network,
         inputs=prepared.inputs,
         network_config=config.network,
-        task_json=prepared.task.to_json(),
+        task_json=state.method.task.to_json(),
         temperature=selected.scaling.temperature,
         card={
             "method": config.method,

@@ -21,6 +21,7 @@ from softlabel.networks.heads import head_name
 from softlabel.networks.hub import HubBackbone, require_transformers
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network
+from softlabel.tasks.link import probabilities
 from softlabel.training.atomic import write_bytes, write_json
 from softlabel.training.model_claims import (
     refuse_huge_inputs,
@@ -84,7 +85,7 @@ class DeployedModel(nn.Module):
         return logits if self.adjust_bias is None else logits + self.adjust_bias
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return torch.softmax(self.logits(inputs) / self.temperature, dim=-1)
+        return probabilities(self.logits(inputs) / self.temperature, self.task_json.get("link", "softmax"))
 
 
 def save_model(

@@ -79,9 +79,9 @@ class FirstProcess:
         network = Inference(self._state.evaluated, self._state.method)
         was_training = network.training
         network.eval()
-        prepared = self._prepared
+        prepared, task = self._prepared, self._state.method.task
         evaluator = evaluate(
-            network, validation, prepared.task, prepared.class_counts, prepared.config.groups, device=network.device
+            network, validation, task, prepared.class_counts, prepared.config.groups, device=network.device
         )
         network.train(was_training)
         return evaluator.scores()
@@ -91,12 +91,15 @@ class FirstProcess:
         if score is None or record["stage"] != self._stages[-1]:
             return
         best = self._state.best
-        if best is None or score < best.score or not math.isfinite(best.score):
+        if best is None or self._is_better(score, best.score) or not math.isfinite(best.score):
             tensors: dict[str, Tensor] = {
                 name: value.detach().clone() for name, value in self._state.evaluated.state_dict().items()
             }
             self._state.best = Best(score, record["stage"], record["epoch"], tensors)
             self._best_is_saved = False
+
+    def _is_better(self, score: float, best: float) -> bool:
+        return score < best if self._prepared.task.selects == "lowest" else score > best
 
     def _speed(self) -> dict[str, float]:
         seconds, images = self._state.seconds - self._seconds, self._state.images - self._images

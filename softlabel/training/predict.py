@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from softlabel.data.config import DataConfig
 from softlabel.data.inference import Expected, Inputs, read_inputs
 from softlabel.data.samples import Samples
 from softlabel.errors import ConfigError, RunError
+from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.resolve import task_from_json
-from softlabel.training.evaluation import device_of
+from softlabel.training.evaluation import PIXELS, device_of
 from softlabel.training.model_files import find_model
 from softlabel.training.model_folder import DeployedModel, load_model
 from softlabel.training.run_folder import CONFIG, read_config
@@ -36,18 +38,27 @@ class Predictions:
     places: tuple[str, ...]
     abstain_below: float = 0.0
 
+    @property
+    def task(self) -> ClassSpace:
+        """What the answers are."""
+        return task_from_json(self.model.task_json)
+
     def __len__(self) -> int:
         return len(self.inputs.names)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The answers in the order of the inputs: places, label, confidence, distribution."""
-        rows = zip(
-            self.inputs.names, self.inputs.samples.sample_id, answers(self.model, self.inputs.samples), strict=True
-        )
-        for name, sample_id, answer in rows:
+        for answer, _ in self.with_probabilities():
+            yield answer
+
+    def with_probabilities(self) -> Iterator[tuple[dict[str, Any], Tensor]]:
+        """The answers as above, each with its probabilities (K,), or (K, H, W) of pixels."""
+        said = answers_and_probabilities(self.model, self.inputs.samples)
+        rows = zip(self.inputs.names, self.inputs.samples.sample_id, said, strict=True)
+        for name, sample_id, (answer, probabilities) in rows:
             place = {"file": name, "row": int(sample_id) + 1}
-            label = answer["label"] if answer["confidence"] >= self.abstain_below else None
-            yield {key: place[key] for key in self.places} | answer | {"label": label}
+            kept = {} if answer.get("confidence", 1.0) >= self.abstain_below else {"label": None}
+            yield {key: place[key] for key in self.places} | answer | kept, probabilities
 
 
 def predict(
@@ -74,6 +85,8 @@ def predict(
     if not 0.0 <= abstain_below <= 1.0:
         raise ConfigError(f"abstain_below: {abstain_below} is not a share between 0 and 1")
     model = load_model(Path(run))
+    if abstain_below and "confidence" not in task_from_json(model.task_json).answer_fields:
+        raise ConfigError("abstain_below: answers of this model are numbers or several labels, without one confidence")
     trained = training_data(Path(run)) or DataConfig()
     expected = Expected(
         kind=model.inputs.kind,
@@ -99,25 +112,35 @@ def configured_folder(run: Path) -> Path | None:
     return next((place for place in (run, model, model.parent) if (place / CONFIG).is_file()), None)
 
 
-@torch.no_grad()
 def answers(model: DeployedModel, samples: Samples, chunk: int = CHUNK) -> Iterator[dict[str, Any]]:
     """One answer a sample, in order: label, calibrated confidence, and the whole distribution by class name.
 
     Reads `chunk` inputs at a time, so that memory does not grow with the number of samples.
     """
+    for answer, _ in answers_and_probabilities(model, samples, chunk):
+        yield answer
+
+
+@torch.no_grad()
+def answers_and_probabilities(
+    model: DeployedModel, samples: Samples, chunk: int = CHUNK
+) -> Iterator[tuple[dict[str, Any], Tensor]]:
+    """As `answers`, each with its probabilities (K,), or (K, H, W) of pixels; fewer at a time where these are many."""
     task = task_from_json(model.task_json)
     device = device_of(model)
     model.eval()
+    if task.per_pixel:
+        chunk = max(1, min(chunk, PIXELS // math.prod(samples.input_shape[1:])))
     for start in range(0, len(samples), chunk):
         rows = torch.arange(start, min(start + chunk, len(samples)))
         probabilities = model(samples.read(rows).to(device)).cpu()
         refuse_no_probabilities(probabilities, samples.sample_id[rows])
-        yield from task.answer(probabilities)
+        yield from zip(task.answer(probabilities), probabilities, strict=True)
 
 
 def refuse_no_probabilities(probabilities: Tensor, sample_id: Tensor) -> None:
     """Raise RunError with the first row whose answer is not finite: its inputs or the weights are too large."""
-    bad = (~probabilities.isfinite().all(-1)).nonzero().flatten()
+    bad = (~probabilities.isfinite().flatten(1).all(1)).nonzero().flatten()
     if len(bad):
         raise RunError(
             f"row {int(sample_id[bad[0]]) + 1}: the model's answer is not a finite distribution; "

@@ -16,6 +16,7 @@ from softlabel.data.source import Source
 from softlabel.data.splits import Splits, make_splits
 from softlabel.networks.inputs import InputSpec
 from softlabel.tasks.class_space import ClassSpace
+from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.resolve import task_for
 
 MOST_ROWS_FOR_STATISTICS = 20_000
@@ -55,10 +56,13 @@ class Prepared:
     def effective_validation_size(self) -> float | None:
         """As many equally weighted rows would estimate as well as the class-balanced validation part does.
 
-        (sum w)^2 / sum w^2 for rows weighted by 1 / (rows of their class); None without a validation part.
+        (sum w)^2 / sum w^2 for rows weighted by 1 / (rows of their class), or all of them for a task that counts every
+        row alike; None without a validation part.
         """
         if self.splits.validation is None:
             return None
+        if not self.task.class_balanced:
+            return float(len(self.splits.validation))
         counts = self.task.class_counts(self.splits.validation.annotation)
         counts = counts[counts > 0]
         return float(len(counts) ** 2 / (1 / counts).sum())
@@ -80,14 +84,15 @@ class Prepared:
         }
 
 
-def prepare(config: DataConfig, task_name: str = "auto") -> Prepared:
+def prepare(config: DataConfig, task_name: str = "auto", axis: AxisConfig | None = None) -> Prepared:
     """Open the source, settle the task and make the splits; nothing is trained.
 
     Raises DataError or ConfigError, naming file, row or option.
     """
     started = time.perf_counter()
     source = open_source(config)
-    task = task_for(task_name, source.annotation_kind, source.class_names)
+    annotation = source.samples.annotation
+    task = task_for(task_name, source.annotation_kind, source.class_names, annotation, axis or AxisConfig())
     splits = make_splits(source, config, task.stratify)
     counts = task.class_counts(splits.training.annotation)
     inputs = input_statistics(splits.training)

@@ -12,10 +12,11 @@ from torch import Tensor
 from softlabel.data.config import DataConfig
 from softlabel.data.open_source import open_source
 from softlabel.data.samples import Samples
-from softlabel.data.source import SPLIT_NAMES, Source
+from softlabel.data.source import SPLIT_NAMES, VOID, Source
 from softlabel.errors import ConfigError, DataError, RunError
 from softlabel.tasks.class_space import ClassSpace, Groups
-from softlabel.tasks.resolve import task_for
+from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.resolve import task_for, task_from_json
 from softlabel.training.evaluation import evaluate_at
 from softlabel.training.model_folder import DeployedModel, load_model
 from softlabel.training.predict import configured_folder, training_data
@@ -106,7 +107,8 @@ def _own_part(run: Path, model: DeployedModel, split: Split) -> _Part:
         raise ConfigError(
             f"{run} does not say what it was trained on (no config.toml); name labelled data with --source"
         )
-    prepared = prepare(data, model.task_json["name"])
+    axis = AxisConfig.model_validate(model.task_json.get("axis", {}))
+    prepared = prepare(data, model.task_json["name"], axis)
     if prepared.task.class_names != model.class_names or prepared.splits.test_hash != model.card.get("test_hash"):
         raise RunError(f"{data.source} has changed since the model was trained: its test split is another one now")
     parts = {
@@ -120,7 +122,8 @@ def _own_part(run: Path, model: DeployedModel, split: Split) -> _Part:
     if samples is None:
         raise ConfigError(f"--split {split}: the run has no {split} split (protocol {data.protocol})")
     seen = {"training": "the model was trained on these rows", "validation": "the model was selected on these rows"}
-    return _Part(data.source, split, samples, prepared.task, [seen[split]] if split in seen else [])
+    task = prepared.task.read_as(model.task_json.get("link", "softmax"))
+    return _Part(data.source, split, samples, task, [seen[split]] if split in seen else [])
 
 
 def _recorded(run: Path) -> list[str]:
@@ -132,7 +135,9 @@ def _recorded(run: Path) -> list[str]:
 def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> _Part:
     source = open_source(data)
     samples = _in_model_classes(source, model.class_names)
-    task = task_for("auto", source.annotation_kind, model.class_names)
+    task = task_from_json(model.task_json)
+    if task.annotation_kind != source.annotation_kind:
+        task = task_for("auto", source.annotation_kind, model.class_names, source.samples.annotation, AxisConfig())
     if split != "all":
         if source.split is None:
             raise ConfigError(f"--split {split}: {data.source} says nothing of splits; leave the option out")
@@ -153,6 +158,10 @@ def _in_model_classes(source: Source, class_names: list[str]) -> Samples:
     annotation = source.samples.annotation
     if source.annotation_kind == "label":
         return source.samples.annotated(place[annotation])
+    if source.annotation_kind == "mask":
+        to_model = torch.full((VOID + 1,), VOID, dtype=torch.uint8)
+        to_model[: len(place)] = place.to(torch.uint8)
+        return source.samples.annotated(to_model[annotation.long()])
     wide = annotation.new_zeros(len(annotation), len(class_names))
     wide[:, place] = annotation
     return source.samples.annotated(wide)

@@ -14,6 +14,7 @@ from softlabel.methods.stage import Stage
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.randomness import addressed
+from softlabel.tasks.task import Task
 from softlabel.training.config import RunConfig
 from softlabel.training.prepare import Prepared
 
@@ -25,23 +26,32 @@ def build_method(config: RunConfig, prepared: Prepared) -> Method:
     """
     kind = find_method(config.method_kind)
     options = method_options(kind, config.method, config.method_options)
-    network_config = with_head(config, kind)
+    network_config = with_head(config, kind, prepared.task)
     network = build_network(network_config, prepared.inputs, prepared.task.num_classes, config.seed)
-    reason = kind.supports(prepared.task, network)
+    reason = kind.refusal(prepared.task, network)
     if reason is not None:
         raise UnsupportedError(f"method {config.method!r} cannot be used here: {reason}")
-    training_set = TrainingSet(len(prepared.splits.training), prepared.class_counts, _load_network)
+    training = prepared.splits.training
+    training_set = TrainingSet(len(training), prepared.class_counts, _load_network, training.annotation)
     with addressed(config.seed, "method"):
-        method = kind(options, network, prepared.task, training_set)
+        method = kind(options, network, prepared.task.read_as(kind.link), training_set)
     _check_stages(method.stages(), config)
     return method
 
 
-def with_head(config: RunConfig, kind: type[Method]) -> NetworkConfig:
-    """The network's configuration with the head that the method needs. Raises UnsupportedError for another one."""
+def with_head(config: RunConfig, kind: type[Method], task: Task) -> NetworkConfig:
+    """The network's configuration with the head that task and method need. Raises UnsupportedError for another one."""
     asked = config.network.head
+    if asked not in ("auto", "pixel") and task.per_pixel:
+        raise UnsupportedError(f"the task {task.name} needs network.head pixel, not {asked}")
+    if asked == "pixel" and not task.per_pixel:
+        raise UnsupportedError(f"network.head: pixel is for masks; the task {task.name} has one answer per row")
+    if task.per_pixel:
+        return config.network.model_copy(update={"head": "pixel"})
     if asked not in ("auto", kind.head_kind) and kind.head_kind != Method.head_kind:
         raise UnsupportedError(f"method {config.method!r} needs network.head {kind.head_kind}, not {asked}")
+    if asked == "value" and kind.head_kind != "value":
+        raise UnsupportedError(f"network.head: value is what regression needs; {config.method!r} trains logits")
     return config.network.model_copy(update={"head": kind.head_kind}) if asked == "auto" else config.network
 
 

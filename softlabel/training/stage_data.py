@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from softlabel.data.augmentation import Augmentation, augment, augmentation_for
+from softlabel.data.augmentation import Augmentation, augment, augment_with_mask, augmentation_for
 from softlabel.data.batch import Batch
 from softlabel.data.batches import batches, num_batches
 from softlabel.data.samplers import epoch_order
@@ -87,8 +87,14 @@ class StageData:
             batch = batch.to(self._engine.device)
             if self._augmentation != "none":
                 draws = self._generator(epoch, step, purpose, shared)
-                batch = Batch(augment(batch.inputs, self._augmentation, draws), batch.annotation, batch.sample_id)
+                batch = self._augmented(batch, draws)
             yield batch, shared
+
+    def _augmented(self, batch: Batch, draws: torch.Generator) -> Batch:
+        if self._method.task.per_pixel:
+            moved = augment_with_mask(batch.inputs, batch.annotation, self._augmentation, draws)
+            return Batch(*moved, batch.sample_id)
+        return Batch(augment(batch.inputs, self._augmentation, draws), batch.annotation, batch.sample_id)
 
     def _transform(self, batch: Batch, epoch: int, step: int, shared: bool) -> Batch:
         if type(self._method).transform is Method.transform:  # it would return the batch as it is

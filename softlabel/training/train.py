@@ -75,7 +75,7 @@ def train(
         refuse_difference(folder, config)
         if (folder / RESULT["train"]).exists():
             return RunResult(folder, _stored_result(config, folder), already_finished=True)
-    prepared = prepared or prepare(config.data, config.task)
+    prepared = prepared or prepare(config.data, config.task, config.axis)
     method = build_method(config, prepared)
     with _hold(config, folder, resume) as run:
         if run.finished:

@@ -19,7 +19,7 @@ def main(folder: Path, rank: int, port: int) -> None:
     from softlabel.training.train import precision_of, start_training
 
     config = RunConfig.model_validate(read_config(folder))
-    prepared = prepare(config.data, config.task)
+    prepared = prepare(config.data, config.task, config.axis)
     precision = precision_of(read_json(folder / "environment.json"))
     method = build_method(config, prepared)
     with start_training(config, prepared, method, precision, folder, rank=rank, port=port) as training:

@@ -14,6 +14,7 @@ from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.report.safe_csv import read_csv
+from softlabel.tasks.classification import Classification
 from softlabel.training.model_folder import save_model
 from tests.cli.conftest import Softlabel
 
@@ -51,7 +52,7 @@ def test_files_and_python_say_the_same(model: Path, softlabel: Softlabel) -> Non
         rows = list(read_csv(stream))
     assert [row["label"] for row in rows] == [""] * 11
     assert [float(row["p_a"]) for row in rows] == pytest.approx([row["distribution"]["a"] for row in answers], rel=1e-5)
-    assert table(answers, 80).count("abstains") == 11
+    assert table(answers, Classification(["a", "b"]).tell, 80).count("abstains") == 11
 
 
 def test_an_answer_that_is_no_distribution_is_refused_with_its_row(model: Path, softlabel: Softlabel) -> None:

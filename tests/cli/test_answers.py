@@ -16,7 +16,9 @@ from softlabel.cli.answers import columns, flat, shortened, table, write_csv, wr
 from softlabel.cli.new_file import refuse_existing, written_whole
 from softlabel.errors import ConfigError
 from softlabel.report.safe_csv import read_csv
+from softlabel.tasks.classification import Classification
 
+FIELDS = ("label", "confidence")
 CLASSES = ["cat", "=HYPERLINK(1)"]
 ANSWERS = [
     {"file": "a.png", "label": "cat", "confidence": 0.7500001234, "distribution": {"cat": 0.75, "=HYPERLINK(1)": 0.25}},
@@ -34,8 +36,15 @@ def cells(top: int | None = None) -> list[dict[str, Any]]:
 
 
 def test_columns_are_places_label_confidence_and_the_whole_distribution() -> None:
-    assert columns(CLASSES, ["row", "file"], None) == ["row", "file", "label", "confidence", "p_cat", "p_=HYPERLINK(1)"]
-    assert columns(CLASSES, ["file"], 1) == ["file", "label", "confidence", "label_1", "p_1"]
+    assert columns(CLASSES, ["row", "file"], FIELDS, None) == [
+        "row",
+        "file",
+        "label",
+        "confidence",
+        "p_cat",
+        "p_=HYPERLINK(1)",
+    ]
+    assert columns(CLASSES, ["file"], FIELDS, 1) == ["file", "label", "confidence", "label_1", "p_1"]
 
 
 def test_small_probabilities_do_not_become_zero() -> None:
@@ -51,7 +60,7 @@ def test_top_keeps_the_most_probable_best_first() -> None:
 
 def test_csv_is_safe_to_open_and_comes_back() -> None:
     stream = io.StringIO()
-    write_csv(stream, columns(CLASSES, ["file"], None), cells())
+    write_csv(stream, columns(CLASSES, ["file"], FIELDS, None), cells())
     raw = list(csv.reader(io.StringIO(stream.getvalue())))
     assert [cell for row in raw for cell in row if cell[:1] in "=+-@\t\r"] == []
     stream.seek(0)
@@ -62,7 +71,7 @@ def test_csv_is_safe_to_open_and_comes_back() -> None:
 
 
 def test_every_format_says_the_same(tmp_path: Path) -> None:
-    names = columns(CLASSES, ["file"], None)
+    names = columns(CLASSES, ["file"], FIELDS, None)
     for ending in (".csv", ".parquet"):
         write_file(tmp_path / f"answers{ending}", names, cells())
     write_file(tmp_path / "answers.json", names, ANSWERS)
@@ -76,7 +85,7 @@ def test_every_format_says_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
 def test_no_answers_are_a_file_too(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"answers{ending}"
-    write_file(path, columns(CLASSES, ["file"], None), [])
+    write_file(path, columns(CLASSES, ["file"], FIELDS, None), [])
     assert path.stat().st_size > 0
     assert ending != ".json" or json.loads(path.read_text()) == []
 
@@ -103,7 +112,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        write_file(path, columns(CLASSES, ["file"], None), rows())
+        write_file(path, columns(CLASSES, ["file"], FIELDS, None), rows())
     assert [entry.name for entry in tmp_path.iterdir()] == ["answers.csv"]
     assert path.read_text() == "old"
 
@@ -121,7 +130,7 @@ def test_an_existing_file_is_not_replaced_unless_asked(tmp_path: Path) -> None:
 
 def test_the_table_fits_its_width_and_shows_control_characters() -> None:
     hostile = {**ANSWERS[0], "file": "\x1b[2J.png"}
-    text = table([hostile, *ANSWERS], 30)
+    text = table([hostile, *ANSWERS], Classification(CLASSES).tell, 30)
     assert "\x1b" not in text
     assert all(len(line) <= 30 for line in text.splitlines())
-    assert table([], 80) == ""
+    assert table([], Classification(CLASSES).tell, 80) == ""

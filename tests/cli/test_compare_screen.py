@@ -47,7 +47,7 @@ PREPARED: Any = SimpleNamespace(
     ),
     splits=SimpleNamespace(notes=["test part: all", "three", "more", "notes"], warnings=[]),
     config=SimpleNamespace(source="digits", protocol="hold-out", label_column=None, vote_columns=[]),
-    task=SimpleNamespace(name="classification", class_names=["a", "b"]),
+    task=SimpleNamespace(name="classification", class_names=["a", "b"], per_pixel=False),
     class_counts=torch.tensor([5.0, 3.0]),
     inputs=SimpleNamespace(kind="image", shape=(1, 8, 8)),
     rows={"training": 6, "validation": 1, "test": 2},

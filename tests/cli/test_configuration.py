@@ -195,8 +195,11 @@ def as_words(name: str, value: Any) -> list[str]:
 FREE_TEXT = frozenset(option.name for option in options_of(RunConfig) if "text" in option.expectation) | {
     "feature_columns",
     "vote_columns",
+    "value_columns",
+    "level_columns",
+    "grid",
     # read only with others
-    *("milestones", "decay", "noise_kind", "normalise", "hidden", "validation_share"),
+    *("milestones", "decay", "noise_kind", "normalise", "level_codes", "hidden", "validation_share"),
     # for these the source is opened
     *("test_share", "split_seed"),
 }

@@ -120,7 +120,7 @@ def test_what_a_run_never_reads_is_what_the_table_refuses(
     ("words", "need"),
     [
         ([*LABELS, "--memory", "hold"], "--memory would not be read: it needs images: "),
-        ([*LABELS, "--normalise"], "--normalise would not be read: it needs --vote-columns"),
+        ([*LABELS, "--normalise"], "--normalise would not be read: it needs --vote-columns or --source mat:PATH"),
         ([*LABELS, "--split-column", "part", "--test-share", "0.3"], "a source without a test part of its own"),
         (["--source", "folder:parts", "--test-share", "0.3"], "a source without a test part of its own"),
     ],

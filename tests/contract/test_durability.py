@@ -19,7 +19,7 @@ from softlabel.training.config import RunConfig
 from softlabel.training.train import train
 from tests.training.killed_run import STEPS_PER_EPOCH, forty_steps, server, started
 from tests.training.test_resume import StopAfter
-from tests.training.tiny import fingerprint, tiny_config, tiny_prepared
+from tests.training.tiny import fingerprint, tiny_config, tiny_for
 
 KILLS = int(os.environ.get("SOFTLABEL_KILLS", "5"))
 
@@ -49,9 +49,9 @@ def test_no_part_of_the_saved_state_can_be_left_out(
 ) -> None:
     monkeypatch.setattr("softlabel.training.observer.SAVE_SECONDS", 0.0)
     config = tiny_config(epochs=2).model_copy(update={"method": method})
-    train(config, folder=tmp_path / "whole", prepared=tiny_prepared())
+    train(config, folder=tmp_path / "whole", prepared=tiny_for(config))
     with contextlib.suppress(KeyboardInterrupt):
-        train(config, folder=tmp_path / "half", prepared=tiny_prepared(), progress=StopAfter(5))
+        train(config, folder=tmp_path / "half", prepared=tiny_for(config), progress=StopAfter(5))
     saved = CheckpointFolder(tmp_path / "half" / "checkpoints").load("last")
     parts = [*parts_of(saved), "epoch", "steps", "records"]
     assert len(parts) >= 7
@@ -59,13 +59,13 @@ def test_no_part_of_the_saved_state_can_be_left_out(
         folder = tmp_path / part
         shutil.copytree(tmp_path / "half", folder)
         CheckpointFolder(folder / "checkpoints").save("last", without(part, saved))
-        train(config, folder=folder, resume=True, prepared=tiny_prepared())
+        train(config, folder=folder, resume=True, prepared=tiny_for(config))
         assert fingerprint(folder) != fingerprint(tmp_path / "whole"), f"nothing notices that {part} is gone"
     assert resumed(config, tmp_path / "half") == fingerprint(tmp_path / "whole")
 
 
 def resumed(config: RunConfig, folder: Path) -> dict[str, Any]:
-    train(config, folder=folder, resume=True, prepared=tiny_prepared())
+    train(config, folder=folder, resume=True, prepared=tiny_for(config))
     return fingerprint(folder)
 
 

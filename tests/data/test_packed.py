@@ -110,6 +110,46 @@ def test_votes_without_a_class_are_not_counted(files, digits):
     assert source.notes[0] == "made_train.npz: rows left out, because most votes are for 'unknown', 'NF': 2"
 
 
+def test_ages_are_values_and_need_no_checksum(files, digits):
+    arrays = {key: value for key, value in files.train.items() if key not in ("labels", "class_names", "pixel_sha256")}
+    source = opened(files(faces=arrays | {"age": np.arange(80, dtype=np.int16)}), "faces")
+    assert source.annotation_kind == "value"
+    assert source.class_names == []
+    assert source.samples.annotation[:, 0].tolist() == list(range(80))
+    assert source.samples.annotation[:, 1].isnan().all()
+
+
+def masked(arrays, masks):
+    """The arrays with a PNG mask for every image, of the classes paper, ink and void."""
+    items = []
+    for mask in masks:
+        buffer = io.BytesIO()
+        Image.fromarray(mask).save(buffer, "PNG")
+        items.append(np.frombuffer(buffer.getvalue(), np.uint8))
+    names = np.array(["paper", "ink", "Unlabelled"])
+    off = np.cumsum([0] + [len(item) for item in items])
+    return arrays | {"mask_buf": np.concatenate(items), "mask_off": off, "class_names": names}
+
+
+def test_masks_whose_last_class_is_void(files, digits):
+    masks = (digits.pixels[:100] // 100).clip(max=2).astype(np.uint8)
+    folder = files(
+        scene_train=masked(files.train, masks[:80]),
+        scene_test=masked(files.test, masks[80:]),
+        odd_train=masked(files.train, masks[:80, :7].copy()),
+        few_train=masked(files.train, masks[:79]),
+        wild_train=masked(files.train, masks[:80] + 1),
+    )
+    source = opened(folder, "scene_train,scene_test")
+    assert source.annotation_kind == "mask"
+    assert source.class_names == ["paper", "ink"]
+    assert np.array_equal(source.samples.annotation.numpy(), np.where(masks == 2, 255, masks))
+    assert refusal(folder, "odd_train").endswith("row 1: the mask has 7 x 8 pixels, expected 8 x 8 like the image")
+    assert refusal(folder, "few_train") == "few_train.npz: 79 masks, expected 80 like the images"
+    assert "wild_train.npz, row 1: the mask holds 3 at row 1" in refusal(folder, "wild_train")
+    assert "made_test.npz: classes" in refusal(folder, "scene_train,made_test")
+
+
 def test_labels_of_another_file_go_by_index_range_or_order(files, digits):
     human = np.roll(digits.labels, 1)
     index = np.arange(110, 30, -1)
@@ -184,6 +224,13 @@ def test_the_real_benchmarks(names, kind, parts, classes):
     assert source.annotation_kind == kind
     assert torch.bincount(source.split.long()).tolist() == parts
     assert len(source.class_names) == classes
+
+
+@needs_data
+def test_the_real_ages():
+    source = opened(REAL, "utkface_subset1700")
+    assert source.annotation_kind == "value"
+    assert source.description == "1,700 images, 200 x 200 rgb, values from 1 to 100"
 
 
 @needs_data

@@ -26,7 +26,7 @@ def refusal(config):
 
 
 def test_sources_are_found_by_module_name():
-    assert list_sources() == ["csv", "digits", "folder", "hub", "lists", "packed", "parquet"]
+    assert list_sources() == ["arff", "csv", "digits", "folder", "hub", "lists", "masks", "mat", "packed", "parquet"]
     with pytest.raises(ConfigError, match="did you mean 'folder'"):
         open_source(DataConfig(source="foldr:x"))
     for source in ("folder", "csv", "parquet", "hub"):
@@ -319,7 +319,10 @@ def test_options_that_do_not_go_together(write):
         ({"feature_columns": ["x"]}, "no label is named"),
         ({"label_column": "y"}, "no input is named"),
         ({"feature_columns": ["x"], "image_column": "x", "label_column": "y"}, "both --image-column"),
-        ({"feature_columns": ["x"], "label_column": "y", "vote_columns": ["x"]}, "both --label-column"),
+        (
+            {"feature_columns": ["x"], "label_column": "y", "vote_columns": ["x"]},
+            "--label-column and --vote-columns are given",
+        ),
         ({"feature_columns": ["x", "y"], "label_column": "y"}, "to be a feature and also"),
     ]
     for options, message in cases:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from softlabel.tasks.classification import Classification
-from softlabel.tasks.evaluator import MOST_CELLS_KEPT
+from softlabel.tasks.streaming import MOST_CELLS_KEPT
 from softlabel.training import evaluation, predict
 
 FEATURES, CLASSES = 4, 3
@@ -44,7 +44,7 @@ def evaluate(samples: Counting) -> int:
     """Numbers that the evaluator holds in the end."""
     task = Classification(["a", "b", "c"])
     found = evaluation.evaluate(Model(), samples, task, COUNTS, "counts")  # type: ignore[arg-type]
-    return sum(sums.sums.numel() for sums in found._sums)
+    return sum(sums.sums.numel() for sums in (*found._scores, *found._tallies))
 
 
 @pytest.mark.parametrize("rows", [2_000, 20_000])

@@ -8,13 +8,15 @@ from functools import cache
 import pytest
 
 from softlabel.report.html import render_report
+from tests.report.axis_results import axis_results, sweep_results
 from tests.report.page import Page, parse
 from tests.report.results import EDGE_CASES, Json
 
 
 @pytest.fixture(scope="session")
 def results() -> Callable[[str], Json]:
-    return cache(lambda name: EDGE_CASES[name]())
+    cases = EDGE_CASES | {"label axis": axis_results, "sweep": sweep_results}
+    return cache(lambda name: cases[name]())
 
 
 @pytest.fixture(scope="session")

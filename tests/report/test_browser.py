@@ -118,9 +118,9 @@ def _run(*flags: str, folder: Path) -> str:
 
 
 def test_the_page_fits_desktop_and_phone(look: Callable[..., dict[str, Any]], report: Callable[[str], str]) -> None:
-    names = ("full", "100 classes", "failed method")
+    names = ("full", "100 classes", "failed method", "label axis", "sweep")
     found = look({name: report(name) for name in names}, (1280, 390))
-    assert len(found) == 6
+    assert len(found) == 2 * len(names)
     for name, seen in found.items():
         assert seen["overflow"] == 0, name
         assert seen["outside"] == [], name
@@ -135,9 +135,11 @@ def test_paper_cuts_no_table(look: Callable[..., dict[str, Any]]) -> None:
         assert seen["overflow"] == 0, name
 
 
-def test_light_and_dark_follow_the_reader(look: Callable[..., dict[str, Any]], report: Callable[[str], str]) -> None:
-    page = {"full": report("full")}
-    light, dark = (look(page, (1280,), dark=scheme)["full 1280"] for scheme in (False, True))
+@pytest.mark.parametrize("name", ["full", "label axis"])
+def test_light_and_dark_follow_the_reader(
+    name: str, look: Callable[..., dict[str, Any]], report: Callable[[str], str]
+) -> None:
+    light, dark = (look({name: report(name)}, (1280,), dark=scheme)[f"{name} 1280"] for scheme in (False, True))
     assert light["ground"] == "rgb(255, 255, 255)"
     assert dark["ground"] == "rgb(19, 23, 29)"
     for seen in (light, dark):

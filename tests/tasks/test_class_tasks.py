@@ -12,6 +12,7 @@ from softlabel.errors import ConfigError
 from softlabel.metrics.statistic import total
 from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
+from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.distribution import Distribution
 from softlabel.tasks.resolve import task_for, task_from_json
 
@@ -101,9 +102,9 @@ def test_rows_kept_for_statistics_add_up_to_the_scores() -> None:
 
 def test_rows_of_a_score_of_many_cells_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     logits, index = torch.randn(25, 3), torch.randint(0, 3, (25,))
-    monkeypatch.setattr("softlabel.tasks.evaluator.MOST_CELLS_KEPT", 75)
+    monkeypatch.setattr("softlabel.tasks.streaming.MOST_CELLS_KEPT", 75)
     assert "classwise_ece" in evaluated(Classification(CLASSES), logits, index).row_contributions()
-    monkeypatch.setattr("softlabel.tasks.evaluator.MOST_CELLS_KEPT", 74)
+    monkeypatch.setattr("softlabel.tasks.streaming.MOST_CELLS_KEPT", 74)
     rows = evaluated(Classification(CLASSES), logits, index).row_contributions()
     assert "classwise_ece" not in rows
     assert len(rows["ece"].cell) == 25
@@ -133,10 +134,10 @@ def test_class_counts_are_samples_or_mass_of_votes() -> None:
 
 
 def test_the_annotation_chooses_the_task() -> None:
-    assert task_for("auto", "label", CLASSES).name == "classification"
-    assert task_for("auto", "distribution", CLASSES).name == "distribution"
+    assert task_for("auto", "label", CLASSES, torch.zeros(3), AxisConfig()).name == "classification"
+    assert task_for("auto", "distribution", CLASSES, torch.ones(3, 3), AxisConfig()).name == "distribution"
     with pytest.raises(ConfigError, match="use 'classification' or 'auto'"):
-        task_for("distribution", "label", CLASSES)
+        task_for("distribution", "label", CLASSES, torch.zeros(3), AxisConfig())
 
 
 @pytest.mark.parametrize("task", [Classification(CLASSES), Distribution(CLASSES)])

@@ -51,10 +51,10 @@ def train_tiny(config: RunConfig, folder: Path, kill_at: int | None = None) -> N
     torch.set_num_threads(1)
     from softlabel.training import observer
     from softlabel.training.train import train
-    from tests.training.tiny import tiny_prepared
+    from tests.training.tiny import tiny_for
 
     observer.SAVE_SECONDS = 0.0  # these epochs are short, and each is to be gone on from
-    train(config, folder=folder, resume=folder.exists(), prepared=tiny_prepared(), progress=KillAt(kill_at))
+    train(config, folder=folder, resume=folder.exists(), prepared=tiny_for(config), progress=KillAt(kill_at))
 
 
 def started(context: ForkServerContext, config: RunConfig, folder: Path, kill_at: int | None = None) -> BaseProcess:

@@ -11,6 +11,8 @@ from PIL import Image
 
 from softlabel.data.samples import HeldSamples
 from softlabel.tasks.classification import Classification
+from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.ordinal import Ordinal
 from softlabel.training.extreme_rows import LARGEST_SIDE, ExtremeRows, data_uri, entropy, loss_against
 
 TASK = Classification(["a", "b", "c"])
@@ -48,3 +50,32 @@ def test_stored_images_are_small_and_small_ones_exact(shape: tuple[int, int, int
     assert max(image.size) <= LARGEST_SIDE
     if max(shape) <= LARGEST_SIDE:
         assert list(image.tobytes()) == pixels.flatten().tolist()
+
+
+@pytest.mark.parametrize(("labels", "pooled", "length"), [(11, 1, 11), (100, 1, 100), (231, 3, 77)])
+def test_rows_of_a_label_axis_keep_their_whole_distribution(labels: int, pooled: int, length: int) -> None:
+    task = Ordinal(torch.arange(float(labels)), AxisConfig(unit="years"))
+    annotation = torch.tensor([[3.4, 1.0], [7.0, float("nan")]])
+    logits = torch.randn(2, labels)
+    samples = HeldSamples(torch.randn(2, 2), torch.arange(2), annotation, torch.arange(2))
+    watched = ExtremeRows("entropy", entropy, 2, temperature=1.0)
+    watched.watch(torch.arange(2), logits)
+    for entry in watched.to_json(samples, task):
+        row, axis = entry["sample_id"], entry["axis"]
+        p = logits[row].double().softmax(-1)
+        expected = [float(p[start : start + pooled].sum()) for start in range(0, labels, pooled)]
+        assert axis["pooled"] == pooled
+        shares = [int(share) / 10_000 for share in axis["shares"].split()]
+        assert len(shares) == length
+        assert shares == pytest.approx(expected, abs=6e-5)
+        assert axis["truth"] == pytest.approx((3.4, 7.0)[row])
+        assert axis["value"] == pytest.approx(float(p @ torch.arange(float(labels)).double()), rel=1e-5)
+        assert axis["low"] <= axis["value"] <= axis["high"]
+        assert axis["said"].startswith(f"{axis['value']:.1f} years, 80 % between")
+
+
+def test_rows_of_classes_have_no_axis() -> None:
+    samples = HeldSamples(torch.randn(2, 2), torch.arange(2), torch.tensor([0, 1]), torch.arange(2))
+    watched = ExtremeRows("entropy", entropy, 2, temperature=1.0)
+    watched.watch(torch.arange(2), torch.randn(2, 3))
+    assert all("axis" not in entry for entry in watched.to_json(samples, TASK))

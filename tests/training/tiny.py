@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import one_hot
 
 from softlabel.data.config import DataConfig
+from softlabel.data.samples import Samples
+from softlabel.errors import UnsupportedError
+from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.multi_label import MultiLabel
+from softlabel.tasks.ordinal import Ordinal
 from softlabel.training.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.prepare import Prepared, prepare
+from softlabel.training.setup import build_method
 
 ROWS = 90
 
@@ -32,6 +39,50 @@ def tiny_prepared(protocol: str = "hold-out") -> Prepared:
     splits = dataclasses.replace(splits, **parts)  # type: ignore[arg-type]
     counts = prepared.task.class_counts(splits.training.annotation)
     return dataclasses.replace(prepared, splits=splits, class_counts=counts)
+
+
+@functools.cache
+def tiny_values() -> Prepared:
+    """The same digits as numbers to predict."""
+    prepared, task = tiny_prepared(), Ordinal(torch.arange(10.0), AxisConfig())
+
+    def valued(samples: Samples) -> Samples:
+        value = samples.annotation.float()
+        return samples.annotated(torch.stack([value, torch.full_like(value, torch.nan)], 1))
+
+    splits = prepared.splits
+    assert splits.validation is not None
+    parts = {name: valued(getattr(splits, name)) for name in ("training", "validation", "test")}
+    return dataclasses.replace(prepared, task=task, splits=dataclasses.replace(splits, **parts))
+
+
+@functools.cache
+def tiny_levels() -> Prepared:
+    """The same digits with two labels each: their class is positive, the next one difficult, in every fifth nothing."""
+    prepared = tiny_prepared()
+
+    def levelled(samples: Samples) -> Samples:
+        index = samples.annotation
+        level = 2 * one_hot(index, 10) + one_hot((index + 1) % 10, 10)
+        level[::5] = 0
+        return samples.annotated(level.to(torch.uint8))
+
+    splits = prepared.splits
+    assert splits.validation is not None
+    parts = {name: levelled(getattr(splits, name)) for name in ("training", "validation", "test")}
+    task = MultiLabel(prepared.task.class_names)
+    return dataclasses.replace(prepared, task=task, splits=dataclasses.replace(splits, **parts))
+
+
+def tiny_for(config: RunConfig) -> Prepared:
+    """The tiny data as a task that the configuration's method can be used with."""
+    for tiny in (tiny_prepared, tiny_values):
+        try:
+            build_method(config, tiny())
+        except UnsupportedError:
+            continue
+        return tiny()
+    return tiny_levels()
 
 
 def tiny_config(runs: Path | str = "runs", **training: Any) -> RunConfig:

@@ -10,7 +10,7 @@ from typing import Any
 
 from softlabel.cli.answers import TABLE_ROWS, columns, flat, shortened, table, write_file, write_json, writer_for
 from softlabel.cli.console import Console
-from softlabel.cli.new_file import refuse_existing
+from softlabel.cli.new_file import refuse_existing, refuse_folder
 from softlabel.cli.parser import Parser
 from softlabel.cli.run_folders import model_folder
 from softlabel.cli.understood import worth_saying
@@ -26,6 +26,7 @@ examples:
   softlabel predict runs/digits-0001 photos/ --out answers.csv
   softlabel predict runs/faces-0003 new.csv --image-column file --top 3
   softlabel predict runs/digits-0001 photos/ --abstain-below 0.8
+  softlabel predict runs/street-0002 photos/ --out answers/
 """
 
 
@@ -34,7 +35,9 @@ def parser() -> Parser:
     parser = Parser("predict", "RUN INPUT [options]", "Label distributions for a file, a folder or a table.", EXAMPLES)
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a comparison, a run or a model")
     parser.add_argument("input", metavar="INPUT", help="an image, a folder of images, or a table (csv, parquet)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write answers to a .csv, .json or .parquet file")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write answers to a .csv, .json or .parquet file; masks: to a folder"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the file that --out names")
     parser.add_argument(
         "--abstain-below", type=float, default=0.0, metavar="P", help="no label where confidence is under P, 0 to 1"
@@ -59,7 +62,8 @@ def run(words: list[str]) -> int:
         raise ConfigError(f"--top must be a whole number from 1, not '{arguments.top}'")
     if not 0 <= arguments.abstain_below <= 1:
         raise ConfigError(f"--abstain-below must be a share from 0 to 1, not '{arguments.abstain_below:g}'")
-    if arguments.out:
+    pictures = arguments.out is not None and not arguments.out.suffix
+    if arguments.out and not pictures:
         writer_for(arguments.out)
         refuse_existing(arguments.out, arguments.overwrite)
     folder = model_folder(arguments.run)
@@ -77,6 +81,10 @@ def run(words: list[str]) -> int:
         skip_bad=arguments.skip_bad,
         abstain_below=arguments.abstain_below,
     )
+    if pictures:
+        if not predictions.task.per_pixel:
+            writer_for(arguments.out)
+        refuse_folder(arguments.out, arguments.overwrite)
     console = Console(json_only=True)  # stdout is for answers; whatever else there is to say goes to stderr
     for note in worth_saying(predictions.inputs.notes):
         console.say(note)
@@ -84,16 +92,23 @@ def run(words: list[str]) -> int:
         console.say(f"left out: {refusal}")
     class_names = predictions.model.class_names
     top = None if arguments.top is None else min(arguments.top, len(class_names))
-    names = columns(class_names, predictions.places, top)
+    names = columns(class_names, predictions.places, predictions.task.answer_fields, top)
     answers = Told(predictions)
-    if arguments.out:
+    if pictures:
+        from softlabel.training.predicted_masks import write_masks
+
+        rows = _rows(write_masks(predictions, arguments.out), top, as_cells=True)
+        arguments.out.mkdir(exist_ok=True)
+        write_file(arguments.out / "answers.csv", names, rows)
+        console.say(f"{len(predictions):,} masks, uncertainty and answers.csv in {arguments.out.resolve()}")
+    elif arguments.out:
         json_file = arguments.out.suffix.lower() == ".json"
         write_file(arguments.out, names, _rows(answers, top, as_cells=not json_file))
         console.say(f"{len(predictions):,} answers in {arguments.out.resolve()}")
     elif arguments.json:
         write_json(sys.stdout, names, _rows(answers, top, as_cells=False))
     elif sys.stdout.isatty():
-        print(table(islice(answers, TABLE_ROWS), Console().width))
+        print(table(islice(answers, TABLE_ROWS), predictions.task.tell, Console().width))
         if len(predictions) > TABLE_ROWS:
             console.say(f"… and {len(predictions) - TABLE_ROWS:,} more; --out FILE writes them all")
     else:
@@ -115,7 +130,7 @@ class Told:
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         for answer in self.answers:
             self.told += 1
-            self.abstained += answer["label"] is None
+            self.abstained += answer.get("label", "") is None
             yield answer
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from softlabel.data.annotation_columns import annotation_options
 from softlabel.data.arrow import datasets
 from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
@@ -131,7 +132,7 @@ def _with_defaults(config: DataConfig, features: datasets.Features, notes: list[
     found: dict[str, str] = {}
     if config.image_column is None and not config.feature_columns:
         found |= _only("image_column", [name for name, kind in features.items() if isinstance(kind, datasets.Image)])
-    if config.label_column is None and not config.vote_columns:
+    if not annotation_options(config):
         found |= _only(
             "label_column", [name for name, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
         )

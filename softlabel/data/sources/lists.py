@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from softlabel.data.class_file import class_names_in, text_lines
 from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
 from softlabel.data.files import BadFileError, Root
@@ -52,7 +53,7 @@ def read(config: DataConfig, argument: str) -> Source:
         raise DataError(f"{folder}: is not a folder, expected the one that the paths of the lists start from")
     stem = os.path.join(folder, os.path.expanduser(prefix)) if prefix else _only_stem(folder)
     lines, notes = _read_lists(stem)
-    classes = _class_names(f"{stem}_classes.txt")
+    classes = class_names_in(f"{stem}_classes.txt")
     refusals = Refusals(os.path.basename(stem), len(lines.images), lines.place)
     draft = Draft(
         name=os.path.basename(stem),
@@ -92,7 +93,7 @@ def _read_lists(stem: str) -> tuple[Lines, list[str]]:
 
 def _read_list(path: str, split: int, lines: Lines) -> None:
     name, before = os.path.basename(path), len(lines.images)
-    for number, line in _text_lines(path):
+    for number, line in text_lines(path):
         image, _, label = line.strip().rpartition(" ")
         lines.images.append(image.rstrip())
         lines.labels.append(label)
@@ -100,32 +101,6 @@ def _read_list(path: str, split: int, lines: Lines) -> None:
         lines.places.append(f"{name}, line {number}")
     if len(lines.images) == before:
         raise DataError(f"{name}: is empty, expected lines 'relative/path.jpg LABEL'")
-
-
-def _text_lines(path: str) -> list[tuple[int, str]]:
-    """Lines with their numbers from 1, without blank ones; tabs read as spaces."""
-    with open(path, "rb") as file:
-        content = file.read().removeprefix(b"\xef\xbb\xbf")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{os.path.basename(path)}, line {line}: is not UTF-8, expected text") from None
-    numbered = enumerate(text.replace("\r\n", "\n").replace("\t", " ").split("\n"), 1)
-    return [(number, line) for number, line in numbered if line.strip()]
-
-
-def _class_names(path: str) -> list[str] | None:
-    if not os.path.isfile(path):
-        return None
-    first: dict[str, int] = {}
-    for number, line in _text_lines(path):
-        name = line.strip()
-        if name in first:
-            where = f"{os.path.basename(path)}, line {number}"
-            raise DataError(f"{where}: class {shown(name)} stands in line {first[name]} too, expected each once")
-        first[name] = number
-    return list(first)
 
 
 def _paths(lines: Lines, root: Root, refusals: Refusals) -> list[str | None]:

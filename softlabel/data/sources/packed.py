@@ -3,6 +3,8 @@
     packed:FOLDER/cifar10_lt_if100_train,cifar10_test
     packed:FOLDER/ferplus_train_00000_14278,ferplus_valid,ferplus_test
     packed:FOLDER/cifar10_test+cifar10h_test
+    packed:FOLDER/utkface_subset1700
+    packed:FOLDER/camvid_subset_train,camvid_subset_test
     packed:FOLDER/cifar10_train_00000_09999+cifar10n_cifar100n_train:c10_worse_label,cifar10_test
 
 Files of one folder, without their ending. Of several, the name of each says its part (_train, _valid or _test); one
@@ -10,6 +12,8 @@ alone is split like any source without parts. IMAGES+LABELS takes the votes or l
 IMAGES+LABELS:ARRAY one array of it; 'train_index', or the range of rows in the images' name, says which of its rows.
 
 Votes for 'unknown' and 'NF' (no face; FER+) are not counted, and rows where one of them has most votes are left out.
+
+Ages are values. PNG masks are class indices, and where the last class is 'Unlabelled' its pixels are void.
 
 The format serves benchmarks alone, so the wheel is built without this file. It stands with the other sources because
 these are found by module name: a checkout needs no registration and no option that imports code.
@@ -25,6 +29,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,15 +41,17 @@ from softlabel.data.columns import nearest, vote_table
 from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
 from softlabel.data.image_table import struct_column
-from softlabel.data.images import BadImageError, decode
+from softlabel.data.images import MAX_PIXELS, BadImageError, decode
+from softlabel.data.masks import check_classes, decode_mask, mask_size, resized
 from softlabel.data.refusals import Place, Refusals, among
-from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
+from softlabel.data.source import TEST, TRAIN, VALIDATION, VOID, Source
 from softlabel.errors import ConfigError, DataError
 
 PARTS = {"train": TRAIN, "valid": VALIDATION, "test": TEST}
 NO_CLASS = ("unknown", "NF")
-_IMAGES = ("buf", "off", "strip", "shape", "pixel_sha256")
-_ANNOTATIONS = ("counts", "votes", "labels")
+UNLABELLED = ("Unlabelled", "Void")
+_IMAGES = ("buf", "off", "strip", "shape")
+_ANNOTATIONS = ("counts", "votes", "labels", "age")
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -52,6 +59,8 @@ Arrays = dict[str, NDArray[Any]]
 @dataclass(frozen=True)
 class Part:
     """One file of images: pixels uint8 (N, H, W[, 3]), and class indices (N,) or votes (N, K) of the named classes.
+
+    Ages are numbers (N,), without classes; masks are uint8 (N, H, W).
 
     rows  (N,) rows of the file, from 0
     """
@@ -108,6 +117,8 @@ def _read_part(folder: str, name: str) -> Part:
     labels_file, _, array = labels_name.partition(":")
     source = _arrays(folder, f"{labels_file}.npz") if labels_file else arrays
     where = f"{labels_file}.npz" if labels_file else file
+    if "mask_buf" in source:
+        return _with_masks(file, pixels, source)
     found = [key for key in ([array] if array else _ANNOTATIONS) if key in source]
     if not found:
         named = f"array {array!r}{nearest(array, list(source))}" if array else f"labels; there are {among(source)}"
@@ -120,9 +131,38 @@ def _read_part(folder: str, name: str) -> Part:
     if annotation.ndim not in (1, 2) or len(annotation) != len(pixels):
         raise DataError(f"{where}: {found[0]} has the shape {annotation.shape}, expected {len(pixels):,} rows")
     names = next((a[key] for a in (source, arrays) for key in ("columns", "class_names") if key in a), None)
-    if names is None:
+    if names is None and found[0] != "age":
         raise DataError(f"{where}: no class names, expected an array 'class_names' or 'columns'")
-    return Part(file, pixels, annotation, [str(name) for name in names], np.arange(len(pixels)))
+    return Part(
+        file, pixels, annotation, [] if names is None else [str(name) for name in names], np.arange(len(pixels))
+    )
+
+
+def _with_masks(file: str, pixels: NDArray[np.uint8], arrays: Arrays) -> Part:
+    if "class_names" not in arrays:
+        raise DataError(f"{file}: no class names, expected an array 'class_names'")
+    classes = [str(name) for name in arrays["class_names"]]
+    own = int(pixels.shape[1]), int(pixels.shape[2])
+    masks = np.empty((len(pixels), *own), dtype=np.uint8)
+    off = arrays["mask_off"].tolist()
+    if len(off) != len(pixels) + 1:
+        raise DataError(f"{file}: {len(off) - 1:,} masks, expected {len(pixels):,} like the images")
+    for row, (start, end) in enumerate(pairwise(off)):
+        encoded = arrays["mask_buf"][start:end].tobytes()
+        try:
+            size = mask_size(encoded, MAX_PIXELS)
+            mask = decode_mask(encoded)
+            check_classes(mask, classes)
+        except BadImageError as bad:
+            raise DataError(f"{file}, row {row + 1}: the mask {bad.problem}, expected {bad.expected}") from None
+        if size != own:
+            found, expected = (f"{height} x {width}" for height, width in (size, own))
+            raise DataError(f"{file}, row {row + 1}: the mask has {found} pixels, expected {expected} like the image")
+        masks[row] = mask
+    if classes[-1] in UNLABELLED:
+        masks[masks == len(classes) - 1] = VOID
+        classes = classes[:-1]
+    return Part(file, pixels, masks, classes, np.arange(len(pixels)))
 
 
 def _arrays(folder: str, file: str) -> Arrays:
@@ -143,7 +183,7 @@ def _array(stored: zipfile.ZipFile, name: str) -> NDArray[Any]:
 
 
 def _pixels(arrays: Arrays, file: str) -> NDArray[np.uint8]:
-    """The images of a file, as its checksum says."""
+    """The images of a file, as its checksum says; JPEG files have none, as decoders of it differ."""
     missing = [name for name in _IMAGES if name not in arrays]
     if missing:
         raise DataError(f"{file}: no array {among(missing)}, expected a packed file of images")
@@ -157,7 +197,7 @@ def _pixels(arrays: Arrays, file: str) -> NDArray[np.uint8]:
     for item, start in enumerate(starts):
         into = pixels[start : start + strip]
         _decode_strip(arrays["buf"][off[item] : off[item + 1]].tobytes(), into, f"{file}, row {start + 1}")
-    if hashlib.sha256(pixels.data).hexdigest() != str(arrays["pixel_sha256"]):
+    if "pixel_sha256" in arrays and hashlib.sha256(pixels.data).hexdigest() != str(arrays["pixel_sha256"]):
         raise DataError(f"{file}: the pixels differ from their checksum, expected {arrays['pixel_sha256']}")
     return pixels
 
@@ -201,7 +241,7 @@ def _check_same_labels(arrays: Arrays, source: Arrays, file: str, where: str) ->
 
 def _without_uncounted(part: Part) -> Part:
     """Votes for the classes alone; rows that most voters found to be of none are left out."""
-    if part.annotation.ndim == 1 or not set(NO_CLASS) & set(part.classes):
+    if part.annotation.ndim != 2 or not set(NO_CLASS) & set(part.classes):
         return part
     counted = np.array([name not in NO_CLASS for name in part.classes])
     votes = part.annotation[:, counted]
@@ -223,7 +263,7 @@ def _check_alike(parts: Sequence[Part]) -> None:
                 f" {among(parts[0].classes, 3)}"
             )
         if part.annotation.ndim != parts[0].annotation.ndim:
-            kinds = {1: "a label", 2: "votes"}
+            kinds = {1: "a label", 2: "votes", 3: "a mask"}
             raise DataError(
                 f"{part.file}: {kinds[part.annotation.ndim]} a row, expected {kinds[parts[0].annotation.ndim]} as in"
                 f" {parts[0].file}"
@@ -231,9 +271,18 @@ def _check_alike(parts: Sequence[Part]) -> None:
 
 
 def _annotate(draft: Draft, annotation: NDArray[Any], classes: list[str], config: DataConfig) -> None:
+    if annotation.ndim == 3:
+        size = config.resize or annotation.shape[1:]
+        draft.kind, draft.annotation = "mask", np.stack([resized(mask, *size) for mask in annotation])
+        return
     if annotation.ndim == 2:
         columns = [pa.chunked_array([np.ascontiguousarray(column)]) for column in annotation.T]
-        draft.votes = vote_table(columns, classes, config.normalise, draft.refusals)
+        votes = vote_table(columns, classes, config.normalise, draft.refusals)
+        draft.kind, draft.annotation = "distribution", votes.astype(np.float32)
+        return
+    if not classes:
+        values = annotation.astype(np.float32)
+        draft.kind, draft.annotation = "value", np.stack([values, np.full_like(values, np.nan)], 1)
         return
     wrong = (annotation < 0) | (annotation >= len(classes))
     draft.refusals.add_where(wrong, "labels", annotation, f"a class index from 0 to {len(classes) - 1}")

@@ -1,4 +1,4 @@
-"""Accuracy by class frequency: every class, most training rows first, and the groups many, medium and few."""
+"""Accuracy by class frequency, most training rows first, and of many, medium and few; or average precision by label."""
 
 from __future__ import annotations
 
@@ -27,29 +27,38 @@ def frequency_section(comparison: Comparison) -> Section | None:
     classes = _classes(comparison)
     if not classes:
         return None
+    score = _score(comparison)
     draw = _draw_named if len(classes) <= NAMED_CLASSES else _draw_many
     panel = Panel(
-        "Accuracy by class, most training rows first",
-        draw(comparison, classes),
+        f"{score.capitalize()} by class, most training rows first",
+        draw(comparison, classes, score),
         _CAPTION if len(classes) <= NAMED_CLASSES else "A point is the mean over seeds of one class.",
     )
+    groups = _groups(comparison)
     return Section(
-        "Accuracy by class frequency",
+        f"{score.capitalize()} by class frequency",
         legend=True,
-        beside=True,
-        tables=[_groups(comparison)],
+        beside=bool(groups.rows),
+        tables=[groups] if groups.rows else [],
         panels=[panel],
-        folded=[_table(comparison, classes)],
+        folded=[_table(comparison, classes, score)],
     )
+
+
+def _score(comparison: Comparison) -> str:
+    """What there is of every class: with several labels a row, a class has an average precision."""
+    labels = any(cell["details"].get("by_label") for cell in comparison.cells)
+    return "average precision" if labels else "accuracy"
 
 
 def _classes(comparison: Comparison) -> list[tuple[dict[str, Any], Values]]:
     """Classes from the most to the fewest training rows, with the accuracies of every method."""
     found: dict[str, tuple[dict[str, Any], Values]] = {}
     for cell in comparison.cells:
-        for entry in cell["details"].get("per_class") or []:
+        details = cell["details"]
+        for entry in details.get("per_class") or details.get("by_label") or []:
             _, values = found.setdefault(str(entry["class"]), (entry, {method: [] for method in comparison.methods}))
-            values[cell["method"]].append(entry["accuracy"])
+            values[cell["method"]].append(entry["average_precision" if "average_precision" in entry else "accuracy"])
     return sorted(found.values(), key=lambda pair: -pair[0]["training_count"])
 
 
@@ -67,6 +76,7 @@ def _groups(comparison: Comparison) -> Table:
     rows = [
         [Cell(method, tone="strong"), *(_group_cell(accuracies.get((method, name), [])) for name in names)]
         for method in comparison.methods
+        if names
     ]
     return Table("Accuracy by group", ["method", *(Cell(name, sizes[name]) for name in names)], rows)
 
@@ -85,7 +95,7 @@ def _group_cell(values: list[Any]) -> Cell:
     return Cell(number(mean(values)), f"{number(low)} to {number(high)}" if several else "")
 
 
-def _table(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]]) -> Table:
+def _table(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]], score: str) -> Table:
     rows = [
         [
             str(entry["class"]),
@@ -95,10 +105,11 @@ def _table(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]])
         ]
         for entry, values in classes
     ]
-    return Table("Accuracy of every class (means over seeds)", ["class", "training", "test", *comparison.methods], rows)
+    title = f"{score.capitalize()} of every class (means over seeds)"
+    return Table(title, ["class", "training", "test", *comparison.methods], rows)
 
 
-def _draw_named(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]]) -> Markup:
+def _draw_named(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]], score: str) -> Markup:
     step = 0.72 / max(len(comparison.methods), 1)
     with drawing(330, 40 + len(classes) * (8 + 6 * len(comparison.methods))) as figure:
         axes = transparent_axes(figure)
@@ -115,8 +126,8 @@ def _draw_named(comparison: Comparison, classes: list[tuple[dict[str, Any], Valu
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("accuracy")
-        return inline_svg(figure, "Accuracy by class, most training rows first")
+        axes.set_xlabel(score)
+        return inline_svg(figure, f"{score.capitalize()} by class, most training rows first")
 
 
 def _draw_values(axes: Any, values: list[float], height: float, place: int) -> None:
@@ -126,7 +137,7 @@ def _draw_values(axes: Any, values: list[float], height: float, place: int) -> N
         axes.plot([mean(values)], [height], marker(place), color=series_colour(place), markersize=4.5)
 
 
-def _draw_many(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]]) -> Markup:
+def _draw_many(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]], score: str) -> Markup:
     with drawing(330, 260) as figure:
         axes = transparent_axes(figure)
         for method in comparison.methods:
@@ -142,8 +153,8 @@ def _draw_many(comparison: Comparison, classes: list[tuple[dict[str, Any], Value
         axes.xaxis.set_minor_formatter(lambda value, _: "")
         axes.invert_xaxis()
         axes.set_xlabel("training rows of the class")
-        axes.set_ylabel("accuracy")
+        axes.set_ylabel(score)
         axes.grid(axis="y")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
-        return inline_svg(figure, "Accuracy of every class by its training rows")
+        return inline_svg(figure, f"{score.capitalize()} of every class by its training rows")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from softlabel.report.comparison import Comparison
 from softlabel.report.numbers import count, is_number, number
+from softlabel.report.sections.label_axis import LabelAxis, label_axis
 
 _PROTOCOLS = {
     "published": "published: all training rows, last epoch; nothing selected, nothing calibrated",
@@ -19,22 +20,24 @@ def understood(comparison: Comparison) -> list[tuple[str, str]]:
     """Headings and answers, in the order in which a reader checks them."""
     data = comparison.results["data"]
     rows = data["rows"]
+    axis = label_axis(comparison)
+    grouped = any(cell["details"].get("groups") for cell in comparison.cells)
     parts = [f"{name} {count(rows.get(name))}" for name in ("training", "validation", "test")]
     answers = [
         ("source", " · ".join(filter(None, [data["source"], data.get("description")]))),
         ("task", comparison.results["task"]),
         ("rows", ", ".join(parts)),
         ("input", _input(data.get("input") or {})),
-        ("classes", _classes(comparison.class_names)),
-        ("tail", _tail(comparison.class_names, data.get("training_counts") or [])),
+        ("label axis", _axis(axis) if axis else ""),
+        ("classes", "" if axis else _classes(comparison.class_names)),
+        ("tail", "" if axis else _tail(comparison.class_names, data.get("training_counts") or [])),
         ("protocol", _PROTOCOLS.get(data["protocol"], data["protocol"])),
-        ("groups", _GROUPS.get(data.get("groups", ""), data.get("groups") or "")),
+        ("groups", _GROUPS.get(data.get("groups", ""), data.get("groups") or "") if grouped else ""),
         ("test split", _test_split(comparison)),
     ]
-    if is_number(data.get("effective_validation_size")):
-        answers.insert(
-            7, ("validation", f"worth {number(data['effective_validation_size'], 1)} rows when balanced by class")
-        )
+    worth = data.get("effective_validation_size")
+    if is_number(worth) and worth != rows.get("validation"):
+        answers.insert(8, ("validation", f"worth {number(worth, 1)} rows when balanced by class"))
     return [(heading, answer) for heading, answer in answers if answer]
 
 
@@ -52,6 +55,10 @@ def _input(spec: dict[str, object]) -> str:
     shape = spec.get("shape")
     size = " × ".join(map(str, shape)) if isinstance(shape, list) else ""
     return f"{spec.get('kind', '')} {size}".strip()
+
+
+def _axis(axis: LabelAxis) -> str:
+    return f"{axis.values[0]:g} to {axis.told(axis.values[-1])}, {len(axis.values)} labels"
 
 
 def _classes(names: list[str]) -> str:

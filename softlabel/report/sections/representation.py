@@ -8,6 +8,7 @@ from softlabel.report.comparison import Comparison, extent, mean
 from softlabel.report.numbers import is_number, number
 from softlabel.report.page import Cell, Panel, Section, Table
 from softlabel.report.palette import INK, marker, series_colour
+from softlabel.report.sections.label_axis import label_axis
 from softlabel.report.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.visible import shortened
 
@@ -19,7 +20,9 @@ _MEANING = (
 
 
 def representation_section(comparison: Comparison) -> Section | None:
-    """Intra-class variance; None where no run has one."""
+    """Intra-class variance; None where no run has one, and on a label axis, where a class is a value or two."""
+    if label_axis(comparison) is not None:
+        return None
     values = {method: _values(comparison, method) for method in comparison.methods}
     if not any(values.values()):
         return None

@@ -12,7 +12,9 @@ from PIL import Image, UnidentifiedImageError
 
 from softlabel.report.comparison import Comparison
 from softlabel.report.numbers import is_number, number
+from softlabel.report.sections.axis_samples import AxisSample, axis_sample
 from softlabel.report.sections.heat_map import png_uri
+from softlabel.report.sections.label_axis import LabelAxis, label_axis
 
 SHOWN = 12
 NAMED = 4
@@ -37,6 +39,7 @@ class Sample:
     """A test row: its image (a data URI, tiny ones to be shown with hard pixels), its truth, and the prediction.
 
     measured   why it is shown, in words and a number
+    along      the prediction along a label axis, in place of bars
     """
 
     name: str
@@ -45,6 +48,7 @@ class Sample:
     truth: str
     measured: str
     bars: list[Bar]
+    along: AxisSample | None
 
 
 @dataclass(frozen=True)
@@ -62,24 +66,33 @@ def galleries(comparison: Comparison) -> list[Gallery]:
     if cell is None:
         return []
     by = f"by {cell['method']}, seed {cell['seed']}"
+    axis = label_axis(comparison)
+    several = comparison.results["task"] == "multi-label"
+    how = "The truth is set in bold." if axis is None else _ALONG
     found = [
         Gallery(
             "Most wrong test rows",
-            f"Largest loss against the truth, {by}. Sure and wrong: look here first for wrong labels.",
-            _samples(cell.get("worst") or [], "loss"),
+            f"Largest loss against the truth, {by}. Sure and wrong: look here first for wrong labels. {how}",
+            _samples(cell.get("worst") or [], "loss", axis, several),
         ),
         Gallery(
             "Most ambiguous test rows",
-            f"Highest entropy of the predicted distribution, {by}. Ambiguous is not wrong.",
-            _samples(cell.get("ambiguous") or [], "entropy"),
+            f"Highest entropy of the predicted distribution, {by}. Ambiguous is not wrong. {how}",
+            _samples(cell.get("ambiguous") or [], "entropy", axis, several),
         ),
     ]
     return [gallery for gallery in found if gallery.samples]
 
 
-def _samples(stored: list[dict[str, Any]], measure: str) -> list[Sample]:
+_ALONG = (
+    "Curve: the predicted distribution along the label axis; shaded: its central 80 %; triangle: the answer; "
+    "dashed line: the truth."
+)
+
+
+def _samples(stored: list[dict[str, Any]], measure: str, axis: LabelAxis | None, several: bool) -> list[Sample]:
     ordered = sorted(stored, key=lambda entry: -(entry[measure] if is_number(entry[measure]) else 0.0))
-    return [_sample(entry, measure) for entry in ordered[:SHOWN]]
+    return [_sample(entry, measure, axis, several) for entry in ordered[:SHOWN]]
 
 
 def own_png(uri: Any) -> tuple[str, bool] | None:
@@ -98,11 +111,13 @@ def own_png(uri: Any) -> tuple[str, bool] | None:
     return png_uri(plain), tiny
 
 
-def _sample(entry: dict[str, Any], measure: str) -> Sample:
+def _sample(entry: dict[str, Any], measure: str, axis: LabelAxis | None, several: bool) -> Sample:
     picture = own_png(entry.get("image"))
     probabilities = {name: share for name, share in entry["probabilities"].items() if is_number(share)}
     first = sorted(probabilities.items(), key=lambda pair: -pair[1])[:NAMED]
     truth = str(entry["truth"])
+    true = set(truth.split(", ")) if several else {truth}
+    along = axis_sample(axis, entry.get("axis"), truth) if axis else None
     return Sample(
         name=str(entry["sample_id"]),
         image=picture[0] if picture else None,
@@ -110,7 +125,9 @@ def _sample(entry: dict[str, Any], measure: str) -> Sample:
         truth=truth,
         measured=f"{measure}\u00a0{number(entry[measure], 2)}",
         bars=[
-            Bar(name, number(share, 2), f"{100 * min(max(share, 0.0), 1.0):.1f}", name == truth)
+            Bar(name, number(share, 2), f"{100 * min(max(share, 0.0), 1.0):.1f}", name in true)
             for name, share in first
+            if along is None
         ],
+        along=along,
     )

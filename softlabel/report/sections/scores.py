@@ -49,10 +49,11 @@ def ranking(comparison: Comparison) -> Table:
 
 
 def all_scores(comparison: Comparison) -> Table:
-    """Every score of every method, coloured where it differs from the baseline by more than noise."""
+    """Every score that some method has, coloured where it differs from the baseline by more than noise."""
     rows = [
         [Cell(heading(score)), *(_score_cell(comparison, entry, score["name"]) for entry in comparison.summary)]
         for score in comparison.scores
+        if any(is_number((entry["scores"].get(score["name"]) or {}).get("mean")) for entry in comparison.summary)
     ]
     return Table("All scores", ["score", *comparison.methods], rows)
 
@@ -60,10 +61,11 @@ def all_scores(comparison: Comparison) -> Table:
 def last_epoch(comparison: Comparison) -> Table:
     """Means over seeds at the last epoch, which nothing selected."""
     last = {method: [final(cell.get("last") or {}) for cell in comparison.of(method)] for method in comparison.methods}
-    rows = [
-        [heading(score), *(number(mean(found.get(score["name"]) for found in last[method])) for method in last)]
+    found = {
+        heading(score): [mean(scores.get(score["name"]) for scores in last[method]) for method in last]
         for score in comparison.scores
-    ]
+    }
+    rows = [[title, *map(number, means)] for title, means in found.items() if any(map(is_number, means))]
     return Table("Scores at the last epoch (means over seeds)", ["score", *last], rows)
 
 

@@ -1,0 +1,164 @@
+"""Pixels near a border between classes share their labels with their neighbours (DLDL, section 3.2.4)."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from softlabel.labels.checks import check_index
+from softlabel.labels.modes import may_look
+from softlabel.labels.patched import Patched
+
+AT_ONCE = 2**13
+"""Border pixels whose windows are looked at together: those of more would not fit into a cache."""
+
+
+def spatial(
+    mask: Tensor,
+    num_classes: int,
+    kernel_size: int = 5,
+    sigma: float = 3.0,
+    stride: int = 1,
+    padding: int = 2,
+    *,
+    ignore_index: int = 255,
+    validate: bool = True,
+) -> Patched:
+    """The one-hot map filtered by a Gaussian, class by class, and divided by its sum over the classes.
+
+    Shapes: mask (N, H, W) or (H, W) class per pixel  ->  labels of shape (..., H', W', K), where
+    H' = (H + 2 padding - kernel_size) // stride + 1; output pixel i looks around i stride - padding + kernel_size // 2.
+    Void pixels (`ignore_index`) give nothing to their neighbours and are ignored themselves (mass 0); neither does
+    what lies outside of the image. Only pixels with another class in their window cost more than hard labels do.
+    (The released code gives the outermost two pixels of the image their hard labels back; here they are as soft as
+    what they see of the image.)
+    Raises ValueError with the first pixel whose class is none, or a window that cannot be.
+    """
+    check_window(kernel_size, sigma, stride, padding)
+    if validate:
+        check_index(mask, num_classes, ignore_index)
+    padded = padded_classes(mask, num_classes, padding, ignore_index)
+    height, width = ((size - kernel_size) // stride + 1 for size in padded.shape[-2:])
+    if height < 1 or width < 1:
+        raise ValueError(f"a window of {kernel_size} pixels is larger than the padded mask {tuple(padded.shape[-2:])}")
+    centre, other, border = middle_and_other(padded, kernel_size, stride, (height, width), num_classes)
+    places = border.flatten().nonzero().squeeze(1)
+    weights = gaussian_window(kernel_size, sigma, mask.device).flatten()
+    start = corners(places, padded, (height, width), stride)
+    pair = torch.stack([centre.flatten()[places], other.flatten()[places]], 1)
+    indices, values = border_entries(Windows(padded, kernel_size, weights, num_classes), start, pair)
+    row = centre.to(torch.int32).flatten()
+    known = row != num_classes
+    row.mul_(known)
+    row[places] = torch.arange(num_classes, num_classes + len(places), dtype=torch.int32, device=mask.device)
+    shape = (*mask.shape[:-2], height, width)
+    all_known = may_look(known) and bool(known.all())
+    return Patched(indices, values, row.view(shape), num_classes, None if all_known else known.view(shape))
+
+
+def padded_classes(mask: Tensor, num_classes: int, padding: int, ignore_index: int) -> Tensor:
+    """Classes (N, H + 2 p, W + 2 p), K for void and outside, in the smallest integers that hold them."""
+    maps = mask.reshape(-1, *mask.shape[-2:])
+    dtype = torch.uint8 if num_classes < 256 else torch.int32
+    classes = torch.where(maps == ignore_index, num_classes, maps).to(dtype)
+    return F.pad(classes, (padding,) * 4, value=num_classes)
+
+
+def middle_and_other(
+    padded: Tensor, size: int, stride: int, shape: tuple[int, int], num_classes: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each window the class in its middle, another class, and whether there are two such, each (N, H', W')."""
+    down, right = ((length - 1) * stride + 1 for length in shape)
+    middle = size // 2
+    centre = padded[:, middle : middle + down : stride, middle : middle + right : stride]
+    void = torch.tensor(num_classes, dtype=padded.dtype, device=padded.device)
+    lowered = torch.where(padded == void, 0, padded)  # void, the highest code, is never the lowest, and here not both
+    highest = functools.reduce(torch.maximum, (lowered[:, y : y + down : stride] for y in range(size)))
+    lowest = functools.reduce(torch.minimum, (padded[:, y : y + down : stride] for y in range(size)))
+    highest = functools.reduce(torch.maximum, (highest[:, :, x : x + right : stride] for x in range(size)))
+    lowest = functools.reduce(torch.minimum, (lowest[:, :, x : x + right : stride] for x in range(size)))
+    return centre, torch.where(lowest == centre, highest, lowest), (highest != lowest) & (centre != void)
+
+
+def corners(places: Tensor, padded: Tensor, shape: tuple[int, int], stride: int) -> Tensor:
+    """Where in the flat padded mask the windows of these flat pixels begin, (B,)."""
+    height, width = shape
+    line = places // width
+    image = line // height
+    start = (image * padded.shape[1] + (line - image * height) * stride) * padded.shape[2]
+    return start + (places - line * width) * stride
+
+
+class Windows(NamedTuple):
+    """What windows see: padded (N, H, W) of classes, K for none, and the weights (size²,) of their places."""
+
+    padded: Tensor
+    size: int
+    weights: Tensor
+    num_classes: int
+
+    def seen(self, start: Tensor) -> Tensor:
+        """The classes in the windows that begin at these places, (size², B)."""
+        steps = torch.arange(self.size, device=start.device)
+        offsets = (steps[:, None] * self.padded.shape[2] + steps).flatten()
+        places = offsets[:, None] + start
+        return self.padded.flatten().index_select(0, places.flatten()).view(places.shape)
+
+
+def border_entries(windows: Windows, start: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
+    """Classes and their shares, (B, m) each, in windows (B,) that see at least this pair (B, 2), the first first.
+
+    Most windows see no other class; only where one does, each class is counted.
+    """
+    parts = zip(torch.split(start, AT_ONCE), torch.split(pair, AT_ONCE), strict=True)
+    of_pair, of_all = map(torch.cat, zip(*(weigh(windows, *part) for part in parts), strict=True))
+    total = of_pair[:, 0] + of_pair[:, 1]
+    indices, values = pair.long(), of_pair / total[:, None]
+    several = (total < of_all - windows.weights.amin() / 2).nonzero().squeeze(1)
+    if len(several) == 0:
+        return indices, values
+    counts = torch.cat([counted(windows, some) for some in torch.split(start[several], AT_ONCE)])
+    own = indices[several, :1]
+    of_own = counts.gather(1, own)
+    most = int((counts > 0).sum(1).amax())
+    others = counts.scatter(1, own, 0).topk(most - 1)
+    indices = torch.cat([indices, indices[:, :1].expand(-1, most - 2)], 1)
+    values = F.pad(values, (0, most - 2))
+    indices[several] = torch.cat([own, others.indices], 1)
+    values[several] = torch.cat([of_own, others.values], 1) / counts.sum(1, keepdim=True)
+    return indices, values
+
+
+def weigh(windows: Windows, start: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
+    """The weights of both classes of a pair (B, 2), and of all classes (B,), in the windows that begin there."""
+    seen = windows.seen(start)
+    void = torch.tensor(windows.num_classes, dtype=seen.dtype, device=seen.device)
+    found = (seen == pair[:, 0], seen == pair[:, 1], seen != void)
+    one, other, of_all = (windows.weights @ each.view(torch.uint8).float() for each in found)  # bools convert slowly
+    return torch.stack([one, other], 1), of_all
+
+
+def counted(windows: Windows, start: Tensor) -> Tensor:
+    """The weight of each class in these windows, (B, K)."""
+    classes = windows.seen(start).T.long()
+    counts = torch.zeros(len(classes), windows.num_classes + 1, device=start.device)
+    return counts.scatter_add_(1, classes, windows.weights.expand(classes.shape))[:, :-1]
+
+
+def gaussian_window(size: int, sigma: float, device: torch.device) -> Tensor:
+    """exp(-(dx^2 + dy^2) / 2 sigma^2), (size, size), with its middle at size // 2."""
+    steps = torch.arange(size, dtype=torch.float32, device=device) - size // 2
+    line = torch.exp(-steps.square() / (2 * sigma * sigma))
+    return line[:, None] * line
+
+
+def check_window(kernel_size: int, sigma: float, stride: int, padding: int) -> None:
+    """Sizes are positive and the padding is no larger than the window."""
+    if kernel_size < 1 or stride < 1 or not 0 <= padding <= kernel_size:
+        raise ValueError(f"kernel_size {kernel_size}, stride {stride} and padding {padding} make no window")
+    if not sigma > 0:
+        raise ValueError(f"sigma is {sigma}, expected a width above 0")

@@ -1,0 +1,43 @@
+"""SORD, soft ordinal labels (Díaz and Marathe, CVPR 2019): softmax of minus the distance to the true value."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from softlabel.data.batch import Batch
+from softlabel.labels import dense
+from softlabel.losses import cross_entropy
+from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.networks.network import Network
+from softlabel.tasks.ordinal import Ordinal
+from softlabel.tasks.task import Task
+
+
+class SORD(Method):
+    """A label falls off with its distance from the true value; with squared distances it is DLDL's Gaussian."""
+
+    class Config(MethodConfig):
+        distance: Literal["absolute", "squared"] = Field("absolute", description="distance of two labels")
+        scale: float = Field(1.0, gt=0, description="factor of the distance, in steps of the label axis")
+
+    grid: Tensor
+
+    @classmethod
+    def supports(cls, task: Task, network: Network) -> str | None:
+        return None if isinstance(task, Ordinal) else f"it needs a label axis, which the task {task.name} has not"
+
+    def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
+        super().__init__(config, network, task, training_set)
+        assert isinstance(task, Ordinal)
+        self.register_buffer("grid", task.grid.clone(), persistent=False)
+
+    def forward(self, batch: Batch) -> Terms:
+        step = self.grid.diff().mean()
+        steps = (self.grid - batch.annotation[:, :1]).abs() / step
+        distance = steps if self.config.distance == "absolute" else steps.square()
+        label = dense(torch.softmax(-self.config.scale * distance, -1), validate=False)
+        return {"cross_entropy": cross_entropy(self.network(batch.inputs), label, reduction="sum_and_mass")}

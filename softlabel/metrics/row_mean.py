@@ -1,0 +1,25 @@
+"""A score that is the mean of one number a row."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from softlabel.metrics.statistic import Contribution, Statistic
+
+
+class RowMean(Statistic):
+    """The mean over the rows that are not ignored; NaN without one."""
+
+    num_cells = 1
+    width = 2
+
+    def value(self, sums: Tensor) -> Tensor:
+        return sums[..., 0, 0] / sums[..., 0, 1]
+
+
+def mean_of_rows(score: Tensor, counted: Tensor) -> Contribution:
+    """Scores (N,) of which those that are `counted` (N,), as bool or as 0 and 1, enter the mean; others may be NaN."""
+    counted = counted.bool()
+    values = torch.stack([torch.where(counted, score.double(), 0.0), counted.double()], -1)
+    return Contribution(torch.zeros(len(score), dtype=torch.int64, device=score.device), values)

@@ -1,0 +1,131 @@
+"""Ordinal: one number per sample is true, such as an age, and labels are values on an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from softlabel.errors import ConfigError
+from softlabel.labels import LabelDistribution, gaussian, hard
+from softlabel.metrics.crps import ContinuousRankedProbabilityScore
+from softlabel.metrics.decoding import Decoding, central_interval, decode
+from softlabel.metrics.interval_coverage import CoverageError, IntervalWidth
+from softlabel.metrics.ordinal import CumulativeScore, EpsilonError, MeanAbsoluteError, NearestLabelLikelihood
+from softlabel.metrics.statistic import Statistic
+from softlabel.metrics.value_truth import nearest_label
+from softlabel.tasks.class_space import ClassSpace, Groups
+from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.grid import grid_names, parse_grid, spanned_grid
+from softlabel.tasks.value_evaluator import ValueEvaluator
+
+LEVEL = 0.8
+STRATA = 10
+
+
+class Ordinal(ClassSpace):
+    """The annotation is (N, 2) float: the value, and the annotators' spread or NaN; K values of a grid are predicted.
+
+    The default label is all of the value nearest on the grid.
+    """
+
+    name = "ordinal"
+    annotation_kind = "value"
+    spreads = True
+    class_balanced = False
+    answer_fields: ClassVar[tuple[str, ...]] = ("value", "low", "high")
+
+    def __init__(self, grid: Tensor, axis: AxisConfig) -> None:
+        super().__init__(grid_names(grid))
+        self.grid = grid
+        self.axis = axis
+
+    @classmethod
+    def for_source(cls, class_names: Sequence[str], annotation: Tensor, axis: AxisConfig) -> Ordinal:
+        if len(axis.grid) > 1:
+            raise ConfigError(f"axis.grid: the task ordinal has one axis, but {len(axis.grid)} grids are given")
+        grid = parse_grid(axis.grid[0]) if axis.grid else spanned_grid(annotation[:, 0])
+        return cls(grid, axis)
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Ordinal:
+        return cls(torch.tensor(saved["grid"]), AxisConfig.model_validate(saved["axis"]))
+
+    def to_json(self) -> dict[str, Any]:
+        return {**super().to_json(), "grid": self.grid.tolist(), "axis": self.axis.model_dump()}
+
+    def label(self, annotation: Tensor) -> LabelDistribution:
+        return hard(self.index(annotation), self.num_classes, validate=False)
+
+    def spread_label(self, annotation: Tensor, sigma: float | None) -> LabelDistribution:
+        value, own = annotation.unbind(-1)
+        grid = self.grid.to(annotation.device)
+        if sigma is None:
+            step = float(self.grid.diff().mean())
+            return gaussian(value, grid, torch.where(own.isnan(), 2 * step, own), validate=False)
+        return gaussian(value, grid, sigma, validate=False)
+
+    def index(self, annotation: Tensor) -> Tensor:
+        return nearest_label(annotation[:, 0].contiguous(), self.grid.to(annotation.device))
+
+    def truth(self, annotation: Tensor) -> Tensor:
+        return self.index(annotation)
+
+    def class_counts(self, annotation: Tensor) -> Tensor:
+        return torch.bincount(self.index(annotation), minlength=self.num_classes).double()
+
+    def stratify(self, annotation: Tensor) -> np.ndarray[Any, Any]:
+        """Tenths of the values: equal values are never torn apart."""
+        value = annotation[:, 0].numpy()
+        edges = np.unique(np.quantile(value, np.arange(1, STRATA) / STRATA))
+        return np.searchsorted(edges, value, side="right")
+
+    def statistics(self, class_counts: Tensor, groups: Groups) -> tuple[Statistic, ...]:
+        other: Decoding = "argmax" if self.axis.decoding == "expectation" else "expectation"
+        unit = self.axis.unit
+        return (
+            MeanAbsoluteError(self.grid, self.axis.decoding, unit),
+            MeanAbsoluteError(self.grid, other, unit),
+            CumulativeScore(self.grid, self.axis.tolerance, self.axis.decoding),
+            EpsilonError(self.grid, self.axis.decoding),
+            NearestLabelLikelihood(self.grid),
+            ContinuousRankedProbabilityScore(self.grid, unit),
+            CoverageError(self.grid, LEVEL),
+            IntervalWidth(self.grid, LEVEL, unit),
+        )
+
+    def evaluator(self, class_counts: Tensor, groups: Groups, *, keep_rows: bool = False) -> ValueEvaluator:
+        return ValueEvaluator(
+            self.statistics(class_counts, groups), self.grid, self.axis.decoding, class_counts, keep_rows=keep_rows
+        )
+
+    def selection_score(self) -> str:
+        return MeanAbsoluteError(self.grid, self.axis.decoding).name
+
+    def answer(self, probabilities: Tensor) -> list[dict[str, Any]]:
+        """The value, the central 80 % interval and the whole distribution."""
+        log_probabilities = probabilities.log()
+        values = decode(log_probabilities, self.grid.double(), self.axis.decoding)
+        low, high = central_interval(log_probabilities, self.grid.double(), LEVEL)
+        return [
+            {
+                "value": value,
+                "low": lowest,
+                "high": highest,
+                "distribution": dict(zip(self.class_names, row, strict=True)),
+            }
+            for value, lowest, highest, row in zip(
+                values.tolist(), low.tolist(), high.tolist(), probabilities.tolist(), strict=True
+            )
+        ]
+
+    def tell(self, answer: Mapping[str, Any]) -> list[str]:
+        """Such as '27.4 years, 80 % between 24 and 31'."""
+        number = f"{answer['value']:.1f} {self.axis.unit}".rstrip()
+        return [f"{number}, {LEVEL:.0%} between {answer['low']:g} and {answer['high']:g}".replace("%", " %")]
+
+    def describe(self, annotation: Tensor) -> list[str]:
+        return [f"{value:g} {self.axis.unit}".rstrip() for value in annotation[:, 0].tolist()]

@@ -1,0 +1,197 @@
+"""Labels of several classes a row: a mixture of related ones with its controls, the sigmoid, and refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from softlabel.data.batch import Batch
+from softlabel.errors import ConfigError
+from softlabel.methods.binary_cross_entropy import binary_cross_entropy
+from softlabel.methods.discovery import find_method
+from softlabel.methods.label_mixture import LabelMixture, shifted
+from softlabel.methods.method import Method, TrainingSet
+from softlabel.networks.build import build_network
+from softlabel.networks.config import NetworkConfig
+from softlabel.networks.inputs import InputSpec
+from softlabel.randomness import addressed
+from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.multi_label import MultiLabel
+from softlabel.tasks.ordinal import Ordinal
+from tests.oracle import label_kinds
+
+K = 5
+NAMES = [f"label {k}" for k in range(K)]
+INPUTS = InputSpec(kind="features", shape=(6,), mean=[0.0] * 6, std=[1.0] * 6)
+NETWORK = build_network(NetworkConfig(backbone="mlp"), INPUTS, K, 0)
+
+
+def training_levels(rows: int = 60, seed: int = 0) -> Tensor:
+    """Labels 0 and 1 occur together more often than by chance, 3 and 4 as well; some rows have none."""
+    g = torch.Generator().manual_seed(seed)
+    level = torch.zeros(rows, K, dtype=torch.uint8)
+    topic = torch.randint(0, 3, (rows,), generator=g)
+    for k, (own, other) in enumerate([(0.8, 0.1), (0.7, 0.1), (0.3, 0.3), (0.1, 0.8), (0.2, 0.7)]):
+        p = torch.where(topic == 0, own, torch.where(topic == 1, other, 0.15))
+        level[:, k] = 2 * torch.bernoulli(p, generator=g).to(torch.uint8)
+    level[torch.rand(rows, K, generator=g) < 0.1] = 1
+    level[::11] = 0
+    return level
+
+
+def made(name: str, **options: Any) -> Method:
+    kind = find_method(name)
+    training_set = TrainingSet(60, torch.ones(K), lambda folder: NETWORK, training_levels())
+    with addressed(0, "method"):
+        return kind(kind.Config.model_validate(options), NETWORK, MultiLabel(NAMES), training_set)
+
+
+def mixture(**options: Any) -> LabelMixture:
+    method = made("label_mixture", **options)
+    assert isinstance(method, LabelMixture)
+    return method
+
+
+def distance(level: np.ndarray) -> np.ndarray:
+    """Written again from the formula."""
+    present = level > 0
+    d = np.zeros((K, K))
+    for j in range(K):
+        for k in range(K):
+            either = np.sum(present[:, j] | present[:, k])
+            s = 1.0 if j == k else max(np.sum(present[:, j] & present[:, k]) / max(either, 1), 1e-3)
+            d[j, k] = np.sqrt(max(-np.log(s), 0.0))
+    return d
+
+
+def batch(level: Tensor) -> Batch:
+    g = torch.Generator().manual_seed(1)
+    return Batch(torch.randn(len(level), 6, generator=g), level, torch.arange(len(level)))
+
+
+def test_the_mixture_is_that_of_the_training_rows_relations() -> None:
+    level = training_levels()
+    expected = label_kinds.gaussian_mixture(level.numpy(), distance(level.numpy()), 0.6, 1.0, 0.3, 0.01)
+    found = mixture(sigma=0.6, negative=0.01).label(level).dense()
+    np.testing.assert_allclose(found.numpy(), expected, atol=2e-6)
+
+
+def test_the_loss_is_the_divergence_from_it_over_rows_that_have_a_label() -> None:
+    level = training_levels()[:12]
+    method, data = mixture(), batch(level)
+    q = method.label(level).dense(torch.float64).numpy()
+    z = NETWORK(data.inputs).detach().double().numpy()
+    log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
+    term = method(data)["kl_divergence"]
+    expected = (q * (np.log(np.maximum(q, 1e-300)) - log_p)).sum()
+    assert float(term.sum.detach()) == pytest.approx(expected, rel=1e-5)
+    assert float(term.mass) == int((level > 0).any(1).sum()) == 10
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1e-3])
+def test_without_width_it_is_the_label_of_dldl(sigma: float) -> None:
+    level = training_levels()
+    found = mixture(sigma=sigma).label(level).dense()
+    np.testing.assert_allclose(found.numpy(), label_kinds.levels(level.numpy(), 1, 0.3, 0.005), atol=1e-6)
+
+
+def test_related_absent_labels_get_more_than_unrelated_ones() -> None:
+    level = torch.tensor([[2, 0, 0, 0, 0]], dtype=torch.uint8)
+    q = mixture().label(level).dense()[0]
+    assert float(q[1]) > 3 * float(q[[3, 4]].max())
+    assert float(q[1]) > 0.05
+
+
+def test_a_mixture_goes_where_the_classes_go() -> None:
+    order = torch.tensor([3, 0, 4, 1, 2])
+    level = training_levels()
+    kind, training_set = find_method("label_mixture"), TrainingSet(60, torch.ones(K), lambda folder: NETWORK, level)
+    moved_set = TrainingSet(60, torch.ones(K), lambda folder: NETWORK, level[:, order])
+    own = kind(kind.Config(), NETWORK, MultiLabel(NAMES), training_set)
+    moved = kind(kind.Config(), NETWORK, MultiLabel([NAMES[k] for k in order]), moved_set)
+    assert isinstance(own, LabelMixture)
+    assert isinstance(moved, LabelMixture)
+    torch.testing.assert_close(moved.label(level[:, order]).dense(), own.label(level).dense()[:, order])
+
+
+def test_the_shuffled_control_has_the_same_relations_between_other_labels() -> None:
+    own, other = mixture().distance, mixture(control="shuffled").distance
+    torch.testing.assert_close(own.flatten().sort().values, other.flatten().sort().values)
+    assert not torch.allclose(own, other)
+    torch.testing.assert_close(mixture(control="shuffled").distance, other)  # the same whenever it is made
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_shift_leaves_nothing_in_its_place(size: int) -> None:
+    for seed in range(20):
+        taken = shifted(torch.randperm(size, generator=torch.Generator().manual_seed(seed)))
+        assert sorted(taken.tolist()) == list(range(size))
+        assert bool((taken != torch.arange(size)).all())
+
+
+@pytest.mark.parametrize("sigma", [0.4, 0.8, 2.0])
+def test_the_smoothing_control_has_the_mixtures_mean_entropy_and_no_relations(sigma: float) -> None:
+    level = training_levels()
+    known = (level > 0).any(1)
+    own, control = mixture(sigma=sigma).label(level), mixture(sigma=sigma, control="smoothing").label(level)
+    wanted, found = (label.entropy(torch.float64)[known].mean() for label in (own, control))
+    assert float(found) == pytest.approx(float(wanted), abs=1e-4)
+    q = control.dense()[known]
+    for row, of in zip(q, level[known], strict=True):
+        assert row[of == 0].unique().numel() <= 1 or float(row[of == 0].std()) < 1e-7
+    assert control.mass.tolist() == own.mass.tolist()
+
+
+def test_the_report_gets_the_label_of_every_class_by_itself() -> None:
+    ((title, table),) = mixture().tables().items()
+    assert "alone" in title
+    torch.testing.assert_close(table.sum(1), torch.ones(K))
+    assert bool((table.argmax(1) == torch.arange(K)).all())
+
+
+def test_amounts_that_do_not_fall_are_refused_before_training() -> None:
+    with pytest.raises(ConfigError, match=r"label_mixture: amounts are 1\.0"):
+        mixture(difficult=1.5)
+
+
+def test_binary_cross_entropy_is_a_sum_over_labels_that_are_not_difficult() -> None:
+    g = torch.Generator().manual_seed(5)
+    z, level = 3 * torch.randn(9, K, generator=g, dtype=torch.float64), training_levels()[:9]
+    p = 1 / (1 + np.exp(-z.numpy()))
+    y, counted = level.numpy() == 2, level.numpy() != 1
+    expected = -np.sum((y * np.log(p) + (1 - y) * np.log(1 - p))[counted])
+    term = binary_cross_entropy(z.requires_grad_(), level)
+    assert float(term.sum.detach()) == pytest.approx(expected, rel=1e-6)
+    assert float(term.mass) == 9  # rows without a label are negatives of every class
+    (gradient,) = torch.autograd.grad(term.sum, z)
+    np.testing.assert_allclose(gradient.numpy(), (p - y) * counted, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["label_mixture", "binary_cross_entropy"])
+def test_tasks_without_several_labels_are_refused(name: str) -> None:
+    ordinal = Ordinal(torch.arange(5.0), AxisConfig())
+    reason = find_method(name).supports(ordinal, NETWORK)
+    assert reason is not None
+    assert "of the task ordinal" in reason
+
+
+@pytest.mark.parametrize("name", ["online_label_smoothing", "label_aware_smoothing", "crt", "lws", "mislas"])
+def test_methods_that_need_one_class_refuse_several(name: str) -> None:
+    reason = find_method(name).supports(MultiLabel(NAMES), NETWORK)
+    assert reason == "it needs one class that stands for each row, and a row of the task multi-label can have several"
+
+
+def test_label_smoothing_spreads_the_label_of_several_classes() -> None:
+    level = training_levels()[:12]
+    method, data = made("label_smoothing", epsilon=0.2), batch(level)
+    q = 0.8 * label_kinds.levels(level.numpy(), 1, 0.3, 0.005) + 0.2 / K
+    z = NETWORK(data.inputs).detach().double().numpy()
+    log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
+    known = (level > 0).any(1).numpy()
+    term = method(data)["cross_entropy"]
+    assert float(term.sum.detach()) == pytest.approx(-(q * log_p)[known].sum(), rel=1e-5)
+    assert float(term.mass) == known.sum()
