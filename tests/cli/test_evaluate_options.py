@@ -118,9 +118,21 @@ REFUSED: dict[str, list[str]] = {
 """Where each option would not be read."""
 
 
+OF_OTHER_TASKS = ("value_column", "sigma_column", "value_columns", "level_columns", "level_codes")
+"""What only tables of numbers and of several labels have; with images they are refused."""
+
+
+@pytest.mark.parametrize("name", OF_OTHER_TASKS)
+def test_columns_of_other_tasks_are_refused_with_images(name: str, evaluate: Evaluate) -> None:
+    value = "pdn" if name == "level_codes" else "a"
+    code, words = evaluate(f"{IMAGES} --{name.replace('_', '-')} {value}")
+    assert code == 2
+    assert "would not be read" in words
+
+
 def test_every_option_is_in_both_tables() -> None:
-    assert sorted(COUNTS) == sorted(READING)
-    assert sorted([*REFUSED, "source", "skip_bad"]) == sorted(READING)
+    assert sorted([*COUNTS, *OF_OTHER_TASKS]) == sorted(READING)
+    assert sorted([*REFUSED, *OF_OTHER_TASKS, "source", "skip_bad"]) == sorted(READING)
 
 
 @pytest.mark.parametrize(("plain", "changed"), [pair for pairs in COUNTS.values() for pair in pairs])
