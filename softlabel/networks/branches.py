@@ -1,0 +1,92 @@
+"""Several copies of a backbone's last stage, each with a classifier of its own, run as one batched computation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from softlabel.networks.initialise import initialise
+from softlabel.networks.network import Backbone
+from softlabel.networks.row_batch_norm import RowBatchNorm, with_row_batch_norm
+
+
+class Branches(nn.Module):
+    """What goes into the last stage (N, C, H, W) or (N, D) -> logits of every branch (B, N, K).
+
+    No branch shares a weight with another one or with the backbone's own last stage; convolutions become grouped ones,
+    so a pass has as many calls as one stage has, whatever the number of branches. The stages' tensors lie one after
+    another along their first dimension, under the names that the stage gives them.
+    """
+
+    def __init__(self, backbone: Backbone, num_branches: int, num_classes: int) -> None:
+        super().__init__()
+        self.num_branches = num_branches
+        stages = [with_row_batch_norm(_new_stage(backbone)) for _ in range(num_branches)]
+        self.stage, self._shapes = _joined(stages)
+        self.classifier = BranchClassifiers(backbone.num_features, num_branches, num_classes)
+        self._pool: Callable[[Tensor], Tensor] = backbone.pool
+        self._norms = [name for name, layer in self.stage.named_modules() if isinstance(layer, RowBatchNorm)]
+
+    def forward(self, level: Tensor, kept: Tensor) -> Tensor:
+        """kept (B, N) says which rows a branch normalises by: the ones that it is trained on."""
+        tensors = {name: value.view(self.num_branches, *self._shapes[name]) for name, value in self._tensors()}
+        features: Tensor = vmap(self._one, in_dims=(0, 0, None), randomness="different")(tensors, kept.float(), level)
+        pooled = self._pool(features.flatten(0, 1)).unflatten(0, (self.num_branches, -1))
+        return self.classifier.of_each(pooled)
+
+    def _one(self, tensors: dict[str, Tensor], rows: Tensor, level: Tensor) -> Tensor:
+        masks = {f"{name}.rows": rows for name in self._norms}
+        found: Tensor = functional_call(self.stage, {**tensors, **masks}, (level,))
+        return found
+
+    def _tensors(self) -> list[tuple[str, Tensor]]:
+        named = [*self.stage.named_parameters(), *self.stage.named_buffers()]
+        return [(name, value) for name, value in named if name in self._shapes]
+
+
+class BranchClassifiers(nn.Module):
+    """A linear classifier per branch."""
+
+    def __init__(self, num_features: int, num_branches: int, num_classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(num_branches, num_classes, num_features))
+        self.bias = nn.Parameter(torch.zeros(num_branches, 1, num_classes))
+        nn.init.normal_(self.weight, std=(2 / num_features) ** 0.5)
+
+    def forward(self, pooled: Tensor, kept: Tensor) -> Tensor:
+        """The same features (N, D) for every branch -> logits (B, N, K); they are classified alike, kept or not."""
+        return self.of_each(pooled.expand(len(self.weight), *pooled.shape))
+
+    def of_each(self, pooled: Tensor) -> Tensor:
+        """Features of every branch (B, N, D) -> logits (B, N, K)."""
+        return torch.baddbmm(self.bias, pooled, self.weight.mT)
+
+
+def _new_stage(backbone: Backbone) -> nn.Module:
+    stage = backbone.clone_last_stage()
+    initialise(stage)
+    return stage.requires_grad_(True)
+
+
+def _joined(stages: list[nn.Module]) -> tuple[nn.Module, dict[str, torch.Size]]:
+    """The first stage, holding the tensors of all; and the shape of each tensor in one stage."""
+    whole, shapes = stages[0], {}
+    for path, owner in list(whole.named_modules()):
+        others = [stage.get_submodule(path) for stage in stages]
+        for name, value in list(owner.named_parameters(recurse=False)):
+            shapes[_dotted(path, name)] = value.shape
+            joined = torch.cat([other.get_parameter(name).detach() for other in others])
+            owner.register_parameter(name, nn.Parameter(joined))
+        for name, value in list(owner.named_buffers(recurse=False)):
+            if name in owner._non_persistent_buffers_set:
+                continue
+            shapes[_dotted(path, name)] = value.shape
+            setattr(owner, name, torch.stack([other.get_buffer(name) for other in others]).flatten(0, min(1, value.dim())))
+    return whole, shapes
+
+
+def _dotted(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
