@@ -9,6 +9,7 @@ from softlabel.losses.expectation import expectation_loss
 from softlabel.losses.focal import focal_loss
 from softlabel.losses.kl_divergence import kl_divergence
 from softlabel.losses.reduction import SumAndMass
+from softlabel.losses.similarity import similarity_distance
 
 __all__ = [
     "SumAndMass",
@@ -19,4 +20,5 @@ __all__ = [
     "focal_loss",
     "inverse_frequency",
     "kl_divergence",
+    "similarity_distance",
 ]

@@ -74,6 +74,8 @@ class Method(nn.Module):
     """How its logits become probabilities."""
     needs_one_class: ClassVar[bool] = False
     """Whether it draws rows by class, or keeps tables by class."""
+    compares_rows: ClassVar[bool] = False
+    """Whether a term depends on which rows are in a batch together, so that a batch must not be taken in parts."""
     any_shape: ClassVar[bool] = False
     """Whether its terms are right for logits (N, K, H, W) of pixels too; said by each class for itself."""
 
@@ -138,6 +140,14 @@ class Method(nn.Module):
     def adjust(self, logits: Tensor) -> Tensor:
         """An adjustment at inference (post-hoc logits); it becomes part of what ships."""
         return logits
+
+    def row_scores(self, batch: Batch) -> Mapping[str, Tensor]:
+        """What the method has learned of single training rows, for people who review labels: (N,) or (N, K) by name.
+
+        Called in evaluation mode after training, on mixed batches without augmentation. `confidence` in the given
+        label and `latent`, the distribution that the row might have instead, are names that a review knows.
+        """
+        return {}
 
     def tables(self) -> dict[str, Tensor]:
         """Learned tables (K, K) by title, which the report draws and the run folder keeps."""

@@ -34,8 +34,8 @@ class Branches(nn.Module):
         """kept (B, N) says which rows a branch normalises by: the ones that it is trained on."""
         tensors = {name: value.view(self.num_branches, *self._shapes[name]) for name, value in self._tensors()}
         features: Tensor = vmap(self._one, in_dims=(0, 0, None), randomness="different")(tensors, kept.float(), level)
-        pooled = self._pool(features.flatten(0, 1)).unflatten(0, (self.num_branches, -1))
-        return self.classifier.of_each(pooled)
+        pooled = self._pool(features.flatten(0, 1))
+        return self.classifier.of_each(pooled.view(self.num_branches, -1, pooled.shape[-1]))
 
     def _one(self, tensors: dict[str, Tensor], rows: Tensor, level: Tensor) -> Tensor:
         masks = {f"{name}.rows": rows for name in self._norms}
@@ -84,7 +84,9 @@ def _joined(stages: list[nn.Module]) -> tuple[nn.Module, dict[str, torch.Size]]:
             if name in owner._non_persistent_buffers_set:
                 continue
             shapes[_dotted(path, name)] = value.shape
-            setattr(owner, name, torch.stack([other.get_buffer(name) for other in others]).flatten(0, min(1, value.dim())))
+            setattr(
+                owner, name, torch.stack([other.get_buffer(name) for other in others]).flatten(0, min(1, value.dim()))
+            )
     return whole, shapes
 
 

@@ -40,7 +40,7 @@ class RowBatchNorm(nn.Module):
         y, mean, variance = _Normalise.apply(x, self.weight, self.bias, self.rows, *running, self.eps)  # type: ignore[no-untyped-call]
         values = self.rows.sum() * x[0, 0].numel()
         unbiased = variance.detach() * values / (values - 1).clamp_min(1)
-        share = self.momentum * (values > 1).float()
+        share = self.momentum * (values > 1).to(mean.dtype)
         self.running_mean.add_(share * (mean.detach() - self.running_mean))
         self.running_var.add_(share * (unbiased - self.running_var))
         return cast(Tensor, y)
@@ -55,7 +55,9 @@ class _Normalise(torch.autograd.Function):
     def forward(
         x: Tensor, weight: Tensor, bias: Tensor, rows: Tensor, old_mean: Tensor, old_variance: Tensor, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        each_variance, each_mean = torch.var_mean(x.float().flatten(2), dim=-1, correction=0)
+        maps = x.to(weight.dtype) if x.dim() > 2 else x.to(weight.dtype)[..., None]
+        each_variance, each_mean = torch.var_mean(maps, dim=tuple(range(2, maps.dim())), correction=0)
+        rows = rows.to(weight.dtype)
         count = rows.sum()
         share = rows / count.clamp_min(1)
         mean = torch.where(count > 0, share @ each_mean, old_mean)
@@ -77,8 +79,9 @@ class _Normalise(torch.autograd.Function):
         gradient = gradients[0]
         inverse = torch.rsqrt(variance + ctx.eps)
         scale = weight * inverse
-        of_bias = _sums(gradient).sum(0)
-        of_weight = (_sums(gradient * x).sum(0) - mean * of_bias) * inverse
+        rows = rows.to(weight.dtype)
+        of_bias = _sums(gradient, weight.dtype).sum(0)
+        of_weight = (_sums(gradient * x, weight.dtype).sum(0) - mean * of_bias) * inverse
         values = (rows.sum() * x[0, 0].numel()).clamp_min(1)
         back = (rows / values)[:, None] * scale  # what comes back through the statistics, (N, C)
         slope = back * (-of_weight * inverse)
@@ -96,9 +99,9 @@ def _over_maps(values: Tensor, x: Tensor) -> Tensor:
     return values.to(x.dtype).view(*values.shape, *(1,) * (x.dim() - 2))
 
 
-def _sums(maps: Tensor) -> Tensor:
+def _sums(maps: Tensor, dtype: torch.dtype) -> Tensor:
     """Over positions, (N, C, ...) -> (N, C)."""
-    return maps.float().flatten(2).sum(-1)
+    return maps.sum(tuple(range(2, maps.dim())), dtype=dtype) if maps.dim() > 2 else maps.to(dtype)
 
 
 def with_row_batch_norm(module: nn.Module) -> nn.Module:

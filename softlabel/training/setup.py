@@ -36,6 +36,10 @@ def build_method(config: RunConfig, prepared: Prepared) -> Method:
     with addressed(config.seed, "method"):
         method = kind(options, network, prepared.task.read_as(kind.link), training_set)
     _check_stages(method.stages(), config)
+    if method.compares_rows and config.training.accumulate > 1:
+        raise UnsupportedError(
+            f"method {config.method!r} compares the rows of a batch with each other, so training.accumulate must be 1"
+        )
     return method
 
 

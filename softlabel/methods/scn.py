@@ -1,0 +1,86 @@
+"""Importance weighting in the manner of the self-cure network, SCN (Wang et al., CVPR 2020).
+
+A confidence in (0, 1) from the features scales each sample's logits; within a batch the mean confidence of the upper
+share is kept above that of the rest by a margin; late in training, samples of the lower share whose prediction beats
+their label by a margin learn from the prediction. Published: all of it. Other than there, a label is not changed for
+good: whether a sample is relabelled is asked anew in every step, so nothing that was once decided has to be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from softlabel.data.batch import Batch
+from softlabel.global_batch import gathered
+from softlabel.labels import hard
+from softlabel.losses import cross_entropy
+from softlabel.losses.reduction import SumAndMass
+from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.networks.network import Network
+from softlabel.tasks.task import Task
+
+
+class SCN(Method):
+    """Samples that the network is not sure of count less, and at last take its own word."""
+
+    needs_one_class = True
+    compares_rows = True
+
+    class Config(MethodConfig):
+        rank_weight: Share = Field(0.5, description="share of the ranking term in the loss (gamma)")
+        high_share: float = Field(0.7, gt=0, lt=1, description="share of a batch that is to be trusted (beta)")
+        rank_margin: float = Field(0.15, ge=0, description="by how much it is to be trusted more (delta 1)")
+        relabel_margin: float = Field(0.2, ge=0, description="how far a prediction must beat the label (delta 2)")
+        relabel_epoch: int = Field(10, ge=0, description="first epoch, counted from 0, in which samples are relabelled")
+
+    def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
+        super().__init__(config, network, task, training_set)
+        self.importance = nn.Linear(network.backbone.num_features, 1)
+        self._relabels = False
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        self._relabels = epoch >= self.config.relabel_epoch
+
+    def weights(self) -> Mapping[str, float]:
+        share = float(self.config.rank_weight)
+        return {"classifier": 1 - share, "ranking": share}
+
+    def forward(self, batch: Batch) -> Terms:
+        pooled = self.network.features(batch.inputs).pooled
+        logits = self.network.classify(pooled)
+        importance = self.confidence(pooled)
+        ranked = gathered(importance).sort(descending=True).values
+        high = min(max(1, round(self.config.high_share * len(ranked))), len(ranked))
+        index = self.task.index(batch.annotation)
+        if self._relabels:
+            index = self.relabelled(logits.detach(), index, importance.detach() < ranked[high - 1].detach())
+        return {
+            "classifier": cross_entropy(
+                logits * importance[:, None], hard(index, self.num_classes, validate=False), reduction="sum_and_mass"
+            ),
+            "ranking": self.ranking(ranked[:high], ranked[high:], len(index)),
+        }
+
+    def confidence(self, pooled: Tensor) -> Tensor:
+        """Features (N, D) -> importance (N,) in (0, 1)."""
+        return torch.sigmoid(self.importance(pooled))[:, 0]
+
+    def ranking(self, high: Tensor, low: Tensor, own_rows: int) -> SumAndMass:
+        """How much the margin between the two shares' means is missed by; 0 for a batch of one row."""
+        gap = high.mean() - low.mean() if len(low) else high.mean().detach() + self.config.rank_margin
+        missed = (self.config.rank_margin - gap).clamp_min(0)
+        return SumAndMass(missed * own_rows, missed.new_tensor(own_rows))
+
+    def relabelled(self, logits: Tensor, index: Tensor, low: Tensor) -> Tensor:
+        """The labels (N,) to learn from: the prediction's, for rows of the lower share that are far from theirs."""
+        probabilities = torch.softmax(logits.float(), -1)
+        most, predicted = probabilities.max(-1)
+        given = probabilities.gather(1, index[:, None])[:, 0]
+        return torch.where(low & (most - given > self.config.relabel_margin), predicted, index)
+
+    def row_scores(self, batch: Batch) -> Mapping[str, Tensor]:
+        return {"confidence": self.confidence(self.network.features(batch.inputs).pooled)}

@@ -1,0 +1,39 @@
+"""Methods that compare rows see the rows of all processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from softlabel.errors import UnsupportedError
+from softlabel.training.config import RunConfig
+from softlabel.training.train import train
+from tests.training.test_processes import assert_same
+
+
+def config(method: str, **training: object) -> RunConfig:
+    """A network without batch normalisation, in batches that cannot be divided evenly."""
+    values = {"epochs": 1, "batch_size": 255, "learning_rate": 0.01}
+    network = {"backbone": "mlp", "hidden": [12, 8]}
+    options = {"dmue": {"exclude_self": True, "bank": True}}
+    asked = {
+        "method": method,
+        "methods": options if method in options else {},
+        "network": network,
+        "training": {**values, **training},
+    }
+    return RunConfig.model_validate(asked)
+
+
+@pytest.mark.parametrize("method", ["dmue", "scn"])
+def test_two_processes_compare_the_rows_of_one(method: str, tmp_path: Path) -> None:
+    train(config(method), folder=tmp_path / "one")
+    train(config(method, processes=2), folder=tmp_path / "two")
+    assert_same(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.parametrize("method", ["dmue", "dmue_shared", "scn"])
+def test_micro_batches_are_refused(method: str, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match=r"compares the rows .* training\.accumulate must be 1"):
+        train(config(method, accumulate=2), folder=tmp_path / "run")
