@@ -70,6 +70,7 @@ class CrossFitted:
 
     rows            (N,) places in `folds.samples`
     probabilities   (N, K) float32, after temperature where the run has one
+    unsettled       folds whose temperature is no optimum: their validation rows are too few, or all answered right
     folder          where it is stored
     """
 
@@ -77,6 +78,7 @@ class CrossFitted:
     folds: Folds
     rows: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    unsettled: int
     folder: Path
 
 
@@ -99,9 +101,10 @@ def cross_fit(run: Path, count: int = 5, progress: FoldProgress | None = None) -
     if len(np.unique(folds.fold[folds.reviewed])) < count:
         raise ConfigError(f"folds: {count} are more than the {len(folds.reviewed):,} rows that can be held out")
     folder = run / "review" / f"folds-{count}"
-    stored = folder / PREDICTIONS
-    probabilities = _read(stored, folds) if stored.exists() else _trained(config, folds, folder, progress)
-    return CrossFitted(config, folds, folds.reviewed, probabilities, folder)
+    if not (folder / PREDICTIONS).exists():
+        _train(config, folds, folder, progress or SilentFolds())
+    probabilities, unsettled = _read(folder / PREDICTIONS, folds)
+    return CrossFitted(config, folds, folds.reviewed, probabilities, unsettled, folder)
 
 
 def _configuration(run: Path) -> RunConfig:
@@ -123,11 +126,11 @@ def _refuse_other_data(run: Path, config: RunConfig, prepared: Prepared) -> None
         raise RunError(f"{config.data.source} has changed since the run: its test split is another one now")
 
 
-def _trained(config: RunConfig, folds: Folds, folder: Path, progress: FoldProgress | None) -> NDArray[np.float32]:
-    progress = progress or SilentFolds()
+def _train(config: RunConfig, folds: Folds, folder: Path, progress: FoldProgress) -> None:
     runs = [folder / f"fold-{number + 1}" for number in range(folds.count)]
     make_folder(folder)
     probabilities = torch.zeros(len(folds.samples), folds.prepared.task.num_classes)
+    unsettled = 0
     progress.begin(folds, config, sum((run / RESULT["train"]).exists() for run in runs))
     try:
         for number, run in enumerate(runs):
@@ -136,11 +139,11 @@ def _trained(config: RunConfig, folds: Folds, folder: Path, progress: FoldProgre
             if result.cell["test_hash"] != prepared.splits.test_hash:
                 raise RunError(f"{run} was trained when the rows were others; remove {folder} to review them anew")
             probabilities[torch.from_numpy(folds.fold == number)] = _answers(_ready(run, config), prepared)
+            unsettled += result.cell["temperature_flag"] is not None
             drop_checkpoints(run)
     finally:
         progress.end()
-    _write(folder / PREDICTIONS, probabilities[torch.from_numpy(folds.reviewed)], folds)
-    return _read(folder / PREDICTIONS, folds)
+    _write(folder / PREDICTIONS, probabilities[torch.from_numpy(folds.reviewed)], unsettled, folds)
 
 
 def _ready(run: Path, config: RunConfig) -> DeployedModel:
@@ -157,14 +160,14 @@ def _answers(model: DeployedModel, prepared: Prepared) -> Tensor:
     return torch.cat(parts)
 
 
-def _write(path: Path, probabilities: Tensor, folds: Folds) -> None:
+def _write(path: Path, probabilities: Tensor, unsettled: int, folds: Folds) -> None:
     from safetensors.torch import save
 
-    metadata = {"format": FORMAT, "rows": rows_hash(folds)}
+    metadata = {"format": FORMAT, "rows": rows_hash(folds), "unsettled": str(unsettled)}
     write_bytes(path, save({"probabilities": probabilities.contiguous()}, metadata=metadata))
 
 
-def _read(path: Path, folds: Folds) -> NDArray[np.float32]:
+def _read(path: Path, folds: Folds) -> tuple[NDArray[np.float32], int]:
     from safetensors.torch import load
 
     try:
@@ -181,8 +184,7 @@ def _read(path: Path, folds: Folds) -> NDArray[np.float32]:
     sums = probabilities.double().sum(-1)
     if probabilities.shape != expected or not bool(((sums - 1).abs() < 1e-3).all()) or bool((probabilities < 0).any()):
         raise RunError(f"{path} is damaged (no distributions); remove it, and the stored folds will answer again")
-    found: NDArray[np.float32] = probabilities.float().numpy()
-    return found
+    return probabilities.float().numpy(), int(metadata.get("unsettled", 0))
 
 
 def _metadata(content: bytes) -> dict[str, Any]:

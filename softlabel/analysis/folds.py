@@ -76,6 +76,7 @@ def folds_of(prepared: Prepared, count: int) -> Folds:
     fold = np.full(len(samples), NEVER, dtype=np.int64)
     fold[training] = dealt(strata[training], groups[training], count, (*address, "training"), keep_single=True)
     fold[~training] = _validation_folds(strata, groups, training, count, address)
+    _join(fold, groups, training)
     return Folds(prepared, samples, training, fold, count)
 
 
@@ -87,3 +88,11 @@ def _validation_folds(
     fold = dealt(strata[~training], groups[~training], count, (*address, "validation"), keep_single=False)
     fold[~np.isin(strata[~training], strata[training])] = NEVER
     return fold
+
+
+def _join(fold: NDArray[np.int64], groups: NDArray[np.int64], training: NDArray[np.bool_]) -> None:
+    """Validation rows that equal a training row go where that one goes, in place."""
+    known, first = np.unique(groups[training], return_index=True)
+    place = np.searchsorted(known, groups).clip(max=len(known) - 1)
+    also = ~training & (known[place] == groups)
+    fold[also] = fold[training][first[place[also]]]

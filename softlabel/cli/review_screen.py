@@ -104,8 +104,6 @@ class _Fold:
 
 def suspects_table(review: Review, positions: list[int]) -> str:
     """The first rows of a ranking, for a terminal."""
-    from softlabel.report.review_page import place_told
-
     rows = [("given", "p", "suggested", "p", "ambig.", "place")]
     for position in positions[:LISTED]:
         quality, shares = review.quality, review.fitted.probabilities[position]
@@ -117,7 +115,7 @@ def suspects_table(review: Review, positions: list[int]) -> str:
                 shortened(review.class_names[suggested], NAME_WIDTH),
                 share(float(shares[suggested])),
                 share(float(quality.ambiguity[position])),
-                place_told(review, position, PLACE_WIDTH),
+                shortened(review.place(position), PLACE_WIDTH),
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -54,10 +54,17 @@ def training_run(run: Path) -> Path:
         return run
     from softlabel.training.run_folder import read_json
 
-    kept = read_json(run / "results.json")["verdict"]["kept"]
-    if kept is None:
+    results = read_json(run / "results.json")
+    try:
+        kept = results["verdict"]["kept"]
+        folder = None if kept is None else run / kept["folder"]
+    except (LookupError, TypeError):
+        raise RunError(f"{run / 'results.json'} does not hold the results of a comparison") from None
+    if folder is None:
         raise RunError(f"{run} keeps no model (nothing was selected); name one of the runs in {run / 'cells'}")
-    return run / str(kept["folder"])
+    if not folder.resolve().is_relative_to(run.resolve()):
+        raise RunError(f"{run / 'results.json'} names a run outside of its folder: {folder}")
+    return folder
 
 
 def existing(path: Path) -> Path:

@@ -40,7 +40,9 @@ def corrected(
     if config.corrections is None:
         return list(parts), []
     if source.annotation_kind != "label":
-        raise ConfigError(f"corrections: {source.name} has no class label per row, which is what a correction replaces")
+        raise ConfigError(
+            f"data.corrections: {source.name} has no class label per row, which is what a correction replaces"
+        )
     table, file = _read(os.path.expanduser(config.corrections))
     refusals = Refusals(file, table.columns.num_rows, lambda position: (file, int(table.rows[position])))
     for refusal in table.ragged:
@@ -71,7 +73,9 @@ def _with(part: Samples, annotation: Tensor) -> Samples:
 def _read(path: str) -> tuple[Table, str]:
     read = {".csv": read_csv, ".parquet": read_parquet}.get(os.path.splitext(path)[1].lower())
     if read is None:
-        raise ConfigError(f"corrections: {path!r} is neither a .csv nor a .parquet file, as `softlabel review` writes")
+        raise ConfigError(
+            f"data.corrections: {path!r} is neither a .csv nor a .parquet file, as `softlabel review` writes"
+        )
     file = os.path.basename(path)
     table = read(existing_file(path, "corrections"), lambda columns: _columns(columns, file))
     if read is read_parquet:
@@ -131,7 +135,8 @@ def _positions(
 def _refuse_twice(ids: NDArray[np.int64], refusals: Refusals) -> None:
     _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
     again = (first[inverse] != np.arange(len(ids))) & ~refusals.bad
-    refusals.add_where(again, ROW, [f"{number + 1} once more" for number in ids], "each row once")
+    for position in np.flatnonzero(again).tolist():
+        refusals.add(position, ROW, f"{ids[position] + 1} once more", "each row once")
 
 
 def _refuse_other_places(table: pa.Table, ids: NDArray[np.int64], source: Source, refusals: Refusals) -> None:

@@ -91,6 +91,7 @@ def render_review_page(review: Review, filters: Filters, rows: int | None = None
         summary=summary,
         verdict=_verdict(summary),
         how=_how(summary),
+        notes=visible_tree(review.notes),
         filters=_told(filters),
         galleries=galleries,
         pairs=_pair_table(summary),
@@ -108,11 +109,9 @@ def _verdict(summary: Mapping[str, Any]) -> str:
 
 
 def _how(summary: Mapping[str, Any]) -> str:
-    left_out = summary["left_out"]
-    more = f" {count(left_out)} rows were needed by every model and are not judged." if left_out else ""
     return (
         f"Each row was judged by a model that had not seen it: {summary['method']}, seed {summary['seed']}, trained "
-        f"{summary['folds']} times, each time without a part of the rows. Test rows are not reviewed.{more}"
+        f"{summary['folds']} times, each time without a part of the rows. Test rows are not reviewed."
     )
 
 
@@ -220,6 +219,4 @@ def _features(review: Review, position: int) -> list[tuple[str, str]]:
     away = np.where(spread > 0, (values - mean) / np.where(spread > 0, spread, 1.0), 0.0)
     names = prepared.source.feature_names or [f"feature {d + 1}" for d in range(len(values))]
     farthest = sorted(np.argsort(-np.abs(away), kind="stable")[:FEATURES_NAMED].tolist())
-    return [
-        (shortened(names[d], NAME_LENGTH), f"{number(float(values[d]))} ({float(away[d]):+.1f} sd)") for d in farthest
-    ]
+    return [(shortened(names[d], NAME_LENGTH), f"{float(values[d]):.4g} ({float(away[d]):+.1f} sd)") for d in farthest]

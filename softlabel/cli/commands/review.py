@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from softlabel.cli.console import Console
 from softlabel.cli.new_file import refuse_existing
 from softlabel.cli.parser import Parser
 from softlabel.cli.run_folders import training_run
-from softlabel.cli.understood import line
+from softlabel.cli.understood import folder_line, line
 from softlabel.errors import ConfigError
 from softlabel.report.numbers import bytes_of
 
@@ -96,10 +95,8 @@ def run(words: list[str]) -> int:
         console.document(_document(found, filters, chosen, arguments.rows))
         return 0
     summary = found.summary()
-    console.say(
-        line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are probably wrong; margins, smallest first")
-    )
-    for note in _notes(found):
+    console.say(line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are probably wrong"))
+    for note in found.notes:
         console.say(line("note", note))
     for kind in KINDS:
         if chosen[kind]:
@@ -114,14 +111,8 @@ def run(words: list[str]) -> int:
             console.say(f"         softlabel train --recipe {folder / 'config.toml'} --corrections {arguments.out}")
     else:
         console.say(line("next", f"softlabel review {arguments.run} --out reviewed.csv"))
+    console.say(folder_line(folder))
     return 0
-
-
-def _notes(found: Review) -> Iterator[str]:
-    if found.left_out:
-        yield f"{found.left_out:,} rows were needed in every fold (the only ones of a class) and are not judged"
-    if not found.correctable:
-        yield "the rows have votes: the given label is the class with most, and votes are corrected in the data"
 
 
 def _document(found: Review, filters: Filters, chosen: dict[Any, list[int]], rows: int | None) -> dict[str, Any]:
