@@ -57,7 +57,7 @@ def training_run(run: Path) -> Path:
     results = read_json(run / "results.json")
     try:
         kept = results["verdict"]["kept"]
-        folder = None if kept is None else run / kept["folder"]
+        folder: Path | None = None if kept is None else run / kept["folder"]
     except (LookupError, TypeError):
         raise RunError(f"{run / 'results.json'} does not hold the results of a comparison") from None
     if folder is None:

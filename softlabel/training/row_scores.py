@@ -43,7 +43,7 @@ def write_row_scores(run: Path, method: Method, training: Samples, batch_size: i
 
 
 def read_row_scores(run: Path) -> tuple[Tensor, dict[str, Tensor]]:
-    """Sample ids (M,) and scores of these rows, (M,) or (M, K) by name; none where the method keeps none.
+    """Sample ids (M,) and scores of these rows, (M,) or (M, K), sorted by name; none where the method keeps none.
 
     Raises RunError when the file is damaged.
     """
@@ -59,7 +59,7 @@ def read_row_scores(run: Path) -> tuple[Tensor, dict[str, Tensor]]:
         raise RunError(f"{path} is damaged: {error}") from None
     if sample_id.dtype != torch.int64 or any(scores.shape[:1] != sample_id.shape for scores in found.values()):
         raise RunError(f"{path} is damaged: its columns differ in length")
-    return sample_id, found
+    return sample_id, dict(sorted(found.items()))
 
 
 def _on_device(method: Method, training: Samples, batch_size: int) -> Iterator[Batch]:
