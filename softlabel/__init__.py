@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 _FOLDERS = ("labels", "losses", "calibration", "metrics", "networks", "data", "tasks", "methods")
 
-_COMMANDS = ("train", "compare", "evaluate", "predict", "export")
+_COMMANDS = ("train", "compare", "evaluate", "predict", "review", "export")
 
 __all__ = ["__version__", *_COMMANDS, *_FOLDERS]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -59,11 +60,12 @@ def writer_for(path: Path) -> Write:
     return WRITERS[ending]
 
 
-def write_file(path: Path, names: Sequence[str], rows: Iterable[Answer]) -> None:
-    """Write all rows into a new file, whole or not at all."""
+def write_file(path: Path, names: Sequence[str], rows: Iterable[Answer], *, numbers: Collection[str] = NUMBERS) -> None:
+    """Write all rows into a new file, whole or not at all; `numbers` are the columns that hold some."""
     write = writer_for(path)
-    with written_whole(path, binary=write is write_parquet) as stream:
-        write(stream, names, rows)
+    binary = write is write_parquet
+    with written_whole(path, binary=binary) as stream:
+        (partial(write_parquet, numbers=numbers) if binary else write)(stream, names, rows)
 
 
 def write_json(stream: IO[str], names: Sequence[str], rows: Iterable[Answer]) -> None:
@@ -74,21 +76,23 @@ def write_json(stream: IO[str], names: Sequence[str], rows: Iterable[Answer]) ->
     stream.write("\n]\n")
 
 
-def write_parquet(stream: IO[bytes], names: Sequence[str], rows: Iterable[Answer]) -> None:
+def write_parquet(
+    stream: IO[bytes], names: Sequence[str], rows: Iterable[Answer], numbers: Collection[str] = NUMBERS
+) -> None:
     """A Parquet table."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, _arrow_type(pa, name)) for name in names])
+    schema = pa.schema([(name, _arrow_type(pa, name, numbers)) for name in names])
     with pq.ParquetWriter(stream, schema) as writer:
         for batch in _batches(rows, PARQUET_ROWS):
             writer.write_table(pa.Table.from_pylist([dict(row) for row in batch], schema=schema))
 
 
-def _arrow_type(pa: Any, name: str) -> Any:
+def _arrow_type(pa: Any, name: str, numbers: Collection[str]) -> Any:
     if name == "row":
         return pa.int64()
-    return pa.float64() if name in NUMBERS or name.startswith("p_") else pa.string()
+    return pa.float64() if name in numbers or name.startswith("p_") else pa.string()
 
 
 WRITERS: dict[str, Write] = {".csv": write_csv, ".json": write_json, ".parquet": write_parquet}

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from softlabel.cli.answers import shortened
 from softlabel.cli.configuration import assemble
 from softlabel.cli.dead_options import refuse_undrawn_splits
-from softlabel.cli.run_folders import folder_to_resume, model_folder
+from softlabel.cli.run_folders import folder_to_resume, model_folder, training_run
 from softlabel.errors import ConfigError
 from softlabel.experiments.config import CompareConfig, default_compare_config
 from softlabel.training.config import RunConfig
 
 if TYPE_CHECKING:
+    from softlabel.analysis.review import Review
     from softlabel.experiments.compare import CompareProgress
     from softlabel.training.export import ExportReport
     from softlabel.training.progress import Progress
@@ -148,6 +149,16 @@ def predict(
         abstain_below=abstain_below,
     )
     return [shortened(prediction, top) for prediction in predictions]
+
+
+def review(run: PathLike, *, folds: int = 5) -> Review:
+    """Judge every label of a training run by a model that did not see it, as `softlabel review` does.
+
+    The folds are trained once; with the same number of folds the stored answers are used again.
+    """
+    from softlabel.analysis.review import review as judge
+
+    return judge(training_run(Path(run)), folds)
 
 
 def export(run: PathLike, out: PathLike, format: Literal["safetensors", "torch", "onnx"]) -> ExportReport:

@@ -28,6 +28,7 @@ COMMANDS = {
     "train": "train one method once",
     "evaluate": "score a trained model on labelled data",
     "predict": "label distributions for a file, a folder or a table",
+    "review": "find wrong labels and ambiguous rows of a training run",
     "export": "write a trained model as safetensors, torch.export or ONNX",
     "report": "make the HTML report of a comparison again",
     "methods": "list the methods, or the options of one",

@@ -42,6 +42,31 @@ def model_folder(run: Path) -> Path:
     raise RunError(f"{run} has no model" + (" yet: the run is not finished" if started else ""))
 
 
+def training_run(run: Path) -> Path:
+    """The folder of a training run: the named one, or of a comparison the run whose model is kept.
+
+    Raises RunError where there is none.
+    """
+    run = existing(run)
+    if run.is_file():
+        raise RunError(f"{run} is a file; RUN is the folder of a training run or of a comparison")
+    if not (run / "results.json").is_file():
+        return run
+    from softlabel.training.run_folder import read_json
+
+    results = read_json(run / "results.json")
+    try:
+        kept = results["verdict"]["kept"]
+        folder: Path | None = None if kept is None else run / kept["folder"]
+    except (LookupError, TypeError):
+        raise RunError(f"{run / 'results.json'} does not hold the results of a comparison") from None
+    if folder is None:
+        raise RunError(f"{run} keeps no model (nothing was selected); name one of the runs in {run / 'cells'}")
+    if not folder.resolve().is_relative_to(run.resolve()):
+        raise RunError(f"{run / 'results.json'} names a run outside of its folder: {folder}")
+    return folder
+
+
 def existing(path: Path) -> Path:
     """The path, if it exists. Raises RunError with the nearest name beside it."""
     if path.exists():

@@ -54,6 +54,9 @@ class DataConfig(BaseModel):
     imbalance: float | None = Field(None, ge=1, description="make the training part long-tailed: n_max / n_min")
     noise: float = Field(0.0, ge=0, lt=1, description="share of training labels replaced by wrong ones")
     noise_kind: Literal["symmetric", "class-dependent"] = Field("symmetric", description="how wrong labels are drawn")
+    corrections: str | None = Field(
+        None, description="table that `softlabel review` wrote: its column 'label' replaces labels, not of test rows"
+    )
     groups: Literal["counts", "thirds"] = Field(
         "counts", description="many/medium/few: by training counts (> 100, 20–100, < 20) or in thirds of the classes"
     )

@@ -57,7 +57,7 @@ def held_out_groups(
     brings the number of rows closer to the share; at least one is taken and one is left where there are two.
     """
     numbers, member = np.unique(groups, return_inverse=True)
-    home = _commonest_stratum(strata, member, len(numbers))
+    home = commonest_stratum(strata, member, len(numbers))
     sizes = np.bincount(member, minlength=len(numbers))
     taken = np.zeros(len(numbers), dtype=bool)
     single: list[int] = []
@@ -70,7 +70,8 @@ def held_out_groups(
     return taken[member], single
 
 
-def _commonest_stratum(strata: NDArray[Any], member: NDArray[np.int64], count: int) -> NDArray[Any]:
+def commonest_stratum(strata: NDArray[Any], member: NDArray[np.int64], count: int) -> NDArray[Any]:
+    """The stratum of most rows of each of `count` groups, the first of equals; `member` (N,) numbers the groups."""
     known, code = np.unique(strata, return_inverse=True)
     pairs, rows = np.unique(member * len(known) + code, return_counts=True)
     order = np.lexsort(

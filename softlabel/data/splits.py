@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from softlabel.data.config import DataConfig
+from softlabel.data.corrections import corrected
 from softlabel.data.duplicates import duplicate_warnings
 from softlabel.data.groups import held_out_groups
 from softlabel.data.long_tail import long_tail_rows
@@ -57,8 +58,8 @@ def make_splits(source: Source, config: DataConfig, stratify: Stratify) -> Split
 
     The order: the source's own test part, or a stratified share of all rows; under 'hold-out' the source's own
     validation part, or of every training stratum of n rows min(max(1, round(share n)), n - 1), whole groups where the
-    source has groups; then, on what is left for training only, the long tail and the label noise. 'published' trains
-    on all training rows, without validation.
+    source has groups; then, on what is left for training only, the long tail and the label noise; last, the labels that
+    a person corrected, of no test row. 'published' trains on all training rows, without validation.
     `stratify` maps annotations to one integer per row: the class, the class with most votes, a quantile bin.
 
     Raises DataError for an empty part, ConfigError or UnsupportedError where long tail or noise do not fit.
@@ -78,13 +79,15 @@ def make_splits(source: Source, config: DataConfig, stratify: Stratify) -> Split
     warnings = duplicate_warnings(source, part)
     training = _with_long_tail(training, source, config, stratify, notes)
     training = _with_noise(training, source, config, notes)
+    (training, validation), told = corrected([training, validation], test, source, config)
+    notes += told
     return Splits(
         training=training,
         validation=validation if len(validation) else None,
         test=test,
         notes=notes,
         warnings=warnings,
-        test_hash=_hash_of(test, source.class_names),
+        test_hash=hash_of(test, source.class_names),
     )
 
 
@@ -199,7 +202,7 @@ def _with_wrong_values(training: Samples, source: Source, config: DataConfig, no
     return training.annotated(annotation)
 
 
-def _hash_of(test: Samples, class_names: list[str]) -> str:
+def hash_of(test: Samples, class_names: list[str]) -> str:
     """A hash of what is predicted and measured; the same whether inputs are held or streamed."""
     digest = hashlib.sha256("\x1f".join(class_names).encode())
     for rows in torch.split(torch.arange(len(test)), _CHUNK):

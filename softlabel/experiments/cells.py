@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from softlabel.errors import SoftlabelError
+from softlabel.training.checkpoint import drop_checkpoints
 from softlabel.training.config import RunConfig
 from softlabel.training.run_folder import read_json
 from softlabel.training.shared_stages import SharedStages
@@ -56,14 +57,8 @@ class Cell:
 
     def drop_checkpoints(self) -> None:
         """Free the disk of what only an unfinished run needs; files that are not ours stay."""
-        checkpoints = self.folder / "checkpoints"
-        if not self.finished or not checkpoints.is_dir():
-            return
-        for name in ("last", "best"):
-            for path in (checkpoints / f"{name}.json", *checkpoints.glob(f"{name}-*.safetensors")):
-                path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # something else is in it
-            checkpoints.rmdir()
+        if self.finished:
+            drop_checkpoints(self.folder)
 
     @property
     def shared_folder(self) -> Path:

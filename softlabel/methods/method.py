@@ -153,6 +153,13 @@ class Method(nn.Module):
         """Learned tables (K, K) by title, which the report draws and the run folder keeps."""
         return {}
 
+    def row_scores(self, batches: Iterable[Batch]) -> Mapping[str, Tensor]:
+        """What it learned of every training row by name, (N,) or (N, K), from one pass without augmentation, in order.
+
+        Asked once, after the last epoch; the run folder keeps it, and `softlabel review` shows it beside its own.
+        """
+        return {}
+
     def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
         """What this stage depends on: runs whose stages have equal fingerprints, up to here, may share them."""
         return {"method": type(self).__module__.rpartition(".")[2], **self.config.model_dump()}

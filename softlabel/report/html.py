@@ -65,8 +65,8 @@ def render_report(results: Mapping[str, Any]) -> str:
 
 
 @cache
-def page_template() -> Template:
-    """The page, in which every text is escaped and a missing value is an error."""
+def page_template(name: str = "template.html") -> Template:
+    """A page, in which every text is escaped and a missing value is an error."""
     environment = Environment(
         loader=PackageLoader("softlabel.report", ""),
         autoescape=True,
@@ -77,7 +77,7 @@ def page_template() -> Template:
     environment.tests["cell"] = lambda value: isinstance(value, Cell)
     environment.filters["typeset"] = typeset
     environment.filters["breakable"] = breakable
-    return environment.get_template("template.html")
+    return environment.get_template(name)
 
 
 def typeset(text: str) -> str:

@@ -26,6 +26,11 @@ def number(value: Any, decimals: int = 3) -> str:
     return f"{value:.{decimals if size < 100 else min(decimals, 1)}f}"
 
 
+def share(value: Any) -> str:
+    """A probability with two decimals; one that they would show as 0 is said to be less than 0.01."""
+    return "<\u00a00.01" if is_number(value) and 0 < value < 0.005 else number(value, 2) if value else "0.00"
+
+
 def signed(value: Any, decimals: int = 3) -> str:
     """A difference, always with its sign."""
     text = number(value, decimals)

@@ -1,31 +1,18 @@
 """CSV files that are safe to open in a spreadsheet: text that would run as a formula is marked, and comes back whole.
 
-A cell whose text begins with = + - @, a tab, a carriage return or a line feed gets an apostrophe in front, which
-spreadsheets take as "this is text". A text that already begins with apostrophes and then one of these gets one more, so
-that reading takes away exactly what writing added. Numbers are written as numbers.
+`softlabel.spreadsheet_text` says how. Numbers are written as numbers.
 """
 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TextIO
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+from softlabel.spreadsheet_text import neutralise, restore
 
 Cell = str | int | float | None
-
-
-def neutralise(text: str) -> str:
-    """The text as a spreadsheet may see it."""
-    return "'" + text if _FORMULA.match(text) else text
-
-
-def restore(text: str) -> str:
-    """What `neutralise` was given."""
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -126,6 +127,16 @@ def _text_of(body: Mapping[str, Any]) -> str:
     """The one spelling that a body has, with its digest, so that no flipped bit goes unnoticed."""
     digest = hashlib.sha256(json.dumps(body).encode()).hexdigest()
     return json.dumps({"digest": digest, **body}) + "\n"
+
+
+def drop_checkpoints(run: Path) -> None:
+    """Free the disk of what only an unfinished run needs; files in its folder that are not ours stay."""
+    folder = run / "checkpoints"
+    for name in ("last", "best"):
+        for path in (folder / f"{name}.json", *folder.glob(f"{name}-*.safetensors")):
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # there is none, or something else is in it
+        folder.rmdir()
 
 
 def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -114,13 +114,13 @@ def on_axis(task: Ordinal, annotation: Tensor, probabilities: Tensor) -> list[di
     ]
 
 
-def data_uri(pixels: Tensor) -> str:
-    """A uint8 image (1 or 3, H, W) as a PNG inside a text, large ones made smaller."""
+def data_uri(pixels: Tensor, side: int = LARGEST_SIDE) -> str:
+    """A uint8 image (1 or 3, H, W) as a PNG inside a text, made smaller where it has a side of more pixels."""
     from PIL import Image
 
     array = pixels[0].numpy() if pixels.shape[0] == 1 else pixels.permute(1, 2, 0).contiguous().numpy()
     image = Image.fromarray(array)
-    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    image.thumbnail((side, side))
     file = io.BytesIO()
     image.save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

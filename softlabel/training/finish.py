@@ -24,6 +24,7 @@ from softlabel.training.feature_map import FeatureMap
 from softlabel.training.inference import Inference, adjustment_bias
 from softlabel.training.pooled_features import PooledFeatures
 from softlabel.training.prepare import Prepared
+from softlabel.training.row_scores import write_row_scores
 from softlabel.training.state import TrainingState
 from softlabel.training.test_split import record_opening
 
@@ -58,6 +59,7 @@ def finish(config: RunConfig, prepared: Prepared, state: TrainingState, folder: 
     last = _test(state.evaluated, prepared, state)
     selected = last if state.best is None else _test(_selected_network(state), prepared, state)
     _write_evaluation(folder / "evaluation", selected, state)
+    write_row_scores(folder, state.method, prepared.splits.training, config.training.batch_size)
     result = _result(config, prepared, state, last, selected)
     _save_model(config, prepared, state, selected, folder / "model", result)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,8 @@ from softlabel.training.prepare import prepare
 from softlabel.training.test_split import record_opening
 
 Split = Literal["training", "validation", "test", "all"]
+Watch = Callable[[Tensor, Tensor], None]
+"""Sees rows and unscaled logits of every chunk."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Rescored:
 
 
 @dataclass(frozen=True)
-class _Part:
+class LabelledPart:
     """Labelled samples in the classes of the model."""
 
     source: str
@@ -70,11 +73,18 @@ class _Part:
     notes: list[str]
 
 
-def evaluate(run: str | Path, other: DataConfig | None = None, split: Split | None = None) -> Rescored:
+def evaluate(
+    run: str | Path,
+    other: DataConfig | None = None,
+    split: Split | None = None,
+    *,
+    watch: Callable[[LabelledPart, float], Watch] | None = None,
+) -> Rescored:
     """Score the model of a run.
 
     other   other labelled data; by default the run's own
     split   of the run's own data 'test' by default; of other data all rows
+    watch   asked before anything is scored, with the rows and the model's temperature, for what is to see the logits
 
     Raises RunError for a folder without a whole model, or whose data have changed since; DataError or ConfigError for
     data that the model cannot be scored on.
@@ -82,10 +92,18 @@ def evaluate(run: str | Path, other: DataConfig | None = None, split: Split | No
     model = load_model(Path(run))
     part = _own_part(Path(run), model, split or "test") if other is None else _other_part(model, other, split or "all")
     _refuse_other_inputs(model, part)
+    watching = None if watch is None else watch(part, model.temperature)
     notes = part.notes + (_recorded(Path(run)) if other is None and part.split == "test" else [])
     counts, groups = _training_counts(model, part)
     before, after = evaluate_at(
-        model.logits, part.samples, part.task, counts, groups, [1.0, model.temperature], device=torch.device("cpu")
+        model.logits,
+        part.samples,
+        part.task,
+        counts,
+        groups,
+        [1.0, model.temperature],
+        device=torch.device("cpu"),
+        watch=watching,
     )
     statistics = part.task.statistics(counts, groups)
     return Rescored(
@@ -101,7 +119,7 @@ def evaluate(run: str | Path, other: DataConfig | None = None, split: Split | No
     )
 
 
-def _own_part(run: Path, model: DeployedModel, split: Split) -> _Part:
+def _own_part(run: Path, model: DeployedModel, split: Split) -> LabelledPart:
     data = training_data(run)
     if data is None:
         raise ConfigError(
@@ -123,7 +141,7 @@ def _own_part(run: Path, model: DeployedModel, split: Split) -> _Part:
         raise ConfigError(f"--split {split}: the run has no {split} split (protocol {data.protocol})")
     seen = {"training": "the model was trained on these rows", "validation": "the model was selected on these rows"}
     task = prepared.task.read_as(model.task_json.get("link", "softmax"))
-    return _Part(data.source, split, samples, task, [seen[split]] if split in seen else [])
+    return LabelledPart(data.source, split, samples, task, [seen[split]] if split in seen else [])
 
 
 def _recorded(run: Path) -> list[str]:
@@ -132,7 +150,7 @@ def _recorded(run: Path) -> list[str]:
     return [] if recorded else ["this look at the test rows could not be counted: the run folder takes no file"]
 
 
-def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> _Part:
+def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> LabelledPart:
     source = open_source(data)
     samples = _in_model_classes(source, model.class_names)
     task = task_from_json(model.task_json)
@@ -145,7 +163,7 @@ def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> _Part:
         samples = samples.select((source.split == wanted).nonzero().flatten())
         if not len(samples):
             raise DataError(f"{data.source}: the {split} split is empty, expected at least one row")
-    return _Part(data.source, split, samples, task, [*source.warnings, *source.notes])
+    return LabelledPart(data.source, split, samples, task, [*source.warnings, *source.notes])
 
 
 def _in_model_classes(source: Source, class_names: list[str]) -> Samples:
@@ -167,7 +185,7 @@ def _in_model_classes(source: Source, class_names: list[str]) -> Samples:
     return source.samples.annotated(wide)
 
 
-def _training_counts(model: DeployedModel, part: _Part) -> tuple[Tensor, Groups]:
+def _training_counts(model: DeployedModel, part: LabelledPart) -> tuple[Tensor, Groups]:
     """What defines many, medium and few: the counts the model was trained on."""
     counts, groups = model.card.get("training_counts"), model.card.get("groups", "counts")
     if not isinstance(counts, list) or len(counts) != len(model.class_names):
@@ -175,7 +193,7 @@ def _training_counts(model: DeployedModel, part: _Part) -> tuple[Tensor, Groups]
     return torch.tensor(counts, dtype=torch.float64), "thirds" if groups == "thirds" else "counts"
 
 
-def _refuse_other_inputs(model: DeployedModel, part: _Part) -> None:
+def _refuse_other_inputs(model: DeployedModel, part: LabelledPart) -> None:
     expected, kind, shape = model.inputs, part.samples.input_kind, tuple(part.samples.input_shape)
     if expected.kind == kind and tuple(expected.shape) == shape:
         return

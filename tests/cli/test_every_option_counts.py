@@ -54,6 +54,7 @@ CHANGES: dict[str, str] = {
 
 ONLY_HOW: dict[str, str] = {
     "accumulate": "--accumulate 2",  # the same step, but for rounding
+    "corrections": "--corrections reviewed.csv",
     "checkpoint_every": "--checkpoint-every 2",
     "device": "--device cpu",
     "max_megapixels": "--max-megapixels 10",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from softlabel.cli.run_folders import folder_to_resume, model_folder
+from softlabel.cli.run_folders import folder_to_resume, model_folder, training_run
 from softlabel.errors import RunError
 
 
@@ -56,3 +56,24 @@ def test_a_folder_of_runs_is_answered_with_one_of_them(tmp_path: Path) -> None:
 def test_an_unfinished_run_has_no_model_yet(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not finished"):
         model_folder(run_folder(tmp_path / "a-0001"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"verdict": {"kept": {"folder": "../outside"}}}', "names a run outside of its folder"),
+        ('{"verdict": {"kept": null}}', "keeps no model"),
+        ('{"verdict": []}', "does not hold the results of a comparison"),
+        ("[]", "does not hold the results of a comparison"),
+    ],
+)
+def test_the_kept_run_of_a_comparison_lies_in_its_folder(content: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(RunError, match=words):
+        training_run(tmp_path)
+
+
+def test_the_kept_run_of_a_comparison_is_found(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text('{"verdict": {"kept": {"folder": "cells/dldl-seed0"}}}')
+    assert training_run(tmp_path) == tmp_path / "cells" / "dldl-seed0"
+    assert training_run(tmp_path.parent) == tmp_path.parent

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softlabel.report.safe_csv import neutralise, read_csv, restore, write_csv
+from softlabel.report.safe_csv import read_csv, write_csv
+from softlabel.spreadsheet_text import neutralise, restore
 
 FORMULAS = (
     "=1+1",

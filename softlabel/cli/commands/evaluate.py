@@ -46,6 +46,8 @@ examples:
   softlabel evaluate runs/digits-0001
   softlabel evaluate runs/digits-0001 --split validation --json
   softlabel evaluate runs/faces-0003 --source folder:other-photos --resize 32,32
+  softlabel evaluate runs/faces-0003 --source csv:a.csv --vote-columns 'v_*' \\
+      --image-column file --votes
 """
 
 
@@ -57,6 +59,9 @@ def parser() -> Parser:
         "--split",
         choices=("training", "validation", "test", "all"),
         help="rows to score (default: test; all rows of another source)",
+    )
+    parser.add_argument(
+        "--votes", action="store_true", help="compare distributions with the votes that the rows have, and these halved"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document; words go to stderr")
     add_require(parser)
@@ -74,10 +79,16 @@ def run(words: list[str]) -> int:
 
     from softlabel.training.rescore import evaluate
 
-    scored = evaluate(folder, other, arguments.split)
+    agreement = None
+    if arguments.votes:
+        from softlabel.analysis.agreement import evaluate_against_votes
+
+        scored, agreement = evaluate_against_votes(folder, other, arguments.split)
+    else:
+        scored = evaluate(folder, other, arguments.split)
     console = Console(arguments.json)
     if arguments.json:
-        console.document(scored.to_json())
+        console.document(scored.to_json() | ({} if agreement is None else {"votes": agreement.to_json()}))
     else:
         console.say(line("data", f"{scored.source}, {scored.split} rows ({scored.rows:,})"))
         for note in worth_saying(scored.notes):
@@ -85,6 +96,10 @@ def run(words: list[str]) -> int:
         console.say("")
         heading = temperature_title(scored.temperature, None, None)
         console.say(scores_table(scored.before, scored.after, scored.titles, heading, f"{scored.split} rows"))
+        if agreement is not None:
+            from softlabel.cli.agreement_table import agreement_table
+
+            console.say("\n" + agreement_table(agreement))
     return exit_code(limits, scored.after, f"{scored.split} rows", console, events=False)
 
 

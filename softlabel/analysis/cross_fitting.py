@@ -1,0 +1,201 @@
+"""Out-of-sample predictions of a run's own rows: its recipe is trained k times, each time without a k-th of them.
+
+Everything lies in the run's folder, under `review/folds-K`: a run folder per fold, which goes on after a kill as any
+run does, and `predictions.safetensors` when all are done. Its test rows are never read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from torch import Tensor
+
+from softlabel.analysis.folds import Folds, folds_of
+from softlabel.errors import ConfigError, RunError, UnsupportedError
+from softlabel.training.atomic import make_folder, write_bytes
+from softlabel.training.checkpoint import drop_checkpoints
+from softlabel.training.config import RunConfig
+from softlabel.training.engine import device_name
+from softlabel.training.evaluation import predict_chunks
+from softlabel.training.model_folder import DeployedModel, load_model
+from softlabel.training.predict import refuse_no_probabilities
+from softlabel.training.prepare import Prepared, prepare
+from softlabel.training.progress import Progress, Silent
+from softlabel.training.run_folder import RESULT, read_config, read_json
+from softlabel.training.train import train
+
+FORMAT = "1"
+PREDICTIONS = "predictions.safetensors"
+TASKS = ("classification", "distribution")
+
+
+class FoldProgress(Protocol):
+    """What cross-fitting tells about its progress."""
+
+    def begin(self, folds: Folds, config: RunConfig, finished: int) -> None:
+        """Everything was understood; folds will be trained, of which so many are finished already."""
+
+    def fold(self, number: int) -> Progress:
+        """The progress of one fold's run, numbered from 0."""
+
+    def end(self) -> None:
+        """All folds are trained, or the training was interrupted."""
+
+
+class SilentFolds:
+    """Shows nothing."""
+
+    def begin(self, folds: Folds, config: RunConfig, finished: int) -> None:
+        pass
+
+    def fold(self, number: int) -> Progress:
+        return Silent()
+
+    def end(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """What models that had not seen them say of the reviewed rows.
+
+    rows            (N,) places in `folds.samples`
+    probabilities   (N, K) float32, after temperature where the run has one
+    unsettled       folds whose temperature is no optimum: their validation rows are too few, or all answered right
+    folder          where it is stored
+    """
+
+    config: RunConfig
+    folds: Folds
+    rows: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    unsettled: int
+    folder: Path
+
+
+def cross_fit(run: Path, count: int = 5, progress: FoldProgress | None = None) -> CrossFitted:
+    """The predictions of a finished training run's own rows: those that are stored, or else the folds are trained.
+
+    Raises RunError for a folder that is no finished training run, or whose data have changed; UnsupportedError for a
+    task without one class or distribution per row; ConfigError for fewer than two folds, or more than there are rows.
+    """
+    if count < 2:
+        raise ConfigError(f"folds must be a whole number from 2, not {count}")
+    config = _configuration(run)
+    prepared = prepare(config.data, config.task, config.axis)
+    _refuse_other_data(run, config, prepared)
+    if prepared.task.name not in TASKS:
+        raise UnsupportedError(
+            f"{run} has the task {prepared.task.name}; a review is of {' or '.join(TASKS)}, where each row has a label"
+        )
+    folds = folds_of(prepared, count)
+    if len(np.unique(folds.fold[folds.reviewed])) < count:
+        raise ConfigError(f"folds: {count} are more than the {len(folds.reviewed):,} rows that can be held out")
+    folder = run / "review" / f"folds-{count}"
+    if not (folder / PREDICTIONS).exists():
+        _train(config, folds, folder, progress or SilentFolds())
+    probabilities, unsettled = _read(folder / PREDICTIONS, folds)
+    return CrossFitted(config, folds, folds.reviewed, probabilities, unsettled, folder)
+
+
+def _configuration(run: Path) -> RunConfig:
+    values = read_config(run)
+    if not (run / RESULT["train"]).exists():
+        kind = "a comparison" if "comparison" in values else "not finished"
+        raise RunError(f"{run} is {kind}; a review needs a finished training run")
+    try:
+        config = RunConfig.model_validate(values)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise RunError(f"{run / 'config.toml'} is damaged: {place}: {error.errors()[0]['msg']}") from None
+    one_process = config.training.model_copy(update={"processes": 1})  # others would prepare the run, not the fold
+    return config.model_copy(update={"training": one_process})
+
+
+def _refuse_other_data(run: Path, config: RunConfig, prepared: Prepared) -> None:
+    if read_json(run / RESULT["train"]).get("test_hash") != prepared.splits.test_hash:
+        raise RunError(f"{config.data.source} has changed since the run: its test split is another one now")
+
+
+def _train(config: RunConfig, folds: Folds, folder: Path, progress: FoldProgress) -> None:
+    runs = [folder / f"fold-{number + 1}" for number in range(folds.count)]
+    make_folder(folder)
+    probabilities = torch.zeros(len(folds.samples), folds.prepared.task.num_classes)
+    unsettled = 0
+    progress.begin(folds, config, sum((run / RESULT["train"]).exists() for run in runs))
+    try:
+        for number, run in enumerate(runs):
+            prepared = folds[number]
+            result = train(config, folder=run, resume=True, progress=progress.fold(number), prepared=prepared)
+            if result.cell["test_hash"] != prepared.splits.test_hash:
+                raise RunError(f"{run} was trained when the rows were others; remove {folder} to review them anew")
+            probabilities[torch.from_numpy(folds.fold == number)] = _answers(_ready(run, config), prepared)
+            unsettled += result.cell["temperature_flag"] is not None
+            drop_checkpoints(run)
+    finally:
+        progress.end()
+    _write(folder / PREDICTIONS, probabilities[torch.from_numpy(folds.reviewed)], unsettled, folds)
+
+
+def _ready(run: Path, config: RunConfig) -> DeployedModel:
+    return load_model(run).to(device_name(config.training.device))
+
+
+@torch.no_grad()
+def _answers(model: DeployedModel, prepared: Prepared) -> Tensor:
+    """The probabilities (n, K) of the rows that the fold holds out, in their order."""
+    parts = []
+    for rows, probabilities, _ in predict_chunks(model, prepared.splits.test):
+        refuse_no_probabilities(probabilities, prepared.splits.test.sample_id[rows])
+        parts.append(probabilities)
+    return torch.cat(parts)
+
+
+def _write(path: Path, probabilities: Tensor, unsettled: int, folds: Folds) -> None:
+    from safetensors.torch import save
+
+    metadata = {"format": FORMAT, "rows": rows_hash(folds), "unsettled": str(unsettled)}
+    write_bytes(path, save({"probabilities": probabilities.contiguous()}, metadata=metadata))
+
+
+def _read(path: Path, folds: Folds) -> tuple[NDArray[np.float32], int]:
+    from safetensors.torch import load
+
+    try:
+        content = path.read_bytes()
+        metadata = _metadata(content)
+        probabilities = load(content)["probabilities"]
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise RunError(f"{path} is damaged ({error}); remove it, and the stored folds will answer again") from None
+    if metadata.get("format") != FORMAT:
+        raise RunError(f"{path} has format {metadata.get('format')}; this version reads format {FORMAT}")
+    if metadata.get("rows") != rows_hash(folds):
+        raise RunError(f"{path} is of other rows or labels than the data have now; remove {path.parent} to review anew")
+    expected = (len(folds.reviewed), folds.prepared.task.num_classes)
+    sums = probabilities.double().sum(-1)
+    if probabilities.shape != expected or not bool(((sums - 1).abs() < 1e-3).all()) or bool((probabilities < 0).any()):
+        raise RunError(f"{path} is damaged (no distributions); remove it, and the stored folds will answer again")
+    return probabilities.float().numpy(), int(metadata.get("unsettled", 0))
+
+
+def _metadata(content: bytes) -> dict[str, Any]:
+    length = int.from_bytes(content[:8], "little")
+    found: dict[str, Any] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    return found
+
+
+def rows_hash(folds: Folds) -> str:
+    """Identifies the reviewed rows: which they are, their labels, their folds and the names of the classes."""
+    digest = hashlib.sha256("\x1f".join(folds.prepared.source.class_names).encode())
+    for values in (folds.samples.sample_id.numpy(), folds.samples.annotation.numpy(), folds.fold):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

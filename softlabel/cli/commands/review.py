@@ -1,0 +1,126 @@
+"""`softlabel review`: the labels of a run that are probably wrong, and the rows that are ambiguous."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from softlabel.cli.answers import write_file, writer_for
+from softlabel.cli.console import Console
+from softlabel.cli.new_file import refuse_existing
+from softlabel.cli.parser import Parser
+from softlabel.cli.run_folders import training_run
+from softlabel.cli.understood import folder_line, line
+from softlabel.errors import ConfigError
+from softlabel.report.numbers import bytes_of
+
+if TYPE_CHECKING:
+    from softlabel.analysis.review import Filters, Review
+
+LISTED_IN_JSON = 48
+
+EXAMPLES = """\
+The run's own recipe is trained once for each fold, without the rows of that
+fold, and every row is judged by the model that did not see it. That is done
+once: with the same --folds the stored answers are used again. The page lies in
+RUN/review; corrected labels are given back with `train --corrections FILE`.
+
+examples:
+  softlabel review runs/cats-0001
+  softlabel review runs/cats-0001 --kind mislabelled --class cat --rows 20
+  softlabel review runs/cats-0001 --out reviewed.csv
+  softlabel train --recipe runs/cats-0001/config.toml --corrections reviewed.csv
+"""
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    parser = Parser("review", "RUN [options]", "Find wrong labels and ambiguous rows among what a run saw.", EXAMPLES)
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a training run, or of a comparison")
+    parser.add_argument(
+        "--folds", type=int, default=5, metavar="K", help="train K times, each without a K-th (default: 5)"
+    )
+    parser.add_argument("--kind", choices=("mislabelled", "ambiguous"), help="only rows of this kind (default: both)")
+    parser.add_argument(
+        "--class",
+        action="append",
+        default=[],
+        dest="classes",
+        metavar="NAME",
+        help="only rows with this label, given or suggested; may be given again",
+    )
+    parser.add_argument(
+        "--min-ambiguity", type=float, default=0.0, metavar="X", help="only rows at least so ambiguous, 0 to 1"
+    )
+    parser.add_argument(
+        "--rows", type=int, metavar="N", help="at most N rows of a kind (default: 48 on the page, all in FILE)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the rows to a .csv, .parquet or .json file, to be corrected"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the file that --out names")
+    parser.add_argument("--json", action="store_true", help="print one JSON document; words go to stderr")
+    return parser
+
+
+def run(words: list[str]) -> int:
+    """Review, and write page and table."""
+    arguments = parser().read(words)
+    if arguments.folds < 2:
+        raise ConfigError(f"--folds must be a whole number from 2, not '{arguments.folds}'")
+    if arguments.rows is not None and arguments.rows < 1:
+        raise ConfigError(f"--rows must be a whole number from 1, not '{arguments.rows}'")
+    if not 0 <= arguments.min_ambiguity <= 1:
+        raise ConfigError(f"--min-ambiguity must be a number from 0 to 1, not '{arguments.min_ambiguity:g}'")
+    if arguments.out:
+        writer_for(arguments.out)
+        refuse_existing(arguments.out, arguments.overwrite)
+    folder = training_run(arguments.run)
+
+    from softlabel.analysis.review import KINDS, NUMBERS, Filters, review
+    from softlabel.cli.review_screen import ReviewScreen, suspects_table
+    from softlabel.report.review_page import write_review_page
+
+    console = Console(arguments.json)
+    filters = Filters(arguments.kind, tuple(arguments.classes), arguments.min_ambiguity)
+    with ReviewScreen(console, folder) as screen:
+        found = review(folder, arguments.folds, screen)
+    chosen = {kind: found.select(filters, kind).tolist() for kind in KINDS}
+    page = write_review_page(found, filters, arguments.rows, folder / "review" / "review.html")
+    if arguments.out:
+        extra = (*NUMBERS, *found.extra)
+        rows = [position for kind in KINDS for position in chosen[kind][: arguments.rows]]
+        write_file(arguments.out, found.columns(), map(found.cells, rows), numbers=extra)
+    if arguments.json:
+        console.document(_document(found, filters, chosen, arguments.rows))
+        return 0
+    summary = found.summary()
+    console.say(line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are probably wrong"))
+    for note in found.notes:
+        console.say(line("note", note))
+    for kind in KINDS:
+        if chosen[kind]:
+            console.say(f"\n{kind} ({len(chosen[kind]):,} rows)")
+            console.say(suspects_table(found, chosen[kind][: arguments.rows]))
+    console.say("")
+    console.say(line("page", f"{page} ({bytes_of(page.stat().st_size)}, offline)"))
+    if arguments.out:
+        console.say(line("table", str(arguments.out.resolve())))
+        if found.correctable:
+            console.say(line("next", "edit its column label, then"))
+            console.say(f"         softlabel train --recipe {folder / 'config.toml'} --corrections {arguments.out}")
+    else:
+        console.say(line("next", f"softlabel review {arguments.run} --out reviewed.csv"))
+    console.say(folder_line(folder))
+    return 0
+
+
+def _document(found: Review, filters: Filters, chosen: dict[Any, list[int]], rows: int | None) -> dict[str, Any]:
+    """The summary, and of each kind the number of rows and the first of them."""
+    shown = LISTED_IN_JSON if rows is None else rows
+    kinds = {
+        kind: {"rows": len(positions), "first": [found.cells(position) for position in positions[:shown]]}
+        for kind, positions in chosen.items()
+        if filters.kind in (None, kind)
+    }
+    return {"folder": str(found.fitted.folder), **found.summary(), "kinds": kinds}

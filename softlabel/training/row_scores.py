@@ -1,0 +1,68 @@
+"""What a method says of single training rows, kept beside the run: a sample id and named numbers for each.
+
+A method offers them by overriding `Method.row_scores`; of most there are none, and no file. They are seen by the model
+that was trained on the rows, so they are no substitute for out-of-sample probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from softlabel.data.batch import Batch
+from softlabel.data.batches import batches
+from softlabel.data.samples import Samples
+from softlabel.errors import RunError
+from softlabel.methods.method import Method
+from softlabel.training.atomic import write_bytes
+
+FILE = "training-rows.safetensors"
+SAMPLE_ID = "sample_id"
+
+
+@torch.no_grad()
+def write_row_scores(run: Path, method: Method, training: Samples, batch_size: int) -> None:
+    """Ask the method for its scores of the training rows, and keep them. Raises RunError for other than N rows."""
+    if type(method).row_scores is Method.row_scores:
+        return
+    from safetensors.torch import save
+
+    was_training = method.training
+    found = method.eval().row_scores(_on_device(method, training, batch_size))
+    method.train(was_training)
+    wrong = [name for name, scores in found.items() if scores.shape[:1] != (len(training),) or scores.ndim > 2]
+    if wrong:
+        shape = tuple(found[wrong[0]].shape)
+        raise RunError(f"{type(method).__name__}.row_scores: {wrong[0]} is {shape}, expected {len(training)} rows")
+    plain = {name: scores.detach().to("cpu", torch.float32).contiguous() for name, scores in found.items()}
+    write_bytes(run / FILE, save({SAMPLE_ID: training.sample_id.contiguous(), **plain}))
+
+
+def read_row_scores(run: Path) -> tuple[Tensor, dict[str, Tensor]]:
+    """Sample ids (M,) and scores of these rows, (M,) or (M, K), sorted by name; none where the method keeps none.
+
+    Raises RunError when the file is damaged.
+    """
+    from safetensors.torch import load
+
+    path = run / FILE
+    if not path.exists():
+        return torch.zeros(0, dtype=torch.int64), {}
+    try:
+        found = load(path.read_bytes())
+        sample_id = found.pop(SAMPLE_ID)
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}") from None
+    if sample_id.dtype != torch.int64 or any(scores.shape[:1] != sample_id.shape for scores in found.values()):
+        raise RunError(f"{path} is damaged: its columns differ in length")
+    return sample_id, dict(sorted(found.items()))
+
+
+def _on_device(method: Method, training: Samples, batch_size: int) -> Iterator[Batch]:
+    device = next(method.parameters()).device
+    for batch in batches(training, torch.arange(len(training)), batch_size):
+        yield batch.to(device)
