@@ -32,7 +32,9 @@ class CompareScreen:
         self._begun = False
         self._bar: Any = None
 
-    def begin(self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int) -> None:
+    def begin(
+        self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
+    ) -> None:
         self._begun = True
         self._cells = cells
         self._finished = {cell.name for cell in cells if cell.finished}
@@ -44,6 +46,8 @@ class CompareScreen:
         say = self._console.say
         say(folder_line(folder))
         say(understood(prepared, self._config.network, self._config.training))
+        for note in notes:
+            say(line("note", note))
         self._left = time_left(cells, prepared, jobs, self._clock)
         self._start = self._last = self._clock()
         self._console.event("plan", seconds=None if self._left is None else self._left.seconds())

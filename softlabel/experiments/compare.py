@@ -30,8 +30,10 @@ from softlabel.training.test_split import count_openings, refuse_other_test_rows
 class CompareProgress(Protocol):
     """What shows a comparison's progress to a person."""
 
-    def begin(self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int) -> None:
-        """Everything was understood and checked; training starts."""
+    def begin(
+        self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
+    ) -> None:
+        """Everything was understood and checked; training starts. The notes are what methods say of their cost."""
 
     def update(self, cells: Sequence[Cell]) -> None:
         """Called a few times a second; reads how far the cells are from their folders."""
@@ -46,7 +48,9 @@ class CompareProgress(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def begin(self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int) -> None:
+    def begin(
+        self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
+    ) -> None:
         pass
 
     def update(self, cells: Sequence[Cell]) -> None:
@@ -82,7 +86,8 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         finished = [(cell.name, cell.result()["test_hash"]) for cell in cells if cell.finished]
         refuse_other_test_rows(prepared.splits.test_hash, finished, str(run.path))
         jobs = jobs_that_pay_off(config, len(cells))
-        progress.begin(run.path, prepared, cells, jobs)
+        notes = [note for method in methods.values() if (note := method.cost_note()) is not None]
+        progress.begin(run.path, prepared, cells, jobs, notes)
         failures = run_cells(
             cells, jobs, lambda: progress.update(cells), lambda failure: progress.failed(failure.cell, failure.reason)
         )

@@ -35,6 +35,8 @@ from softlabel.networks.network import Network, Pyramid
 from softlabel.networks.uncertainty import PairwiseUncertainty, class_similarity, min_max_scaled
 from softlabel.tasks.task import Task
 
+MANY_TIMES = 5
+
 
 class DMUE(Method):
     """A branch per class, which does not know that class, says what a sample would be otherwise."""
@@ -183,6 +185,17 @@ class DMUE(Method):
             similarity = min_max_scaled(similarity)
         found: Tensor = self.uncertainty(similarity, F.one_hot(index, self.num_classes).float())
         return found
+
+    def cost_note(self) -> str | None:
+        extra, shipped = (
+            sum(p.numel() for p in part.parameters()) for part in (self.branches or nn.Module(), self.network)
+        )
+        if extra < MANY_TIMES * shipped:
+            return None
+        return (
+            f"dmue trains a copy of the last stage for each of {self.num_classes} classes: {extra / 1e6:.1f} M weights "
+            f"beside the {shipped / 1e6:.1f} M that ship; dmue_shared has classifiers alone"
+        )
 
     def row_scores(self, batch: Batch) -> Mapping[str, Tensor]:
         pyramid = self.network.features(batch.inputs)

@@ -142,10 +142,11 @@ class Method(nn.Module):
         return logits
 
     def row_scores(self, batch: Batch) -> Mapping[str, Tensor]:
-        """What the method has learned of single training rows, for people who review labels: (N,) or (N, K) by name.
+        """What it has learned of single training rows by name, (N,) or (N, K), for people who review labels.
 
-        Called in evaluation mode after training, on mixed batches without augmentation. `confidence` in the given
-        label and `latent`, the distribution that the row might have instead, are names that a review knows.
+        Asked after the last epoch, in evaluation mode, of mixed batches without augmentation; the run folder keeps it,
+        and `softlabel review` shows it beside its own. `confidence` is that in the given label, `latent` the
+        distribution that the row might have instead.
         """
         return {}
 
@@ -153,12 +154,9 @@ class Method(nn.Module):
         """Learned tables (K, K) by title, which the report draws and the run folder keeps."""
         return {}
 
-    def row_scores(self, batches: Iterable[Batch]) -> Mapping[str, Tensor]:
-        """What it learned of every training row by name, (N,) or (N, K), from one pass without augmentation, in order.
-
-        Asked once, after the last epoch; the run folder keeps it, and `softlabel review` shows it beside its own.
-        """
-        return {}
+    def cost_note(self) -> str | None:
+        """What a person should know of the cost before the training starts; None where it is nothing special."""
+        return None
 
     def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
         """What this stage depends on: runs whose stages have equal fingerprints, up to here, may share them."""

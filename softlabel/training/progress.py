@@ -32,6 +32,7 @@ class RunStart:
     images, epochs   samples and epochs that the whole run will see, over all stages
     images_done      samples that it saw before it was resumed
     precision        fp32 or bf16, as asked for or as measured
+    note             what the method says of its cost
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class RunStart:
     epochs: int
     resumed: bool
     precision: str
+    note: str | None = None
 
 
 class Progress(Protocol):

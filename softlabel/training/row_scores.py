@@ -18,6 +18,7 @@ from softlabel.data.batches import batches
 from softlabel.data.samples import Samples
 from softlabel.errors import RunError
 from softlabel.methods.method import Method
+from softlabel.randomness import generator
 from softlabel.training.atomic import write_bytes
 
 FILE = "training-rows.safetensors"
@@ -32,14 +33,17 @@ def write_row_scores(run: Path, method: Method, training: Samples, batch_size: i
     from safetensors.torch import save
 
     was_training = method.training
-    found = method.eval().row_scores(_on_device(method, training, batch_size))
+    method.eval()
+    order = torch.randperm(len(training), generator=generator("row scores"))  # a method may compare a batch's rows
+    parts = [method.row_scores(batch) for batch in _on_device(method, training, order, batch_size)]
     method.train(was_training)
+    found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     wrong = [name for name, scores in found.items() if scores.shape[:1] != (len(training),) or scores.ndim > 2]
     if wrong:
         shape = tuple(found[wrong[0]].shape)
         raise RunError(f"{type(method).__name__}.row_scores: {wrong[0]} is {shape}, expected {len(training)} rows")
     plain = {name: scores.detach().to("cpu", torch.float32).contiguous() for name, scores in found.items()}
-    write_bytes(run / FILE, save({SAMPLE_ID: training.sample_id.contiguous(), **plain}))
+    write_bytes(run / FILE, save({SAMPLE_ID: training.sample_id[order].contiguous(), **plain}))
 
 
 def read_row_scores(run: Path) -> tuple[Tensor, dict[str, Tensor]]:
@@ -62,7 +66,7 @@ def read_row_scores(run: Path) -> tuple[Tensor, dict[str, Tensor]]:
     return sample_id, dict(sorted(found.items()))
 
 
-def _on_device(method: Method, training: Samples, batch_size: int) -> Iterator[Batch]:
+def _on_device(method: Method, training: Samples, order: Tensor, batch_size: int) -> Iterator[Batch]:
     device = next(method.parameters()).device
-    for batch in batches(training, torch.arange(len(training)), batch_size):
+    for batch in batches(training, order, batch_size):
         yield batch.to(device)

@@ -208,7 +208,8 @@ def _run_first(run: RunFolder, training: Training, progress: Progress, shared: S
     if training.checkpoint is not None:
         state.restore_position(training.checkpoint)
         run.log(f"goes on after {len(state.records)} epochs")
-    progress.begin(RunStart(run.path, training.prepared, images, state.images, epochs, resumed, precision))
+    note = state.method.cost_note()
+    progress.begin(RunStart(run.path, training.prepared, images, state.images, epochs, resumed, precision, note))
     checkpoints = CheckpointFolder(run.path / "checkpoints")
     make_folder(checkpoints.path)
     try:

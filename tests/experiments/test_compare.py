@@ -45,7 +45,9 @@ def scores(folder: Path) -> list[Any]:
 class Watcher:
     """A progress that interferes."""
 
-    def begin(self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int) -> None:
+    def begin(
+        self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
+    ) -> None:
         pass
 
     def update(self, cells: Sequence[Cell]) -> None:
@@ -123,7 +125,9 @@ def test_the_same_command_continues_an_interrupted_comparison(finished: Path, tm
 
 
 class BlockOneCell(Watcher):
-    def begin(self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int) -> None:
+    def begin(
+        self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
+    ) -> None:
         cells[1].folder.parent.mkdir()
         cells[1].folder.write_text("in the way")
 

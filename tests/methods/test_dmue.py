@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from softlabel.data.batch import Batch
 from softlabel.methods.dmue import DMUE, ramp_down, ramp_up
 from softlabel.methods.dmue_shared import DMUEShared
+from softlabel.methods.method import TrainingSet
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
@@ -199,6 +200,18 @@ def test_features_have_branches_too(name):
     network = build_network(NetworkConfig(backbone="mlp", hidden=[6]), FEATURES, 4, 0)
     kind = {"dmue": DMUE, "dmue_shared": DMUEShared}[name]
     assert kind.supports(Classification(list("abcd")), network) is None
+
+
+def test_many_classes_are_told_what_they_cost():
+    inputs, names = InputSpec(kind="image", shape=(1, 8, 8), mean=[0.5], std=[0.25]), [f"class {k}" for k in range(30)]
+    counts = TrainingSet(60, torch.full((30,), 2.0), lambda folder: None)
+    notes = []
+    for kind in (DMUE, DMUEShared):
+        network = build_network(NetworkConfig(backbone="resnet8"), inputs, 30, 0)
+        notes.append(kind(kind.Config(), network, Classification(names), counts).cost_note())
+    assert notes[0] is not None
+    assert "for each of 30 classes: 1.7 M weights beside the 0.1 M that ship; dmue_shared" in notes[0]
+    assert notes[1] is None
 
 
 def test_what_is_kept_of_each_row():
