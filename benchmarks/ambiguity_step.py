@@ -1,0 +1,188 @@
+"""What a training step of DMUE costs beside plain cross-entropy, and beside a loop over its branches.
+
+    python benchmarks/ambiguity_step.py --out benchmarks/results/ambiguity-step-cpu
+
+ResNet-32 on random 3 x 32 x 32 images of 10 classes, batch 128, forward, backward and SGD. The rival is the same method
+with its branches as a list of modules: each one runs on the rows that it learns from, and once more, without gradients,
+on the rows of its own class, as the released code does. The variants take turns, one step each, in changing order; a
+round gives one ratio to cross-entropy and one to the loop, and the medians over the rounds count. Beside the times:
+bytes kept for the backward pass and calls of convolutions, which do not vary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from softlabel.data.batch import Batch
+from softlabel.methods.discovery import find_method
+from softlabel.methods.method import Method, TrainingSet
+from softlabel.networks.build import build_network
+from softlabel.networks.config import NetworkConfig
+from softlabel.networks.initialise import initialise
+from softlabel.networks.inputs import InputSpec
+from softlabel.networks.network import Backbone
+from softlabel.tasks.classification import Classification
+
+CLASSES = 10
+INPUTS = InputSpec(kind="image", shape=(3, 32, 32), mean=[0.5] * 3, std=[0.25] * 3)
+VARIANTS = ("cross_entropy", "dmue, branches in a loop", "dmue", "dmue_shared", "scn")
+
+
+class Loop(nn.Module):
+    """Branches one after another."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(backbone.clone_last_stage() for _ in range(CLASSES))
+        self.heads = nn.ModuleList(nn.Linear(backbone.num_features, CLASSES - 1) for _ in range(CLASSES))
+        initialise(self)
+        self._pool = backbone.pool
+
+    def forward(self, level: Tensor, kept: Tensor) -> Tensor:
+        return torch.stack([self.one(*each, level) for each in zip(self.stages, self.heads, kept, strict=True)])
+
+    def one(self, stage: nn.Module, head: nn.Module, rows: Tensor, level: Tensor) -> Tensor:
+        """Logits of all rows (N, K - 1), those of the branch's own class without gradients."""
+        logits = head(self._pool(stage(level[rows])))
+        with torch.no_grad():
+            stage.eval()
+            latent = head(self._pool(stage(level[~rows])))
+            stage.train()
+        return logits.new_zeros(len(rows), CLASSES - 1).index_put((rows,), logits).index_put((~rows,), latent)
+
+
+class Step:
+    """A variant, ready to step."""
+
+    def __init__(self, variant: str, device: torch.device) -> None:
+        kind = find_method(variant.split(",")[0])
+        network = build_network(NetworkConfig(backbone="resnet32"), INPUTS, CLASSES, 0)
+        task = Classification([str(k) for k in range(CLASSES)])
+        counts = torch.full((CLASSES,), 100.0, dtype=torch.float64)
+        self.method: Method = kind(kind.Config(), network, task, TrainingSet(1000, counts, lambda folder: network))
+        if variant.endswith("loop"):
+            self.method.branches = Loop(network.backbone)
+        self.method.to(device).to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.SGD(self.method.parameters(), lr=0.001, momentum=0.9, fused=True)
+
+    def run(self, batch: Batch) -> float:
+        """Seconds of one step."""
+        start = time.perf_counter()
+        self.loss(batch).backward()
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        if batch.inputs.is_cuda:
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    def loss(self, batch: Batch) -> Tensor:
+        terms, weights = self.method(batch), self.method.weights()
+        return torch.stack([weights.get(name, 1.0) * term.sum / term.mass for name, term in terms.items()]).sum()
+
+
+class Convolutions(TorchDispatchMode):
+    """Counts the calls of convolutions and their gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += "convolution" in str(function)
+        return function(*args, **(kwargs or {}))
+
+
+def kept_bytes(step: Step, batch: Batch) -> int:
+    """Bytes that wait for the backward pass, each storage once, without the weights themselves."""
+    own = {p.untyped_storage().data_ptr() for p in step.method.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = step.loss(batch)
+    total = sum(kept.values())
+    del loss
+    return total
+
+
+def measure(rounds: int, device: torch.device) -> dict[str, Any]:
+    """Per variant: milliseconds, ratios with their quartiles, bytes kept, and calls."""
+    inputs = torch.randint(0, 256, (128, 3, 32, 32), dtype=torch.uint8)
+    batch = Batch(inputs, torch.arange(128) % CLASSES, torch.arange(128)).to(device)
+    steps = {name: Step(name, device) for name in VARIANTS}
+    counted = {}
+    for name, step in steps.items():
+        step.run(batch)
+        with Convolutions() as calls:
+            step.loss(batch).backward()
+        counted[name] = (kept_bytes(step, batch), calls.count)
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    order = list(steps)
+    for _ in range(rounds):
+        random.shuffle(order)
+        for name in order:
+            times[name].append(steps[name].run(batch))
+    plain = counted["cross_entropy"][0]
+    return {
+        name: {
+            "milliseconds": round(1000 * statistics.median(seconds), 1),
+            "to_cross_entropy": quartiles(seconds, times["cross_entropy"]),
+            "to_loop": quartiles(seconds, times["dmue, branches in a loop"]),
+            "kept_megabytes": round(counted[name][0] / 1e6, 1),
+            "kept_to_cross_entropy": round(counted[name][0] / plain, 2),
+            "convolution_calls": counted[name][1],
+        }
+        for name, seconds in times.items()
+    }
+
+
+def quartiles(seconds: list[float], of: list[float]) -> list[float]:
+    """Lower quartile, median and upper quartile of the ratios of each round."""
+    return [round(q, 3) for q in statistics.quantiles([a / b for a, b in zip(seconds, of, strict=True)], n=4)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    found = measure(options.rounds, torch.device(options.device))
+    lines = [
+        f"python benchmarks/ambiguity_step.py: {options.rounds} rounds, torch {torch.__version__}, {options.device},"
+        f" {platform.machine()}, {options.threads} thread(s); ResNet-32, 10 classes, batch 128",
+        f"{'':26}{'ms a step':>10}   of cross-entropy      of the loop           kept MB        convolutions",
+    ]
+    for name, entry in found.items():
+        ratios = "".join(
+            f"   {m:.2f} ({low:.2f} to {high:.2f})" for low, m, high in (entry["to_cross_entropy"], entry["to_loop"])
+        )
+        kept = f"{entry['kept_megabytes']:.0f} ({entry['kept_to_cross_entropy']:.2f} x)"
+        lines.append(f"{name:26}{entry['milliseconds']:10.1f}{ratios}   {kept:>14} {entry['convolution_calls']:>10}")
+    print("\n".join(lines))
+    if options.out:
+        options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        results = {"steps": found, "torch": torch.__version__, "threads": options.threads, "device": options.device}
+        options.out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
