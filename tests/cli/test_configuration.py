@@ -200,6 +200,7 @@ FREE_TEXT = frozenset(option.name for option in options_of(RunConfig) if "text" 
     "grid",
     # read only with others
     *("milestones", "decay", "noise_kind", "normalise", "level_codes", "hidden", "validation_share"),
+    *("decoding", "tolerance"),
     # for these the source is opened
     *("test_share", "split_seed"),
 }
