@@ -70,12 +70,18 @@ def unknown(spelling: Spelling, key: Key, options: Mapping[Key, Option]) -> str:
         place = elsewhere[name]
         hint = f"; {name} belongs " + (f"into the table [{place}]" if place else "to the top, before all tables")
     elif near:
-        hint = f"; did you mean {spelling.short(group, near)}?"
+        hint = f"; did you mean {spelling.short(group, near)}{_default_of(options.get((group, near)))}?"
     elif near := nearest(name, elsewhere):
-        hint = f"; did you mean {near}" + (f" in the table [{elsewhere[near]}]?" if elsewhere[near] else "?")
+        table = f" in the table [{elsewhere[near]}]" if elsewhere[near] else ""
+        hint = f"; did you mean {near}{table}{_default_of(options[elsewhere[near], near])}?"
     else:
         hint = "; the keys here are " + ", ".join(spelling.short(group, other) for other in here) if here else ""
     return f"{spelling.full(group, name)}: there is no such option{hint}"
+
+
+def _default_of(option: Option | None) -> str:
+    """The default as the help has it; nothing for a table, and where no value is the default."""
+    return option.default_note if option else ""
 
 
 def _tables(options: Mapping[Key, Option]) -> set[str]:

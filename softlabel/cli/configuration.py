@@ -114,11 +114,12 @@ def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Any]]:
 
 
 def _refuse_unknown(model: type[BaseModel], given: Mapping[str, Any], spell: Callable[[str], str]) -> None:
-    names = [option.name for option in options_of(model)]
+    options = {option.name: option for option in options_of(model)}
     for name in given:
-        if name not in names:
-            near = nearest(name, names)
-            raise ConfigError(f"there is no option {spell(name)}" + (f"; did you mean {spell(near)}?" if near else ""))
+        if name not in options:
+            near = nearest(name, options)
+            hint = f"; did you mean {spell(near)}{options[near].default_note}?" if near else ""
+            raise ConfigError(f"there is no option {spell(name)}{hint}")
 
 
 def _with_method_options(

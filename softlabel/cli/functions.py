@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from softlabel.cli.answers import shortened
-from softlabel.cli.complaints import by_hand
-from softlabel.cli.configuration import assemble, validated
+from softlabel.cli.configuration import assemble
 from softlabel.cli.dead_options import refuse_undrawn_splits
 from softlabel.cli.run_folders import folder_to_resume, model_folder
-from softlabel.data.config import DataConfig
 from softlabel.errors import ConfigError
 from softlabel.experiments.config import CompareConfig, default_compare_config
 from softlabel.training.config import RunConfig
@@ -109,14 +107,12 @@ def evaluate(run: PathLike, *, split: Split | None = None, **options: Any) -> Re
 
     options   how other data are read: source, image_column, label_column, resize, … as in `softlabel evaluate --help`
     """
-    from softlabel.cli.commands.evaluate import READING
+    from softlabel.cli.commands.evaluate import READING, other_data
 
     wrong = [name for name in options if name not in READING]
     if wrong:
         raise ConfigError(f"there is no option {wrong[0]}; evaluate takes {', '.join(READING)}")
-    if options and "source" not in options:
-        raise ConfigError(f"{next(iter(options))} would not be read: it needs source")
-    other = validated(DataConfig, options, by_hand(str)) if options else None
+    other = other_data(options, split, str)
 
     from softlabel.training.rescore import evaluate as score
 

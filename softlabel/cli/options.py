@@ -70,9 +70,14 @@ class Option:
     @property
     def help(self) -> str:
         """Description and default, for the help."""
+        return self.description + self.default_note
+
+    @property
+    def default_note(self) -> str:
+        """The default in brackets; nothing where that is no value, or a switch that is off."""
         default = self.default
         quiet = default is None or default == [] or (self.is_switch and not default)
-        return self.description + ("" if quiet else f" (default: {shown(default)})")
+        return "" if quiet else f" (default: {shown(default)})"
 
     def value(self, texts: list[str]) -> Any:
         """The value of the texts given on the command line, not yet validated; several texts are a list."""

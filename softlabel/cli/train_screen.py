@@ -13,6 +13,7 @@ from softlabel.cli.understood import folder_line, line, understood
 from softlabel.cli.wording import counted, roughly
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import RunStart, Terms, progress_for
+from softlabel.training.run_folder import read_json
 from softlabel.training.train import RunResult
 
 
@@ -71,7 +72,7 @@ class TrainScreen:
     ) -> None:
         if self._start is None:
             return
-        go_on = f"To go on: softlabel train --resume {self._start.folder}"
+        go_on = f"To go on: softlabel train --resume {self._start.folder}\n{_kept(self._start)}"
         if isinstance(error, KeyboardInterrupt):
             error.args = (go_on,)
         elif isinstance(error, OSError):  # a full disk, for instance: what was saved is whole
@@ -91,3 +92,15 @@ class TrainScreen:
         prepared = self._start.prepared
         statistics = prepared.task.statistics(prepared.class_counts, prepared.config.groups)
         return {statistic.name: (statistic.title, statistic.better) for statistic in statistics}
+
+
+def _kept(start: RunStart) -> str:
+    """What of a stopped run is saved and what is trained again; epochs count over all stages."""
+    index, log = start.folder / "checkpoints" / "last.json", start.folder / "metrics.jsonl"
+    saved = len(read_json(index)["values"]["records"]) if index.exists() else 0
+    if saved == start.epochs:
+        return f"All {counted(saved, 'epoch')} are saved; calibration and test are left"
+    ended = log.read_bytes().count(b"\n") if log.exists() else 0
+    first, last = saved + 1, min(ended + 1, start.epochs)
+    again = f"epoch {first} is" if last <= first else f"epochs {first} to {last} are"
+    return f"Saved: {saved} of {counted(start.epochs, 'epoch')}; {again} trained again"

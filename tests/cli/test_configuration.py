@@ -117,7 +117,7 @@ def test_keywords_take_values_as_python_has_them() -> None:
     assert (config.training.epochs, config.training.milestones, config.data.resize) == (3, [0.5], (8, 8))
     with pytest.raises(ConfigError, match=r"^learning_rate must be a number above 0, not -1$"):
         assemble(RunConfig, given={"learning_rate": -1}, methods={}, spell=str)
-    with pytest.raises(ConfigError, match=r"^there is no option epoch; did you mean epochs[?]$"):
+    with pytest.raises(ConfigError, match=r"^there is no option epoch; did you mean epochs [(]default: 30[)][?]$"):
         assemble(RunConfig, given={"epoch": 1}, methods={}, spell=str)
     with pytest.raises(ConfigError, match=r"^label_smoothing.epsilon must be a number from 0 to 1, not true$"):
         assemble(
@@ -200,7 +200,7 @@ FREE_TEXT = frozenset(option.name for option in options_of(RunConfig) if "text" 
     "grid",
     # read only with others
     *("milestones", "decay", "noise_kind", "normalise", "level_codes", "hidden", "validation_share"),
-    *("decoding", "tolerance"),
+    *("decoding", "tolerance", "unit"),
     # for these the source is opened
     *("test_share", "split_seed"),
 }

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 from PIL import Image
 from pydantic import BaseModel
@@ -36,6 +37,9 @@ RUNS = {
     "features, own test part": [*LABELS, "--split-column", "part"],
     "features, published": [*LABELS, "--split-column", "part", "--protocol", "published"],
     "votes": [*FEATURES, "--vote-columns", "v_*"],
+    "hub, features": ["--source", "hub:table", "--feature-columns", "a,b", "--label-column", "kind"],
+    "hub, own test part": ["--source", "hub:parts-of-table", "--feature-columns", "a,b", "--vote-columns", "v_*"],
+    "hub, images by their type": ["--source", "hub:pictures"],
     "image column": ["--source", "csv:images.csv", "--image-column", "file", "--label-column", "kind"],
 }
 
@@ -57,6 +61,14 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             Image.new("RGB", (8, 8), (draw.randrange(255), draw.randrange(255), i)).save(path)
         names.append(f"photos/{name},{name[0]}")
     (tmp_path / "images.csv").write_text("\n".join(["file,kind", *names]), encoding="utf-8")
+    columns = ["a", "b", "kind", "part", "who", "v_x", "v_y"]
+    table = datasets.Dataset.from_list([dict(zip(columns, row.split(","), strict=True)) for row in rows])
+    table.save_to_disk(tmp_path / "table")
+    parts = {"train": table.select(range(40)), "test": table.select(range(40, 60))}
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "parts-of-table")
+    kinds = datasets.Features({"picture": datasets.Image(), "kind": datasets.ClassLabel(names=["x", "y"])})
+    pictures = {"picture": [str(tmp_path / name[:-2]) for name in names], "kind": [name[-1] for name in names]}
+    datasets.Dataset.from_dict(pictures, features=kinds).save_to_disk(tmp_path / "pictures")
 
 
 @pytest.fixture

@@ -18,17 +18,33 @@ print(found)
 """
 
 
-@pytest.mark.parametrize("from_stdin", [True, False])
-def test_a_script_needs_neither_a_file_nor_a_guard(from_stdin: bool, tmp_path: Path) -> None:
-    text = SCRIPT.format(runs=str(tmp_path / "runs"))
-    script = tmp_path / "script.py"
-    script.write_text(text)
-    command = [sys.executable, "-" if from_stdin else str(script)]
-    done = subprocess.run(command, input=text if from_stdin else "", capture_output=True, text=True, timeout=120)
+@pytest.mark.parametrize("how", ["stdin", "file", "argument"])
+def test_a_script_needs_neither_a_file_nor_a_guard(how: str, tmp_path: Path) -> None:
+    done = script(SCRIPT, how, tmp_path)
+    assert "cross_entropy is the only method with a result" in " ".join(done.split())
+    assert str(tmp_path / "runs" / "digits-0001") in done
+    assert max(map(len, done.splitlines()[:-1])) <= 80
+
+
+def test_several_processes_train_from_a_script_without_a_file(tmp_path: Path) -> None:
+    text = """
+import softlabel
+print("once")
+found = softlabel.train(epochs=1, backbone="mlp", runs={runs!r}, processes=2)
+print(found.cell["status"])
+"""
+    assert script(text, "stdin", tmp_path) == "once\nfinished\n"
+
+
+def script(text: str, how: str, folder: Path) -> str:
+    """What a new Python printed that has the text from stdin, from a file or as an argument."""
+    text = text.format(runs=str(folder / "runs"))
+    (folder / "script.py").write_text(text)
+    words = {"stdin": ["-"], "file": [str(folder / "script.py")], "argument": ["-c", text]}[how]
+    given = text if how == "stdin" else ""
+    done = subprocess.run([sys.executable, *words], input=given, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "cross_entropy is the only method with a result" in " ".join(done.stdout.split())
-    assert str(tmp_path / "runs" / "digits-0001") in done.stdout
-    assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
+    return done.stdout
 
 
 def test_methods_in_the_place_of_the_recipe_are_refused() -> None:

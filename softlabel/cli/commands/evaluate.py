@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from softlabel.cli.complaints import by_hand
 from softlabel.cli.configuration import validated
 from softlabel.cli.console import Console
+from softlabel.cli.dead_options import refuse_dead_options
 from softlabel.cli.limits import add_require, exit_code, read_limits
 from softlabel.cli.options import add_options, given_options
 from softlabel.cli.parser import Parser, spell_flag
@@ -15,6 +18,7 @@ from softlabel.cli.scores import scores_table, temperature_title
 from softlabel.cli.understood import line, worth_saying
 from softlabel.data.config import DataConfig
 from softlabel.errors import ConfigError
+from softlabel.training.config import RunConfig
 
 READING = (
     "source",
@@ -66,10 +70,7 @@ def run(words: list[str]) -> int:
     arguments = parser().read(words)
     limits = read_limits(arguments.require)
     folder = model_folder(arguments.run)
-    given = given_options(arguments, DataConfig)
-    if given and "source" not in given:
-        raise ConfigError(f"{spell_flag(next(iter(given)))} would not be read: it needs --source")
-    other = validated(DataConfig, given, by_hand(spell_flag)) if given else None
+    other = other_data(given_options(arguments, DataConfig), arguments.split, spell_flag)
 
     from softlabel.training.rescore import evaluate
 
@@ -85,3 +86,21 @@ def run(words: list[str]) -> int:
         heading = temperature_title(scored.temperature, None, None)
         console.say(scores_table(scored.before, scored.after, scored.titles, heading, f"{scored.split} rows"))
     return exit_code(limits, scored.after, f"{scored.split} rows", console, events=False)
+
+
+def other_data(given: Mapping[str, Any], split: str | None, spell: Callable[[str], str]) -> DataConfig | None:
+    """How other data are read; None for the run's own. Raises ConfigError for an option that would not be read."""
+    if not given:
+        return None
+    if "source" not in given:
+        raise ConfigError(f"{spell(next(iter(given)))} would not be read: it needs {spell('source')}")
+    data = validated(DataConfig, given, by_hand(spell))
+    refuse_dead_options(given, RunConfig(data=data), spell)
+    if "split_column" in given and split in (None, "all") and not _has_pattern(data.feature_columns):
+        raise ConfigError(f"{spell('split_column')} would not be read: all rows are scored; it needs {spell('split')}")
+    return data
+
+
+def _has_pattern(columns: list[str]) -> bool:
+    """Whether the features are what other options leave of a table, so that naming a column takes it out of them."""
+    return any(mark in column for column in columns for mark in "*?[")
