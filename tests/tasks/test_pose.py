@@ -56,7 +56,7 @@ def test_scores_and_errors_of_cells() -> None:
     evaluator.update(certain[:2], annotation((3, -4), (15, 30)))
     evaluator.update(certain[2:], annotation((0, 90)))
     scores = evaluator.scores()
-    names = ["mae_both_expectation", "mae_pitch_expectation", "mae_yaw_expectation"]
+    names = ["mae_both", "mae_pitch", "mae_yaw"]
     assert [scores[name] for name in names] == pytest.approx([35 / 3, 11, 4 / 3], abs=1e-4)
     assert [scores[f"accuracy_{angle}"] for angle in ("both", "pitch", "yaw")] == pytest.approx([2 / 3, 2 / 3, 1])
     assert evaluator.statistics[0].name == TASK.selection_score() == names[0]
