@@ -82,7 +82,7 @@ def test_joint_and_marginal_differ_where_the_most_probable_cell_stands_alone() -
 
 def test_both_is_the_length_of_the_error() -> None:
     grid = PoseGrid(torch.tensor([0.0, 10.0]), torch.tensor([0.0, 10.0]))
-    log_p, truth = torch.tensor([[0.0, -9.0, -9.0, -9.0]]), torch.tensor([[3.0, -4.0]])
+    log_p, truth = torch.tensor([[0.0, -99.0, -99.0, -99.0]]), torch.tensor([[3.0, -4.0]])
     found = [score(PoseError(grid, angle), log_p, truth) for angle in ("pitch", "yaw", "both")]
     assert found == pytest.approx([3.0, 4.0, 5.0])
     assert score(PoseAccuracy(grid), log_p, truth) == 1.0
