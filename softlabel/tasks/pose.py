@@ -130,13 +130,12 @@ class Pose(ClassSpace):
         ]
 
     def tell(self, answer: Mapping[str, Any]) -> list[str]:
-        """Such as 'pitch -14.2 degrees, 80 % between -30 and 0', and the same of yaw."""
+        """Such as 'pitch -14.2, 80 % in [-30, 0]', and the same of yaw; the unit last, as it may be cut."""
         told = []
         for angle in ANGLES:
-            number = f"{angle} {answer[angle]:.1f} {self.axis.unit}".rstrip()
             low, high = answer[f"{angle}_low"], answer[f"{angle}_high"]
-            told.append(f"{number}, {100 * LEVEL:g} % between {low:g} and {high:g}")
-        return told
+            told.append(f"{angle} {answer[angle]:.1f}, {100 * LEVEL:g} % in [{low:g}, {high:g}]")
+        return [*told, self.axis.unit] if self.axis.unit else told
 
     def describe(self, annotation: Tensor) -> list[str]:
         return [f"pitch {pitch:g}, yaw {yaw:g} {self.axis.unit}".rstrip() for pitch, yaw in annotation.tolist()]

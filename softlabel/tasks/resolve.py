@@ -20,7 +20,7 @@ from softlabel.tasks.segmentation import Segmentation
 _TASKS: dict[str, type[ClassSpace]] = {
     task.name: task for task in (Classification, Distribution, Ordinal, Pose, MultiLabel, Segmentation)
 }
-_GIVEN = {
+GIVEN = {
     "label": "one class label per row",
     "distribution": "votes or probabilities per row",
     "value": "a number per row",
@@ -43,7 +43,7 @@ def task_for(
     if task.annotation_kind != annotation_kind:
         fitting = [task.name for task in _TASKS.values() if task.annotation_kind == annotation_kind]
         raise ConfigError(
-            f"task {name!r} does not fit this source, which has {_GIVEN[annotation_kind]}: use {fitting[0]!r} or 'auto'"
+            f"task {name!r} does not fit this source, which has {GIVEN[annotation_kind]}: use {fitting[0]!r} or 'auto'"
         )
     return task.for_source(class_names, annotation, axis)
 
