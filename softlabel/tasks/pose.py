@@ -130,12 +130,12 @@ class Pose(ClassSpace):
         ]
 
     def tell(self, answer: Mapping[str, Any]) -> list[str]:
-        """Such as 'pitch -14.2, 80 % in [-30, 0]', and the same of yaw; the unit last, as it may be cut."""
-        told = []
+        """Such as 'pitch -14.2 [-30, 0]', the same of yaw, and last, as it may be cut, 'degrees, 80 % intervals'."""
+        angles = []
         for angle in ANGLES:
             low, high = answer[f"{angle}_low"], answer[f"{angle}_high"]
-            told.append(f"{angle} {answer[angle]:.1f}, {100 * LEVEL:g} % in [{low:g}, {high:g}]")
-        return [*told, self.axis.unit] if self.axis.unit else told
+            angles.append(f"{angle} {answer[angle]:.1f} [{low:g}, {high:g}]")
+        return [*angles, ", ".join(filter(None, [self.axis.unit, f"{100 * LEVEL:g} % intervals"]))]
 
     def describe(self, annotation: Tensor) -> list[str]:
         return [f"pitch {pitch:g}, yaw {yaw:g} {self.axis.unit}".rstrip() for pitch, yaw in annotation.tolist()]

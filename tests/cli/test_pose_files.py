@@ -62,7 +62,7 @@ def test_a_person_reads_both_angles(
     told = capsys.readouterr().out
     for angle in ("pitch", "yaw"):
         low, high = answer[f"{angle}_low"], answer[f"{angle}_high"]
-        assert f"{angle} {answer[angle]:.1f}, 80 % in [{low:g}, {high:g}]" in told
+        assert f"{angle} {answer[angle]:.1f} [{low:g}, {high:g}]" in told
     assert max(map(len, told.splitlines())) <= 80
 
 

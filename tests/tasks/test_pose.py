@@ -88,8 +88,8 @@ def test_an_answer_is_two_values_with_their_intervals() -> None:
     assert set(TASK.answer_fields) | {"distribution"} == set(answer)
     assert sum(answer["distribution"].values()) == pytest.approx(1)
     told = TASK.tell(answer)
-    assert told == ["pitch -13.9, 80 % in [-30, 0]", "yaw 33.0, 80 % in [15, 45]", "degrees"]
-    assert len(Pose(PITCH, YAW, AxisConfig()).tell(answer)) == 2
+    assert told == ["pitch -13.9 [-30, 0]", "yaw 33.0 [15, 45]", "degrees, 80 % intervals"]
+    assert Pose(PITCH, YAW, AxisConfig()).tell(answer)[2] == "80 % intervals"
     assert TASK.describe(annotation((-14, 33))) == ["pitch -14, yaw 33 degrees"]
 
 
