@@ -19,7 +19,8 @@ Answer = Mapping[str, Any]
 Write = Callable[[Any, Sequence[str], Iterable[Answer]], None]
 PARQUET_ROWS = 4096
 TABLE_ROWS = 20
-NUMBERS = ("confidence", "value", "low", "high")
+ANGLES = ("pitch", "pitch_low", "pitch_high", "yaw", "yaw_low", "yaw_high")
+NUMBERS = ("confidence", "value", "low", "high", *ANGLES)
 
 
 def columns(class_names: Sequence[str], places: Sequence[str], fields: Sequence[str], top: int | None) -> list[str]:

@@ -44,7 +44,7 @@ def _has_values(config: Any) -> bool:
 
 _TABLE: _Rule = (_is_table, "a table: --source csv:PATH, parquet:PATH or hub:NAME")
 _IMAGES: _Rule = (_has_images, "images: --source folder:PATH, or --image-column")
-_AXIS: _Rule = (_has_values, "--value-column")
+_AXIS: _Rule = (lambda config: _has_values(config) or bool(config.data.value_columns), "--value-column(s)")
 _STEP: _Rule = (lambda config: config.training.schedule == "step", "--schedule step")
 _HOLD_OUT: _Rule = (lambda config: config.data.protocol == "hold-out", "--protocol hold-out")
 
@@ -60,7 +60,7 @@ _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "level_codes": (lambda config: _is_table(config) and bool(config.data.level_columns), "--level-columns"),
     "grid": _AXIS,
     "decoding": _AXIS,
-    "tolerance": _AXIS,
+    "tolerance": (_has_values, "--value-column"),
     "unit": _AXIS,
     "split_column": _TABLE,
     "group_column": _TABLE,

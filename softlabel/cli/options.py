@@ -12,6 +12,9 @@ from pydantic import BaseModel
 
 from softlabel.cli.wording import Schema, alternatives, expectation, optional, shown
 
+WIDEST_CHOICES = 70
+"""In columns of the help."""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -47,7 +50,11 @@ class Option:
 
     @property
     def metavar(self) -> str:
-        """What stands for the value in the help."""
+        """What stands for the value in the help; of many choices that is NAME, and the description lists them."""
+        return self._choices if len(self._choices) <= WIDEST_CHOICES else "NAME"
+
+    @property
+    def _choices(self) -> str:
         kinds: list[str] = []
         for kind in alternatives(self.schema):
             choices = kind.get("enum", [kind["const"]] if "const" in kind else [])
@@ -57,7 +64,8 @@ class Option:
 
     @property
     def description(self) -> str:
-        return str(self.schema.get("description", ""))
+        text = str(self.schema.get("description", ""))
+        return text if self.metavar == self._choices else f"{text}: {self._choices.strip('{}').replace(',', ', ')}"
 
     @property
     def help(self) -> str:

@@ -14,6 +14,7 @@ from softlabel.report.visible import shortened
 if TYPE_CHECKING:
     from softlabel.networks.config import NetworkConfig
     from softlabel.tasks.ordinal import Ordinal
+    from softlabel.tasks.pose import Pose
     from softlabel.training.config import TrainingConfig
     from softlabel.training.prepare import Prepared
 
@@ -62,9 +63,12 @@ def line(title: str, text: str) -> str:
 def _task(prepared: Prepared) -> str:
     """The kind of task and why it is that, and the tail."""
     from softlabel.tasks.ordinal import Ordinal
+    from softlabel.tasks.pose import Pose
 
     if isinstance(prepared.task, Ordinal):
         return f"{prepared.task.name}, as {_reason(prepared)}; {_axis(prepared.task)}"
+    if isinstance(prepared.task, Pose):
+        return f"{prepared.task.name}, as {_reason(prepared)}; {_cells(prepared.task)}"
     counts = prepared.class_counts
     rarest, most = int(counts.argmin()), int(counts.argmax())
     even = counts[rarest] == counts[most]
@@ -82,6 +86,14 @@ def _axis(task: Ordinal) -> str:
     return f"axis from {low} to {high}{' ' if unit else ''}{unit}, {task.num_classes} labels"
 
 
+def _cells(task: Pose) -> str:
+    """The two label axes, and how many cells they make."""
+    spans = [
+        f"{name} from {grid[0]:g} to {grid[-1]:g}" for name, grid in zip(("pitch", "yaw"), task.grids, strict=True)
+    ]
+    return f"{' and '.join(spans)} {task.axis.unit}".rstrip() + f", {task.num_classes} cells"
+
+
 def _reason(prepared: Prepared) -> str:
     """What in the data made it this task."""
     config = prepared.config
@@ -91,6 +103,8 @@ def _reason(prepared: Prepared) -> str:
     if prepared.source.annotation_kind == "value":
         where = f" (column {config.value_column!r})" if config.value_column else ""
         return f"each row has a number{where}"
+    if prepared.source.annotation_kind == "values":
+        return f"each row has two numbers (columns {', '.join(map(repr, prepared.source.class_names))})"
     if prepared.source.annotation_kind == "levels":
         return "each row has any number of labels"
     if prepared.source.annotation_kind == "mask":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -18,10 +19,14 @@ _JITTER = (0.4, 0.4, 0.4, 0.1)
 """Largest changes of brightness, contrast, saturation and hue (the values of SimCLR-like set-ups, halved)."""
 
 
-def augmentation_for(name: AugmentationName, input_kind: str, input_shape: tuple[int, ...]) -> Augmentation:
+def augmentation_for(
+    name: AugmentationName, input_kind: str, input_shape: tuple[int, ...], *, mirrors: bool = True
+) -> Augmentation:
     """The augmentation that fits the inputs: 'auto' shifts grey images, crops and flips colour ones.
 
-    Raises ConfigError for images' augmentation on features, and for colour jitter on grey images.
+    mirrors  whether images may be mirrored; without, 'auto' shifts
+    Raises ConfigError for images' augmentation on features, for colour jitter on grey images, and for images that may
+    not be mirrored.
     """
     if input_kind != "image":
         if name not in ("auto", "none"):
@@ -29,10 +34,15 @@ def augmentation_for(name: AugmentationName, input_kind: str, input_shape: tuple
         return "none"
     grey = input_shape[0] == 1
     if name == "auto":
-        return "shift" if grey else "crop-flip"
+        return "shift" if grey or not mirrors else "crop-flip"
     if name == "colour" and grey:
         raise ConfigError(
             "augment 'colour' needs images with three channels, and these are grey: use 'shift' or 'crop-flip'"
+        )
+    if name in ("crop-flip", "colour") and not mirrors:
+        raise ConfigError(
+            f"augment {name!r} mirrors images, and the mirrored values are not on the label axis: "
+            "use 'shift' or 'none', or a grid that is symmetric about 0"
         )
     return name
 
@@ -44,13 +54,22 @@ def augment(inputs: Tensor, kind: Augmentation, generator: torch.Generator) -> T
     crop-flip   the same, and half of the images mirrored left to right: at 32 x 32 the usual 4-pixel pad and crop
     colour      crop-flip, then kornia's jitter of brightness, contrast, saturation and hue
     """
-    if kind == "none" or not len(inputs):
-        return inputs
-    moved = _shift(inputs, generator)
-    if kind == "shift":
-        return moved
-    flipped = _flip(moved, generator)
-    return flipped if kind == "crop-flip" else _jitter(flipped, generator)
+    return _augmented(inputs, kind, generator)[0]
+
+
+def augment_with_annotation(
+    inputs: Tensor,
+    annotation: Tensor,
+    kind: Augmentation,
+    generator: torch.Generator,
+    mirror: Callable[[Tensor, Tensor], Tensor],
+) -> tuple[Tensor, Tensor]:
+    """`augment` of images (N, C, H, W) whose annotation (N, ...) is changed with those that are mirrored.
+
+    mirror  annotation and bool (N,), which images are mirrored, to the annotation that is true of them
+    """
+    moved, mirrored = _augmented(inputs, kind, generator)
+    return moved, annotation if mirrored is None else mirror(annotation, mirrored)
 
 
 def augment_with_mask(
@@ -76,9 +95,16 @@ def _shift(inputs: Tensor, generator: torch.Generator) -> Tensor:
     return windows[sample, :, row, column]
 
 
-def _flip(inputs: Tensor, generator: torch.Generator) -> Tensor:
-    mirrored = torch.rand(len(inputs), generator=generator) < 0.5
-    return torch.where(mirrored.to(inputs.device)[:, None, None, None], inputs.flip(-1), inputs)
+def _augmented(inputs: Tensor, kind: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    """The changed images, and which of them are mirrored, None where the kind mirrors none."""
+    if kind == "none" or not len(inputs):
+        return inputs, None
+    moved = _shift(inputs, generator)
+    if kind == "shift":
+        return moved, None
+    mirrored = (torch.rand(len(inputs), generator=generator) < 0.5).to(inputs.device)
+    flipped = torch.where(mirrored[:, None, None, None], moved.flip(-1), moved)
+    return (flipped if kind == "crop-flip" else _jitter(flipped, generator)), mirrored
 
 
 def _jitter(inputs: Tensor, generator: torch.Generator) -> Tensor:

@@ -62,7 +62,7 @@ class CompareConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["auto", "classification", "distribution", "ordinal", "multi-label", "segmentation"] = Field(
+    task: Literal["auto", "classification", "distribution", "ordinal", "pose", "multi-label", "segmentation"] = Field(
         "auto", description="what is predicted"
     )
     comparison: ComparisonConfig = ComparisonConfig()

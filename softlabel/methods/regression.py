@@ -25,7 +25,7 @@ class Regression(Method):
 
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
-        return None if isinstance(task, Ordinal) else f"it needs a label axis, which the task {task.name} has not"
+        return None if isinstance(task, Ordinal) else f"it needs one label axis, which the task {task.name} has not"
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)

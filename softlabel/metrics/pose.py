@@ -10,7 +10,7 @@ from torch import Tensor
 
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
 from softlabel.metrics.statistic import Contribution
-from softlabel.metrics.value_truth import as_grid, nearest_label
+from softlabel.metrics.value_truth import as_grid, in_unit, nearest_label
 
 PoseDecoding = Literal["joint", "marginal", "expectation"]
 Angle = Literal["pitch", "yaw", "both"]
@@ -63,11 +63,14 @@ class PoseError(RowMean):
     better = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
-    def __init__(self, grid: PoseGrid, angle: Angle = "both", decoding: PoseDecoding = "joint") -> None:
+    def __init__(
+        self, grid: PoseGrid, angle: Angle = "both", decoding: PoseDecoding = "expectation", unit: str = ""
+    ) -> None:
         self.grid, self.angle, self.decoding = grid, angle, decoding
         # Only the most probable cell is the same at every temperature.
         self.calibration = decoding != "joint"
-        self.name, self.title = _named("mae", "MAE", angle, decoding)
+        self.name, title = _named("mae", "MAE", angle, _OTHER_ERRORS[decoding])
+        self.title = in_unit(title, unit)
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         error = (self.grid.decode(log_probabilities, self.decoding) - truth.double()).abs()
@@ -83,7 +86,7 @@ class PoseAccuracy(RowMean):
     def __init__(self, grid: PoseGrid, angle: Angle = "both", decoding: Literal["joint", "marginal"] = "joint") -> None:
         self.grid, self.angle, self.decoding = grid, angle, decoding
         self.calibration = decoding != "joint"
-        self.name, self.title = _named("accuracy", "accuracy", angle, decoding)
+        self.name, self.title = _named("accuracy", "accuracy", angle, "" if decoding == "joint" else decoding)
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         right = self.grid.decode(log_probabilities, self.decoding) == self.grid.angles(self.grid.cell(truth))
@@ -106,20 +109,24 @@ class NearestCellLikelihood(RowMean):
         return mean_of_rows(-log_probabilities.gather(-1, cell[:, None])[:, 0], _counted(truth))
 
 
-def pose_scores(grid: PoseGrid) -> list[RowMean]:
-    """Errors of pitch, yaw and both, in each of the decodings, then the accuracies and the NLL."""
+def pose_scores(grid: PoseGrid, decoding: PoseDecoding = "expectation", unit: str = "") -> list[RowMean]:
+    """Errors of both angles, pitch and yaw, the errors of both in the other decodings, accuracies and the NLL."""
     return [
-        *(PoseError(grid, angle, decoding) for decoding in DECODINGS for angle in ANGLES),
+        *(PoseError(grid, angle, decoding, unit) for angle in ANGLES),
+        *(PoseError(grid, "both", other, unit) for other in DECODINGS if other != decoding),
         *(PoseAccuracy(grid, angle) for angle in ANGLES),
         NearestCellLikelihood(grid),
     ]
 
 
-def _named(name: str, title: str, angle: Angle, decoding: PoseDecoding) -> tuple[str, str]:
-    words = {"pitch": "pitch", "yaw": "yaw", "both": "pitch and yaw"}
-    if decoding == "joint":
-        return f"{name}_{angle}", f"{title}, {words[angle]}"
-    return f"{name}_{angle}_{decoding}", f"{title}, {words[angle]}, {decoding}"
+_OTHER_ERRORS: dict[PoseDecoding, str] = {"expectation": "", "joint": "arg-max", "marginal": "marginal"}
+
+
+def _named(name: str, title: str, angle: Angle, decoding: str) -> tuple[str, str]:
+    """Such as 'mae_both_argmax' and 'MAE of both, arg-max'."""
+    if not decoding:
+        return f"{name}_{angle}", f"{title} of {angle}"
+    return f"{name}_{angle}_{decoding.replace('-', '')}", f"{title} of {angle}, {decoding}"
 
 
 def _column(angle: Angle) -> int:

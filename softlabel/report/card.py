@@ -9,7 +9,9 @@ from typing import Any
 from softlabel.report.comparison import Comparison, Json, chosen, final
 from softlabel.report.numbers import DASH, count, interval, is_number, number
 from softlabel.report.sections.abstention import worth_naming
+from softlabel.report.sections.cell_grid import cell_grid
 from softlabel.report.sections.data import understood
+from softlabel.report.sections.error_by_cell import cell_rows
 from softlabel.report.sections.error_by_value import axis_bins, errors_in
 from softlabel.report.sections.label_axis import label_axis
 from softlabel.report.sections.scores import heading, rank
@@ -50,7 +52,9 @@ def _lines(comparison: Comparison, cell: Json) -> Iterator[str]:
     yield from _part("Data", [f"- {heading_}: {escaped(answer)}" for heading_, answer in understood(comparison)])
     yield from _part("Notes on the data", [f"- {escaped(note)}" for note in data.get("notes") or []])
     yield from _part("Scores on the test split", _scores(comparison, cell))
-    yield from _part("Where it is weak", _weakest(cell) + _weakest_values(comparison, cell))
+    yield from _part(
+        "Where it is weak", [*_weakest(cell), *_weakest_values(comparison, cell), *_weakest_cells(comparison, cell)]
+    )
     yield from _part("Calibration", _calibration(cell))
     yield from _part("Compared with", _compared(comparison))
     yield from _part("Use", _use(cell))
@@ -73,7 +77,9 @@ def _what_it_is(comparison: Comparison, cell: Json) -> str:
 
 
 def _answer(comparison: Comparison) -> str:
-    axis = label_axis(comparison)
+    axis, grid = label_axis(comparison), cell_grid(comparison)
+    if grid is not None:
+        return f"two angles ({escaped(grid.told())}), with a distribution over {len(grid.training):,} cells,"
     if axis is None:
         return f"a distribution over {len(comparison.class_names)} classes"
     span = f"{axis.values[0]:g} and {escaped(axis.told(axis.values[-1]))}"
@@ -124,6 +130,17 @@ def _weakest_values(comparison: Comparison, cell: Json) -> list[str]:
         f"rows, from {count(one.training)} training rows"
         for one, error in sorted(known, key=lambda pair: -pair[1].absolute)[:3]
         if is_number(error.absolute)
+    ]
+
+
+def _weakest_cells(comparison: Comparison, cell: Json) -> list[str]:
+    """The cells of pitch and yaw where its error is largest."""
+    grid = cell_grid(comparison)
+    known = [row for row in cell_rows(grid, cell) if row.test >= _ROWS_THAT_TELL] if grid else []
+    return [
+        f"- {escaped(row.name)}: mean absolute error {number(row.error)} on {count(row.test)} test rows, "
+        f"from {count(row.training)} training rows"
+        for row in sorted(known, key=lambda row: -row.error)[:3]
     ]
 
 

@@ -21,6 +21,7 @@ from softlabel.report.sections.confusion import confusion_section
 from softlabel.report.sections.cost import cost_section
 from softlabel.report.sections.curves import curve_section
 from softlabel.report.sections.data import understood
+from softlabel.report.sections.error_by_cell import cell_section
 from softlabel.report.sections.error_by_value import error_section
 from softlabel.report.sections.feature_map import feature_section
 from softlabel.report.sections.learned_table import learned_section
@@ -114,6 +115,7 @@ def _sections(comparison: Comparison) -> Iterator[Section]:
         curve_section,
         frequency_section,
         error_section,
+        cell_section,
         representation_section,
         feature_section,
         calibration_section,

@@ -16,7 +16,7 @@ from softlabel.report.sections.scores import ARROWS, mean_and_spread, rank
 from softlabel.report.sections.verdict import difference
 
 LABEL_WIDTH = 9
-_WANTED_SCORES = re.compile(r"ece|accuracy|accuracy_few|cs_.*|crps")
+_WANTED_SCORES = re.compile(r"ece|accuracy|accuracy_few|cs_.*|crps|mae_pitch|mae_yaw")
 
 _COLOURS = {"better": "\x1b[32m", "worse": "\x1b[31m"}
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"

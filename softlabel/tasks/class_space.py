@@ -37,6 +37,7 @@ class ClassSpace(ABC):
     one_class: ClassVar[bool] = True
     per_pixel: ClassVar[bool] = False
     selects: ClassVar[Literal["lowest", "highest"]] = "lowest"
+    mirrors: bool = True
     link: Link = "softmax"
     answer_fields: ClassVar[tuple[str, ...]] = ("label", "confidence")
 
@@ -47,7 +48,7 @@ class ClassSpace(ABC):
     def for_source(cls, class_names: Sequence[str], annotation: Tensor, axis: AxisConfig) -> Self:
         """The task for a source's classes, and all of its annotations. Raises ConfigError for an axis without order."""
         if axis != AxisConfig():
-            raise ConfigError(f"axis: the task {cls.name} has no label axis; it fits the task ordinal")
+            raise ConfigError(f"axis: the task {cls.name} has no label axis; it fits the tasks ordinal and pose")
         return cls(class_names)
 
     @classmethod
@@ -77,6 +78,10 @@ class ClassSpace(ABC):
     @abstractmethod
     def index(self, annotation: Tensor) -> Tensor:
         """The class that stands for each sample, int64 (N,): its label, or the first of the classes with most votes."""
+
+    def mirror(self, annotation: Tensor, mirrored: Tensor) -> Tensor:
+        """What is true of a batch whose images `mirrored` (N,) were mirrored left to right: here the same."""
+        return annotation
 
     @abstractmethod
     def truth(self, annotation: Tensor) -> Tensor:

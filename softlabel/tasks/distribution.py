@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution, dense
+from softlabel.metrics.distances import Canberra, Chebyshev, Clark, Cosine, Intersection
 from softlabel.metrics.kl import KullbackLeibler
 from softlabel.metrics.statistic import Statistic
 from softlabel.tasks.class_space import ClassSpace, Groups
@@ -32,9 +33,9 @@ class Distribution(ClassSpace):
         return self.index(annotation).numpy()
 
     def statistics(self, class_counts: Tensor, groups: Groups) -> tuple[Statistic, ...]:
-        """With the KL divergence, which is 0 where the prediction equals the votes; the NLL is not."""
+        """With the KL divergence, which is 0 where the prediction equals the votes, and the other distances to them."""
         nll, *others = super().statistics(class_counts, groups)
-        return (nll, KullbackLeibler(), *others)
+        return (nll, KullbackLeibler(), *others, Chebyshev(), Clark(), Canberra(), Cosine(), Intersection())
 
     def truth(self, annotation: Tensor) -> Tensor:
         return annotation / annotation.sum(-1, keepdim=True)

@@ -1,10 +1,12 @@
-"""The values of a label axis: as a person writes them, and as the data span them."""
+"""The values of a label axis: as a person writes them, as the data span them, and in equally full stretches."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from softlabel.errors import ConfigError, DataError
@@ -27,17 +29,20 @@ def parse_grid(text: str) -> Tensor:
     steps = math.floor((stop - start) / step + 1e-6)
     if steps >= MOST_LABELS:
         raise ConfigError(f"axis.grid: {text!r} has {steps + 1:,} values, at most {MOST_LABELS:,} are allowed")
-    return (start + step * torch.arange(steps + 1, dtype=torch.float64)).float()
+    grid = (start + step * torch.arange(steps + 1, dtype=torch.float64)).float()
+    if steps < 1 or not bool((grid.diff() > 0).all()):
+        raise ConfigError(f"axis.grid: {text!r} has not two different values in single precision")
+    return grid
 
 
-def spanned_grid(values: Tensor) -> Tensor:
+def spanned_grid(values: Tensor, name: str = "value") -> Tensor:
     """The whole numbers from the one below the smallest value to the one above the largest, float32 (K,).
 
     Raises DataError where that is a single one, or more than 10,000.
     """
     low, high = math.floor(float(values.min())), math.ceil(float(values.max()))
     if low == high:
-        raise DataError(f"every value is {low}, expected at least two different ones")
+        raise DataError(f"every {name} is {low}, expected at least two different ones")
     if high - low >= MOST_LABELS:
         raise DataError(
             f"values from {low:,} to {high:,} are too many whole numbers for a label axis; set axis.grid, such as "
@@ -49,3 +54,10 @@ def spanned_grid(values: Tensor) -> Tensor:
 def grid_names(grid: Tensor) -> list[str]:
     """The values as text, without needless digits."""
     return [f"{value:g}" for value in grid.tolist()]
+
+
+def quantile_strata(values: Tensor, parts: int) -> NDArray[np.int64]:
+    """In which of `parts` equally full stretches each value (N,) lies; equal values are never torn apart."""
+    numbers = values.numpy()
+    edges = np.unique(np.quantile(numbers, np.arange(1, parts) / parts))
+    return np.searchsorted(edges, numbers, side="right")

@@ -19,7 +19,7 @@ from softlabel.metrics.statistic import Statistic
 from softlabel.metrics.value_truth import nearest_label
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
-from softlabel.tasks.grid import grid_names, parse_grid, spanned_grid
+from softlabel.tasks.grid import grid_names, parse_grid, quantile_strata, spanned_grid
 from softlabel.tasks.value_evaluator import ValueEvaluator
 
 LEVEL = 0.8
@@ -39,9 +39,12 @@ class Ordinal(ClassSpace):
     answer_fields: ClassVar[tuple[str, ...]] = ("value", "low", "high")
 
     def __init__(self, grid: Tensor, axis: AxisConfig) -> None:
+        if axis.decoding == "marginal":
+            raise ConfigError("axis.decoding: 'marginal' is for two values a row, and the task ordinal has one")
         super().__init__(grid_names(grid))
         self.grid = grid
         self.axis = axis
+        self.decoding: Decoding = axis.decoding
 
     @classmethod
     def for_source(cls, class_names: Sequence[str], annotation: Tensor, axis: AxisConfig) -> Ordinal:
@@ -79,18 +82,16 @@ class Ordinal(ClassSpace):
 
     def stratify(self, annotation: Tensor) -> np.ndarray[Any, Any]:
         """Tenths of the values: equal values are never torn apart."""
-        value = annotation[:, 0].numpy()
-        edges = np.unique(np.quantile(value, np.arange(1, STRATA) / STRATA))
-        return np.searchsorted(edges, value, side="right")
+        return quantile_strata(annotation[:, 0], STRATA)
 
     def statistics(self, class_counts: Tensor, groups: Groups) -> tuple[Statistic, ...]:
-        other: Decoding = "argmax" if self.axis.decoding == "expectation" else "expectation"
+        other: Decoding = "argmax" if self.decoding == "expectation" else "expectation"
         unit = self.axis.unit
         return (
-            MeanAbsoluteError(self.grid, self.axis.decoding, unit),
+            MeanAbsoluteError(self.grid, self.decoding, unit),
             MeanAbsoluteError(self.grid, other, unit),
-            CumulativeScore(self.grid, self.axis.tolerance, self.axis.decoding),
-            EpsilonError(self.grid, self.axis.decoding),
+            CumulativeScore(self.grid, self.axis.tolerance, self.decoding),
+            EpsilonError(self.grid, self.decoding),
             NearestLabelLikelihood(self.grid),
             ContinuousRankedProbabilityScore(self.grid, unit),
             CoverageError(self.grid, LEVEL),
@@ -99,16 +100,16 @@ class Ordinal(ClassSpace):
 
     def evaluator(self, class_counts: Tensor, groups: Groups, *, keep_rows: bool = False) -> ValueEvaluator:
         return ValueEvaluator(
-            self.statistics(class_counts, groups), self.grid, self.axis.decoding, class_counts, keep_rows=keep_rows
+            self.statistics(class_counts, groups), self.grid, self.decoding, class_counts, keep_rows=keep_rows
         )
 
     def selection_score(self) -> str:
-        return MeanAbsoluteError(self.grid, self.axis.decoding).name
+        return MeanAbsoluteError(self.grid, self.decoding).name
 
     def answer(self, probabilities: Tensor) -> list[dict[str, Any]]:
         """The value, the central 80 % interval and the whole distribution."""
         log_probabilities = probabilities.log()
-        values = decode(log_probabilities, self.grid.double(), self.axis.decoding)
+        values = decode(log_probabilities, self.grid.double(), self.decoding)
         low, high = central_interval(log_probabilities, self.grid.double(), LEVEL)
         return [
             {

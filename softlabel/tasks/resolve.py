@@ -14,15 +14,17 @@ from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.distribution import Distribution
 from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.ordinal import Ordinal
+from softlabel.tasks.pose import Pose
 from softlabel.tasks.segmentation import Segmentation
 
 _TASKS: dict[str, type[ClassSpace]] = {
-    task.name: task for task in (Classification, Distribution, Ordinal, MultiLabel, Segmentation)
+    task.name: task for task in (Classification, Distribution, Ordinal, Pose, MultiLabel, Segmentation)
 }
-_GIVEN = {
+GIVEN = {
     "label": "one class label per row",
     "distribution": "votes or probabilities per row",
     "value": "a number per row",
+    "values": "two numbers per row",
     "levels": "any number of labels per row",
     "mask": "a class per pixel",
 }
@@ -41,7 +43,7 @@ def task_for(
     if task.annotation_kind != annotation_kind:
         fitting = [task.name for task in _TASKS.values() if task.annotation_kind == annotation_kind]
         raise ConfigError(
-            f"task {name!r} does not fit this source, which has {_GIVEN[annotation_kind]}: use {fitting[0]!r} or 'auto'"
+            f"task {name!r} does not fit this source, which has {GIVEN[annotation_kind]}: use {fitting[0]!r} or 'auto'"
         )
     return task.for_source(class_names, annotation, axis)
 

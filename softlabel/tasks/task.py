@@ -51,6 +51,8 @@ class Task(Protocol):
     """Whether every pixel has a distribution of its own: logits are (N, K, H, W)."""
     selects: ClassVar[Literal["lowest", "highest"]]
     """Which value of the selection score is best."""
+    mirrors: bool
+    """Whether what is true of a mirrored image lies in the label space, so that images may be mirrored."""
     link: Link
     """How logits become probabilities."""
     answer_fields: ClassVar[tuple[str, ...]]
@@ -69,6 +71,9 @@ class Task(Protocol):
 
         Only where `spreads`.
         """
+
+    def mirror(self, annotation: Tensor, mirrored: Tensor) -> Tensor:
+        """What is true of a batch whose images `mirrored`, bool (N,), were mirrored left to right."""
 
     def index(self, annotation: Tensor) -> Tensor:
         """The class that stands for each sample, int64 (N,): its label, or the first of the classes with most votes."""

@@ -68,7 +68,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["auto", "classification", "distribution", "ordinal", "multi-label", "segmentation"] = Field(
+    task: Literal["auto", "classification", "distribution", "ordinal", "pose", "multi-label", "segmentation"] = Field(
         "auto", description="what is predicted"
     )
     method: str = Field("cross_entropy", description="how labels are softened: see `softlabel methods`")

@@ -13,11 +13,15 @@ from torch import Tensor
 from softlabel.data.samples import Samples
 from softlabel.tasks.link import Link, log_probabilities
 from softlabel.tasks.ordinal import Ordinal
+from softlabel.tasks.pose import Pose
 from softlabel.tasks.task import Task
 
 MOST_CLASSES_SHOWN = 5
 MOST_SHARES = 100
 """Of a distribution along a label axis; labels of a finer axis are pooled."""
+
+MOST_SIDE = 15
+"""Shares of each angle of a grid; cells of a finer one are pooled."""
 
 LARGEST_SIDE = 96
 """Images are stored no larger, or results.json would grow with them."""
@@ -56,7 +60,7 @@ class ExtremeRows:
         inputs = samples.read(self._rows)
         annotation = samples.annotation[self._rows]
         truths = task.describe(annotation)
-        along = on_axis(task, annotation, self._probabilities) if isinstance(task, Ordinal) else None
+        places = _places(task, annotation, self._probabilities)
         return [
             {
                 "sample_id": int(samples.sample_id[row]),
@@ -64,7 +68,7 @@ class ExtremeRows:
                 "truth": truths[place],
                 "probabilities": _largest(self._probabilities[place], task.class_names),
                 self._name: float(self._measured[place]),
-                **({} if along is None else {"axis": along[place]}),
+                **({} if places is None else places[place]),
             }
             for place, row in enumerate(self._rows.tolist())
         ]
@@ -94,6 +98,15 @@ def loss_against(truth: Tensor) -> Measure:
     return loss
 
 
+def _places(task: Task, annotation: Tensor, probabilities: Tensor) -> list[dict[str, Any]] | None:
+    """Each row's truth, answer and distribution on the task's axis or grid; None where classes have no order."""
+    if isinstance(task, Ordinal):
+        return [{"axis": stored} for stored in on_axis(task, annotation, probabilities)]
+    if isinstance(task, Pose):
+        return [{"grid": stored} for stored in on_grid(task, annotation, probabilities)]
+    return None
+
+
 def on_axis(task: Ordinal, annotation: Tensor, probabilities: Tensor) -> list[dict[str, Any]]:
     """Each row's truth and answer, and its distribution along the label axis as at most MOST_SHARES short numbers.
 
@@ -111,6 +124,31 @@ def on_axis(task: Ordinal, annotation: Tensor, probabilities: Tensor) -> list[di
             "said": ", ".join(task.tell(answer)),
         }
         for value, row, answer in zip(annotation[:, 0], shares.tolist(), task.answer(probabilities), strict=True)
+    ]
+
+
+def on_grid(task: Pose, annotation: Tensor, probabilities: Tensor) -> list[dict[str, Any]]:
+    """Each row's true angles and answer, and its distribution as at most MOST_SIDE by MOST_SIDE short numbers.
+
+    shares   as of `on_axis`, of squares of `pooled` by `pooled` cells, yaw running fastest
+    """
+    sides = [len(grid) for grid in task.grids]
+    pooled = -(-max(sides) // MOST_SIDE)
+    cells = probabilities.double().view(-1, *sides)
+    for angle in (1, 2):
+        cells = torch.stack([part.sum(angle) for part in torch.split(cells, pooled, angle)], angle)
+    return [
+        {
+            "true_pitch": pitch,
+            "true_yaw": yaw,
+            "shares": " ".join(f"{10_000 * share:.0f}" for share in row),
+            "pooled": pooled,
+            **{name: answer[name] for name in task.answer_fields},
+            "said": ", ".join(task.tell(answer)),
+        }
+        for (pitch, yaw), row, answer in zip(
+            annotation.tolist(), cells.flatten(1).tolist(), task.answer(probabilities), strict=True
+        )
     ]
 
 

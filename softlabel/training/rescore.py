@@ -17,7 +17,7 @@ from softlabel.data.source import SPLIT_NAMES, VOID, Source
 from softlabel.errors import ConfigError, DataError, RunError
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
-from softlabel.tasks.resolve import task_for, task_from_json
+from softlabel.tasks.resolve import GIVEN, task_for, task_from_json
 from softlabel.training.evaluation import evaluate_at
 from softlabel.training.model_folder import DeployedModel, load_model
 from softlabel.training.predict import configured_folder, training_data
@@ -27,6 +27,8 @@ from softlabel.training.test_split import record_opening
 Split = Literal["training", "validation", "test", "all"]
 Watch = Callable[[Tensor, Tensor], None]
 """Sees rows and unscaled logits of every chunk."""
+NUMBERS = frozenset({"value", "values"})
+"""Kinds of annotation that have no classes."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,9 @@ def _recorded(run: Path) -> list[str]:
 
 def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> LabelledPart:
     source = open_source(data)
-    samples = _in_model_classes(source, model.class_names)
     task = task_from_json(model.task_json)
+    _refuse_other_numbers(task, source)
+    samples = _in_model_classes(source, model.class_names)
     if task.annotation_kind != source.annotation_kind:
         task = task_for("auto", source.annotation_kind, model.class_names, source.samples.annotation, AxisConfig())
     if split != "all":
@@ -166,8 +169,17 @@ def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> Labelle
     return LabelledPart(data.source, split, samples, task, [*source.warnings, *source.notes])
 
 
+def _refuse_other_numbers(task: ClassSpace, source: Source) -> None:
+    """Raises DataError where numbers meet classes, or one number meets two."""
+    own, given = task.annotation_kind, source.annotation_kind
+    if own != given and not NUMBERS.isdisjoint((own, given)):
+        raise DataError(f"{source.name} has {GIVEN[given]}, and the model's task {task.name} needs {GIVEN[own]}")
+
+
 def _in_model_classes(source: Source, class_names: list[str]) -> Samples:
     """The samples with their annotation in the model's order of classes; classes that the source lacks have no rows."""
+    if source.annotation_kind in NUMBERS:
+        return source.samples
     unknown = [name for name in source.class_names if name not in class_names]
     if unknown:
         known = ", ".join(class_names[:12]) + (" …" if len(class_names) > 12 else "")

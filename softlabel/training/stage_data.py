@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from softlabel.data.augmentation import Augmentation, augment, augment_with_mask, augmentation_for
+from softlabel.data.augmentation import Augmentation, augment_with_annotation, augment_with_mask, augmentation_for
 from softlabel.data.batch import Batch
 from softlabel.data.batches import batches, num_batches
 from softlabel.data.samplers import epoch_order
@@ -43,7 +43,7 @@ class StageData:
         self._index = prepared.task.index(training.annotation)
         self._second = prepared.splits.validation if stage.second_source == "validation" else training
         self._augmentation: Augmentation = augmentation_for(
-            config.training.augment, training.input_kind, training.input_shape
+            config.training.augment, training.input_kind, training.input_shape, mirrors=prepared.task.mirrors
         )
         self.epochs = (stage.epochs or config.training.epochs) if stage.gradients else 1
         self.images_per_epoch = len(self._order(0)) if stage.gradients else len(training)
@@ -91,10 +91,12 @@ class StageData:
             yield batch, shared
 
     def _augmented(self, batch: Batch, draws: torch.Generator) -> Batch:
-        if self._method.task.per_pixel:
-            moved = augment_with_mask(batch.inputs, batch.annotation, self._augmentation, draws)
-            return Batch(*moved, batch.sample_id)
-        return Batch(augment(batch.inputs, self._augmentation, draws), batch.annotation, batch.sample_id)
+        task, inputs, annotation = self._method.task, batch.inputs, batch.annotation
+        if task.per_pixel:
+            moved = augment_with_mask(inputs, annotation, self._augmentation, draws)
+        else:
+            moved = augment_with_annotation(inputs, annotation, self._augmentation, draws, task.mirror)
+        return Batch(*moved, batch.sample_id)
 
     def _transform(self, batch: Batch, epoch: int, step: int, shared: bool) -> Batch:
         if type(self._method).transform is Method.transform:  # it would return the batch as it is

@@ -46,6 +46,9 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "damaged" / "results.json").write_text('{"format": 1, ')
     (tmp_path / "there.csv").write_text("mine")
     (tmp_path / "table.csv").write_text("a,b,label\n1,2,x\n3,four,y\n5,6,x\n")
+    (tmp_path / "poses.csv").write_text(
+        "x,pitch,yaw,age\n" + "".join(f"{k},{k - 9},{2 * k - 9},{k}\n" for k in range(30))
+    )
     (tmp_path / "model-folder").mkdir()
     (tmp_path / "model-folder" / "model.json").write_text("{}")
     (tmp_path / "newer").mkdir()

@@ -20,6 +20,7 @@ from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.distribution import Distribution
 from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.ordinal import Ordinal
+from softlabel.tasks.pose import Pose
 from softlabel.tasks.segmentation import Segmentation
 
 NUM_CLASSES = 4
@@ -29,6 +30,7 @@ TASKS: dict[str, ClassSpace] = {
     "classification": Classification(NAMES),
     "distribution": Distribution(NAMES),
     "ordinal": Ordinal(torch.arange(float(NUM_CLASSES)), AxisConfig()),
+    "pose": Pose(torch.tensor([-10.0, 10.0]), torch.tensor([-30.0, 30.0]), AxisConfig()),
     "multi-label": MultiLabel(NAMES),
     "segmentation": Segmentation(NAMES),
 }
@@ -59,6 +61,8 @@ def batch_for(task: ClassSpace, n: int = 12, seed: int = 0) -> Batch:
         annotation: Tensor = torch.randint(0, NUM_CLASSES, (n,), generator=g)
     elif task.annotation_kind == "value":
         annotation = torch.rand(n, 2, generator=g) * (NUM_CLASSES - 1) + 0.1
+    elif task.annotation_kind == "values":
+        annotation = torch.rand(n, 2, generator=g) * torch.tensor([40.0, 100.0]) - torch.tensor([20.0, 50.0])
     elif task.annotation_kind == "mask":
         annotation = torch.randint(0, NUM_CLASSES, (n, 8, 8), generator=g, dtype=torch.uint8)
     elif task.annotation_kind == "levels":

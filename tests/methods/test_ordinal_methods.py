@@ -19,6 +19,7 @@ from softlabel.networks.inputs import InputSpec
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.ordinal import Ordinal
+from softlabel.tasks.pose import Pose
 
 GRID = torch.arange(20.0, 41.0)
 INPUTS = InputSpec(kind="features", shape=(6,), mean=[0.0] * 6, std=[1.0] * 6)
@@ -104,6 +105,15 @@ def test_a_regression_answers_with_its_number_as_the_mean() -> None:
     assert bool(inside.any())
     mean = method.network(data.inputs).softmax(-1).detach() @ GRID
     torch.testing.assert_close(mean[inside], value[inside], atol=1e-3, rtol=0)
+
+
+def test_two_angles_are_for_dldl_alone() -> None:
+    network = build_network(NetworkConfig(backbone="mlp"), INPUTS, 4, 0)
+    pose = Pose(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0]), AxisConfig())
+    assert find_method("dldl").supports(pose, network) is None
+    for name in ("dldl_v2", "sord", "regression"):
+        reason = find_method(name).supports(pose, network)
+        assert reason == "it needs one label axis, which the task pose has not"
 
 
 @pytest.mark.parametrize("name", METHODS)

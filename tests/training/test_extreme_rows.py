@@ -13,6 +13,7 @@ from softlabel.data.samples import HeldSamples
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.ordinal import Ordinal
+from softlabel.tasks.pose import Pose
 from softlabel.training.extreme_rows import LARGEST_SIDE, ExtremeRows, data_uri, entropy, loss_against
 
 TASK = Classification(["a", "b", "c"])
@@ -72,6 +73,32 @@ def test_rows_of_a_label_axis_keep_their_whole_distribution(labels: int, pooled:
         assert axis["value"] == pytest.approx(float(p @ torch.arange(float(labels)).double()), rel=1e-5)
         assert axis["low"] <= axis["value"] <= axis["high"]
         assert axis["said"].startswith(f"{axis['value']:.1f} years, 80 % between")
+
+
+@pytest.mark.parametrize(("sides", "pooled", "shape"), [((3, 5), 1, (3, 5)), ((4, 31), 3, (2, 11))])
+def test_rows_of_two_angles_keep_their_whole_distribution(
+    sides: tuple[int, int], pooled: int, shape: tuple[int, int]
+) -> None:
+    task = Pose(*(torch.arange(float(side)) for side in sides), AxisConfig(unit="degrees"))
+    annotation = torch.tensor([[1.5, 0.5], [2.0, 4.0]])
+    logits = torch.randn(2, sides[0] * sides[1])
+    samples = HeldSamples(torch.randn(2, 2), torch.arange(2), annotation, torch.arange(2))
+    watched = ExtremeRows("entropy", entropy, 2, temperature=1.0)
+    watched.watch(torch.arange(2), logits)
+    for entry in watched.to_json(samples, task):
+        row, grid = entry["sample_id"], entry["grid"]
+        p = logits[row].double().softmax(-1).view(sides)
+        expected = [
+            float(p[a : a + pooled, b : b + pooled].sum())
+            for a in range(0, sides[0], pooled)
+            for b in range(0, sides[1], pooled)
+        ]
+        assert grid["pooled"] == pooled
+        assert len(expected) == shape[0] * shape[1]
+        assert [int(share) / 10_000 for share in grid["shares"].split()] == pytest.approx(expected, abs=6e-5)
+        assert (grid["true_pitch"], grid["true_yaw"]) == tuple(annotation[row].tolist())
+        assert grid["yaw"] == pytest.approx(float(p.sum(0) @ torch.arange(float(sides[1])).double()), rel=1e-5)
+        assert grid["said"].startswith(f"pitch {grid['pitch']:.1f} [")
 
 
 def test_rows_of_classes_have_no_axis() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from softlabel.report.comparison import Comparison
 from softlabel.report.numbers import count, is_number, number
+from softlabel.report.sections.cell_grid import cell_grid
 from softlabel.report.sections.label_axis import LabelAxis, label_axis
 
 _PROTOCOLS = {
@@ -20,7 +21,8 @@ def understood(comparison: Comparison) -> list[tuple[str, str]]:
     """Headings and answers, in the order in which a reader checks them."""
     data = comparison.results["data"]
     rows = data["rows"]
-    axis = label_axis(comparison)
+    axis, grid = label_axis(comparison), cell_grid(comparison)
+    classes = axis is None and grid is None
     grouped = any(cell["details"].get("groups") for cell in comparison.cells)
     parts = [f"{name} {count(rows.get(name))}" for name in ("training", "validation", "test")]
     answers = [
@@ -29,15 +31,16 @@ def understood(comparison: Comparison) -> list[tuple[str, str]]:
         ("rows", ", ".join(parts)),
         ("input", _input(data.get("input") or {})),
         ("label axis", _axis(axis) if axis else ""),
-        ("classes", "" if axis else _classes(comparison.class_names)),
-        ("tail", "" if axis else _tail(comparison.class_names, data.get("training_counts") or [])),
+        ("label axes", f"{grid.told()}, {len(grid.training):,} cells" if grid else ""),
+        ("classes", _classes(comparison.class_names) if classes else ""),
+        ("tail", _tail(comparison.class_names, data.get("training_counts") or []) if classes else ""),
         ("protocol", _PROTOCOLS.get(data["protocol"], data["protocol"])),
         ("groups", _GROUPS.get(data.get("groups", ""), data.get("groups") or "") if grouped else ""),
         ("test split", _test_split(comparison)),
     ]
     worth = data.get("effective_validation_size")
     if is_number(worth) and worth != rows.get("validation"):
-        answers.insert(8, ("validation", f"worth {number(worth, 1)} rows when balanced by class"))
+        answers.insert(9, ("validation", f"worth {number(worth, 1)} rows when balanced by class"))
     return [(heading, answer) for heading, answer in answers if answer]
 
 

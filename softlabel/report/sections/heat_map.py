@@ -28,22 +28,26 @@ def heat_map(
     column_names: Sequence[str],
     axes: tuple[str, str],
     description: str,
+    *,
+    diagonal: bool = True,
 ) -> Markup | None:
-    """The drawing of a table whose rows and columns are named alike; None where it is too large to be seen.
+    """The drawing of a table; None where it is too large to be seen.
 
-    values  what is coloured, zero or more       texts  what is written into the cells of small tables
-    axes    what rows and columns are
+    values    what is coloured, zero or more       texts  what is written into the cells of small tables
+    axes      what rows and columns are
+    diagonal  whether cells of a row and a column of the same name are set apart
     """
     size = max(len(row_names), len(column_names))
     if not size or size > PICTURED_CLASSES:
         return None
     off = np.nan_to_num(np.asarray(values, dtype=float))
-    if list(row_names) == list(column_names):
+    square = diagonal and list(row_names) == list(column_names)
+    if square:
         np.fill_diagonal(off, 0.0)
     strength = np.sqrt(np.clip(off / max(off.max(), 1e-12), 0.0, 1.0))  # a root, as errors are rare and uneven
     if size > DRAWN_CLASSES:
         return _picture(strength, description)
-    return _drawn(strength, texts, row_names, column_names, axes, description)
+    return _drawn(strength, texts, row_names, column_names, axes, description, square)
 
 
 def _drawn(
@@ -53,9 +57,9 @@ def _drawn(
     column_names: Sequence[str],
     names: tuple[str, str],
     description: str,
+    square: bool,
 ) -> Markup:
     rows, columns = strength.shape
-    square = list(row_names) == list(column_names)
     with drawing(350, 350 * max(rows, 1) / max(columns, 1) + 20) as figure:
         axes = transparent_axes(figure)
         cells = list(np.ndindex(rows, columns))

@@ -45,10 +45,9 @@ def label_axis(comparison: Comparison) -> LabelAxis | None:
         return None
     counts = comparison.results["data"].get("training_counts") or []
     known = [count if is_number(count) else 0.0 for count in counts]
-    axis = (comparison.results.get("settings") or {}).get("axis") or {}
     training = known if len(known) == len(values) else [0.0] * len(values)
     places = {f"{value:g}": place for place, value in enumerate(values)}
-    return LabelAxis(values, places, training, _unit(axis.get("unit")))
+    return LabelAxis(values, places, training, unit_of(comparison))
 
 
 def _number(text: str) -> float:
@@ -58,5 +57,7 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _unit(text: object) -> str:
+def unit_of(comparison: Comparison) -> str:
+    """What one step of the values is called, or nothing."""
+    text = ((comparison.results.get("settings") or {}).get("axis") or {}).get("unit")
     return shortened(text, UNIT_LENGTH) if isinstance(text, str) else ""

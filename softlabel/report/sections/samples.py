@@ -13,6 +13,8 @@ from PIL import Image, UnidentifiedImageError
 from softlabel.report.comparison import Comparison
 from softlabel.report.numbers import is_number, number
 from softlabel.report.sections.axis_samples import AxisSample, axis_sample
+from softlabel.report.sections.cell_grid import CellGrid, cell_grid
+from softlabel.report.sections.grid_samples import grid_sample
 from softlabel.report.sections.heat_map import png_uri
 from softlabel.report.sections.label_axis import LabelAxis, label_axis
 
@@ -39,7 +41,7 @@ class Sample:
     """A test row: its image (a data URI, tiny ones to be shown with hard pixels), its truth, and the prediction.
 
     measured   why it is shown, in words and a number
-    along      the prediction along a label axis, in place of bars
+    along      the prediction along a label axis or on a grid of two, in place of bars
     """
 
     name: str
@@ -66,9 +68,9 @@ def galleries(comparison: Comparison) -> list[Gallery]:
     if cell is None:
         return []
     by = f"by {cell['method']}, seed {cell['seed']}"
-    axis = label_axis(comparison)
+    axis = label_axis(comparison) or cell_grid(comparison)
     several = comparison.results["task"] == "multi-label"
-    how = "The truth is set in bold." if axis is None else _ALONG
+    how = "The truth is set in bold." if axis is None else _ALONG if isinstance(axis, LabelAxis) else _ON_GRID
     found = [
         Gallery(
             "Most wrong test rows",
@@ -90,7 +92,12 @@ _ALONG = (
 )
 
 
-def _samples(stored: list[dict[str, Any]], measure: str, axis: LabelAxis | None, several: bool) -> list[Sample]:
+_ON_GRID = "Colour: the predicted distribution, pitch upwards; ring: the answer; cross: the truth."
+
+
+def _samples(
+    stored: list[dict[str, Any]], measure: str, axis: LabelAxis | CellGrid | None, several: bool
+) -> list[Sample]:
     ordered = sorted(stored, key=lambda entry: -(entry[measure] if is_number(entry[measure]) else 0.0))
     return [_sample(entry, measure, axis, several) for entry in ordered[:SHOWN]]
 
@@ -111,13 +118,13 @@ def own_png(uri: Any) -> tuple[str, bool] | None:
     return png_uri(plain), tiny
 
 
-def _sample(entry: dict[str, Any], measure: str, axis: LabelAxis | None, several: bool) -> Sample:
+def _sample(entry: dict[str, Any], measure: str, axis: LabelAxis | CellGrid | None, several: bool) -> Sample:
     picture = own_png(entry.get("image"))
     probabilities = {name: share for name, share in entry["probabilities"].items() if is_number(share)}
     first = sorted(probabilities.items(), key=lambda pair: -pair[1])[:NAMED]
     truth = str(entry["truth"])
     true = set(truth.split(", ")) if several else {truth}
-    along = axis_sample(axis, entry.get("axis"), truth) if axis else None
+    along = _along(axis, entry, truth)
     return Sample(
         name=str(entry["sample_id"]),
         image=picture[0] if picture else None,
@@ -131,3 +138,9 @@ def _sample(entry: dict[str, Any], measure: str, axis: LabelAxis | None, several
         ],
         along=along,
     )
+
+
+def _along(axis: LabelAxis | CellGrid | None, entry: dict[str, Any], truth: str) -> AxisSample | None:
+    if isinstance(axis, CellGrid):
+        return grid_sample(axis, entry.get("grid"), truth)
+    return axis_sample(axis, entry.get("axis"), truth) if axis else None

@@ -1,0 +1,51 @@
+"""Error of two predicted angles by the true ones: where on the grid of cells a model is good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from softlabel.metrics.pose import PoseDecoding, PoseGrid
+from softlabel.metrics.statistic import Contribution, Tally
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """The rows whose nearest cell is `cell`: their number, and the mean absolute errors of pitch, yaw and both."""
+
+    cell: int
+    pitch: float
+    yaw: float
+    count: int
+    pitch_error: float
+    yaw_error: float
+    error: float
+
+
+class ErrorByCell(Tally):
+    """Sums of errors in each cell of the grid; truth (N, 2) of pitch and yaw, of both angles the Euclidean length."""
+
+    width = 4
+
+    def __init__(self, grid: PoseGrid, decoding: PoseDecoding) -> None:
+        self.grid = grid
+        self.decoding: PoseDecoding = decoding
+        self.num_cells = len(grid.pitch) * len(grid.yaw)
+
+    def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
+        counted = ~truth.isnan().any(-1, keepdim=True)
+        error = (self.grid.decode(log_probabilities, self.decoding) - truth.double()).abs()
+        both = error.square().sum(-1, keepdim=True).sqrt()
+        values = torch.where(counted, torch.cat([error, both, torch.ones_like(both)], -1), 0.0)
+        return Contribution(self.grid.cell(truth.nan_to_num(0.0)), values)
+
+    def table(self, sums: Tensor) -> list[CellRow]:
+        """The cells that rows have, from sums (cells, 4)."""
+        cells = sums[:, -1].nonzero()[:, 0]
+        angles = self.grid.angles(cells).tolist()
+        return [
+            CellRow(cell, pitch, yaw, round(count), *(total / count for total in totals))
+            for cell, (pitch, yaw), (*totals, count) in zip(cells.tolist(), angles, sums[cells].tolist(), strict=True)
+        ]
