@@ -14,6 +14,11 @@ from torch import Tensor
 from softlabel.analysis.agreement import OFF_VOTES, PRIOR, agreement
 from softlabel.cli.agreement_table import agreement_table
 from softlabel.cli.main import main
+from softlabel.data.config import DataConfig
+from softlabel.metrics.vote_agreement import jensen_shannon, shares
+from softlabel.training.model_folder import load_model
+from softlabel.training.predict import training_data
+from softlabel.training.prepare import prepare
 from tests.oracle import vote_agreement as oracle
 
 
@@ -81,7 +86,7 @@ def test_a_constant_answer_has_no_ranks() -> None:
 def test_rows_of_one_vote_and_two_classes() -> None:
     single = agreement(torch.full((4, 3), math.log(1 / 3)), torch.eye(3)[[0, 1, 2, 0]])
     assert single.scores["all.js"]["model"].rows == 4
-    assert single.scores["all.js"]["half"].rows == 0
+    assert single.scores["all.js"]["half"].rows == single.scores["all.js"]["model_half"].rows == 0
     two = agreement(torch.full((4, 2), math.log(0.5)), torch.tensor([[5.0, 4.0]] * 4))
     assert two.off_rows == 0
     assert "–" in agreement_table(two)
@@ -137,7 +142,10 @@ def test_the_command_tells_both(run: Path, softlabel, monkeypatch: pytest.Monkey
     assert "rows, 9 votes each)" in words.out
     told = json.loads(softlabel("evaluate", str(folder), "--votes", "--json").out)
     assert told["votes"]["rows"] == told["rows"]
-    assert told["votes"]["scores"]["all.js"]["model"]["value"] < 0.2
+    model, test = load_model(folder), prepare(training_data(folder) or DataConfig()).splits.test
+    assert model.temperature != 1
+    shipped = jensen_shannon(model(test.read(torch.arange(len(test)))).detach(), shares(test.annotation))
+    assert told["votes"]["scores"]["all.js"]["model"]["value"] == pytest.approx(float(shipped.mean()), abs=1e-6)
     assert set(told["votes"]["scores"]) == {
         f"{part}.{s}" for part in ("all", "off") for s in ("js", "kendall", "spearman")
     }

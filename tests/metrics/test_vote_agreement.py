@@ -32,7 +32,7 @@ def pairs(draw: st.DrawFn) -> tuple[Tensor, Tensor]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     p = rng.dirichlet(np.full(classes, draw(st.sampled_from([0.2, 2.0]))), rows)
     p = np.where(rng.random((rows, 1)) < 0.3, np.round(p, 1) + 0.01, p)
-    votes = rng.multinomial(rng.integers(1, 12), rng.dirichlet(np.ones(classes), rows))
+    votes = rng.multinomial(rng.integers(1, 12, rows), rng.dirichlet(np.ones(classes), rows))
     return torch.from_numpy(p / p.sum(1, keepdims=True)), torch.from_numpy(votes).float()
 
 
@@ -126,6 +126,15 @@ def test_parts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bootstrap_interval(p[:, 0], torch.Generator().manual_seed(1), draws=40) == interval
     one, other = halves(torch.full((50, 4), 2.0), torch.Generator().manual_seed(0))
     assert one.sum(-1).unique().tolist() == other.sum(-1).unique().tolist() == [4.0]
+
+
+def test_an_interval_lets_as_many_means_lie_above_as_below() -> None:
+    draws = torch.Generator().manual_seed(0)
+    values = torch.randn(2_000, generator=draws, dtype=torch.float64)
+    low, high = bootstrap_interval(values, draws, draws=4_000)
+    half = 1.96 * float(values.std()) / math.sqrt(2_000)
+    assert float(values.mean()) - low == pytest.approx(half, rel=0.08)
+    assert high - float(values.mean()) == pytest.approx(half, rel=0.08)
 
 
 def test_intervals_cover_the_mean_as_often_as_they_say() -> None:
