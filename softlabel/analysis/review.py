@@ -167,6 +167,7 @@ class Review:
             "left_out": self.left_out,
             "unsettled": self.fitted.unsettled,
             "suspected": int(quality.suspected.sum()),
+            "agree": int((quality.suggested == self.given).sum()),
             "classes": [
                 {
                     "class": name,
