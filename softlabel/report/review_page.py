@@ -97,6 +97,7 @@ def render_review_page(review: Review, filters: Filters, rows: int | None = None
         pairs=_pair_table(summary),
         classes=_class_table(summary),
         correctable=review.correctable,
+        temperature=number(summary["temperature"], 2),
         version=__version__,
         light=Markup(css_variables(dark=False)),
         dark=Markup(css_variables(dark=True)),
