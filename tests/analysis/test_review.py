@@ -330,3 +330,13 @@ def test_other_numbers_of_row_scores_are_refused(tmp_path: Path) -> None:
 def test_most_methods_keep_no_row_scores(run: Path) -> None:
     assert not (run / FILE).exists()
     assert read_row_scores(run)[1] == {}
+
+
+def test_a_run_asks_its_method_for_row_scores(
+    tmp_path: Path, reviewed: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CrossEntropy, "row_scores", Watching.row_scores)
+    folder = package.train(source="digits", backbone="mlp", epochs=1, runs=str(tmp_path)).folder
+    sample_id, scores = read_row_scores(folder)
+    assert sample_id.tolist() == reviewed.fitted.folds.prepared.splits.training.sample_id.tolist()
+    assert list(scores) == ["alpha", "latent"]
