@@ -35,7 +35,7 @@ REDRAWS = 10
 
 Which = Literal["model", "model_half", "half"]
 WHICH: tuple[Which, ...] = ("model", "model_half", "half")
-TITLES = {"js": ("JS", "lower"), "kendall": ("Kendall", "higher"), "spearman": ("Spearman", "higher")}
+TITLES = {"js": ("JS", "lower"), "kendall": ("Kendall", "higher")}
 PARTS = {"all": "all classes", "off": "other than the majority label"}
 Scores = dict[str, Tensor]
 """Of each part and score ('off.js') a value for every row, NaN where it is undefined."""
@@ -156,8 +156,7 @@ def _scores(p: Tensor, p_off: Tensor, votes: Tensor, label: Tensor, off: Tensor)
     q, q_off = shares(votes), shares(without(votes, label), PRIOR)
     found: Scores = {}
     for part, predicted, people in (("all", p, q), ("off", p_off, q_off)):
-        kendall, spearman = rank_agreement(predicted, people)
-        for name, values in (("js", jensen_shannon(predicted, people)), ("kendall", kendall), ("spearman", spearman)):
+        for name, values in (("js", jensen_shannon(predicted, people)), ("kendall", rank_agreement(predicted, people))):
             found[f"{part}.{name}"] = values if part == "all" else values.masked_fill(~off, math.nan)
     return found
 

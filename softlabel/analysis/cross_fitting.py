@@ -20,12 +20,13 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from softlabel.analysis.folds import Folds, folds_of
+from softlabel.calibration import TemperatureScaling
 from softlabel.errors import ConfigError, RunError, UnsupportedError
 from softlabel.training.atomic import make_folder, write_bytes
 from softlabel.training.checkpoint import drop_checkpoints
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import device_name
-from softlabel.training.evaluation import predict_chunks
+from softlabel.training.evaluation import collect, device_of
 from softlabel.training.model_folder import DeployedModel, load_model
 from softlabel.training.predict import refuse_no_probabilities
 from softlabel.training.prepare import Prepared, prepare
@@ -69,8 +70,9 @@ class CrossFitted:
     """What models that had not seen them say of the reviewed rows.
 
     rows            (N,) places in `folds.samples`
-    probabilities   (N, K) float32, after temperature where the run has one
-    unsettled       folds whose temperature is no optimum: their validation rows are too few, or all answered right
+    probabilities   (N, K) float32, after the temperature
+    temperature     one for all folds, fitted to all reviewed rows: the validation rows of a fold are few, and rows that
+                    are ranked together need one yardstick
     folder          where it is stored
     """
 
@@ -78,7 +80,7 @@ class CrossFitted:
     folds: Folds
     rows: NDArray[np.int64]
     probabilities: NDArray[np.float32]
-    unsettled: int
+    temperature: float
     folder: Path
 
 
@@ -103,8 +105,8 @@ def cross_fit(run: Path, count: int = 5, progress: FoldProgress | None = None) -
     folder = run / "review" / f"folds-{count}"
     if not (folder / PREDICTIONS).exists():
         _train(config, folds, folder, progress or SilentFolds())
-    probabilities, unsettled = _read(folder / PREDICTIONS, folds)
-    return CrossFitted(config, folds, folds.reviewed, probabilities, unsettled, folder)
+    probabilities, temperature = _read(folder / PREDICTIONS, folds)
+    return CrossFitted(config, folds, folds.reviewed, probabilities, temperature, folder)
 
 
 def _configuration(run: Path) -> RunConfig:
@@ -129,8 +131,7 @@ def _refuse_other_data(run: Path, config: RunConfig, prepared: Prepared) -> None
 def _train(config: RunConfig, folds: Folds, folder: Path, progress: FoldProgress) -> None:
     runs = [folder / f"fold-{number + 1}" for number in range(folds.count)]
     make_folder(folder)
-    probabilities = torch.zeros(len(folds.samples), folds.prepared.task.num_classes)
-    unsettled = 0
+    logits = torch.zeros(len(folds.samples), folds.prepared.task.num_classes)
     progress.begin(folds, config, sum((run / RESULT["train"]).exists() for run in runs))
     try:
         for number, run in enumerate(runs):
@@ -138,12 +139,11 @@ def _train(config: RunConfig, folds: Folds, folder: Path, progress: FoldProgress
             result = train(config, folder=run, resume=True, progress=progress.fold(number), prepared=prepared)
             if result.cell["test_hash"] != prepared.splits.test_hash:
                 raise RunError(f"{run} was trained when the rows were others; remove {folder} to review them anew")
-            probabilities[torch.from_numpy(folds.fold == number)] = _answers(_ready(run, config), prepared)
-            unsettled += result.cell["temperature_flag"] is not None
+            logits[torch.from_numpy(folds.fold == number)] = _answers(_ready(run, config), prepared)
             drop_checkpoints(run)
     finally:
         progress.end()
-    _write(folder / PREDICTIONS, probabilities[torch.from_numpy(folds.reviewed)], unsettled, folds)
+    _write(folder / PREDICTIONS, logits[torch.from_numpy(folds.reviewed)], folds)
 
 
 def _ready(run: Path, config: RunConfig) -> DeployedModel:
@@ -152,28 +152,38 @@ def _ready(run: Path, config: RunConfig) -> DeployedModel:
 
 @torch.no_grad()
 def _answers(model: DeployedModel, prepared: Prepared) -> Tensor:
-    """The probabilities (n, K) of the rows that the fold holds out, in their order."""
-    parts = []
-    for rows, probabilities, _ in predict_chunks(model, prepared.splits.test):
-        refuse_no_probabilities(probabilities, prepared.splits.test.sample_id[rows])
-        parts.append(probabilities)
-    return torch.cat(parts)
+    """The logits (n, K) of the rows that the fold holds out, in their order, before temperature."""
+    logits, _ = collect(model.logits, prepared.splits.test, device_of(model))
+    refuse_no_probabilities(logits, prepared.splits.test.sample_id)
+    return logits
 
 
-def _write(path: Path, probabilities: Tensor, unsettled: int, folds: Folds) -> None:
+def _write(path: Path, logits: Tensor, folds: Folds) -> None:
     from safetensors.torch import save
 
-    metadata = {"format": FORMAT, "rows": rows_hash(folds), "unsettled": str(unsettled)}
-    write_bytes(path, save({"probabilities": probabilities.contiguous()}, metadata=metadata))
+    temperature = _temperature(logits, folds)
+    metadata = {"format": FORMAT, "rows": rows_hash(folds), "temperature": repr(temperature)}
+    probabilities = (logits / temperature).softmax(-1).contiguous()
+    write_bytes(path, save({"probabilities": probabilities}, metadata=metadata))
 
 
-def _read(path: Path, folds: Folds) -> tuple[NDArray[np.float32], int]:
+def _temperature(logits: Tensor, folds: Folds) -> float:
+    """The temperature of all reviewed rows, to which their given labels are most probable; 1 where there is none."""
+    task = folds.prepared.task
+    annotation = folds.samples.annotation[torch.from_numpy(folds.reviewed)]
+    scaling = TemperatureScaling()
+    scaling.fit(*task.for_temperature(logits, annotation), class_weight="balanced" if task.class_balanced else None)
+    return scaling.temperature if scaling.flag is None else 1.0
+
+
+def _read(path: Path, folds: Folds) -> tuple[NDArray[np.float32], float]:
     from safetensors.torch import load
 
     try:
         content = path.read_bytes()
         metadata = _metadata(content)
         probabilities = load(content)["probabilities"]
+        temperature = float(metadata.get("temperature", "nan"))
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise RunError(f"{path} is damaged ({error}); remove it, and the stored folds will answer again") from None
     if metadata.get("format") != FORMAT:
@@ -184,7 +194,7 @@ def _read(path: Path, folds: Folds) -> tuple[NDArray[np.float32], int]:
     sums = probabilities.double().sum(-1)
     if probabilities.shape != expected or not bool(((sums - 1).abs() < 1e-3).all()) or bool((probabilities < 0).any()):
         raise RunError(f"{path} is damaged (no distributions); remove it, and the stored folds will answer again")
-    return probabilities.float().numpy(), int(metadata.get("unsettled", 0))
+    return probabilities.float().numpy(), temperature
 
 
 def _metadata(content: bytes) -> dict[str, Any]:

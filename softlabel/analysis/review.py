@@ -138,14 +138,9 @@ class Review:
     @property
     def notes(self) -> list[str]:
         """What a reader of the judgement should know."""
-        unsettled, folds = self.fitted.unsettled, self.fitted.folds.count
         judged = f"{self.left_out:,} rows were needed in every fold (the only ones of a class) and are not judged"
         votes = "rows have votes: the given label is the class with most, and votes are corrected in the data"
-        sure = (
-            f"the temperature of {unsettled} of {folds} folds has no optimum, as their validation rows are few or all "
-            "right: probabilities are too near 0 and 1, and ambiguities too small"
-        )
-        found = {judged: self.left_out, votes: not self.correctable, sure: unsettled}
+        found = {judged: self.left_out, votes: not self.correctable}
         return [note for note, holds in found.items() if holds]
 
     def summary(self) -> dict[str, Any]:
@@ -165,8 +160,9 @@ class Review:
             "folds": self.fitted.folds.count,
             "rows": len(self),
             "left_out": self.left_out,
-            "unsettled": self.fitted.unsettled,
+            "temperature": _short(self.fitted.temperature),
             "suspected": int(quality.suspected.sum()),
+            "agree": int((quality.suggested == self.given).sum()),
             "classes": [
                 {
                     "class": name,

@@ -1,9 +1,12 @@
 """How well a predicted distribution agrees with people's votes, row by row; and how well people agree with each other.
 
     Jensen-Shannon    (KL(p | m) + KL(q | m)) / 2 with m = (p + q) / 2, in nats, from 0 to log 2
-    Kendall           tau-b over pairs of classes, which counts ties of either side out (Kendall 1945)
-    Spearman          correlation of the ranks of the classes, ties at their mean rank
+    Kendall           of the pairs of classes that the votes order, those that the prediction orders alike, less those
+                      that it orders the other way (Somers' D of the prediction, 1962; Kendall's tau where nothing ties)
     off-label         the distribution over the other classes, given that it is not the majority label
+
+Classes without votes tie. Tau-b and Spearman's rho count it for two halves of the voters that they tie in the same
+classes, and against a model that it ties in none; pairs that the votes do not order say nothing here.
 
 Votes are few, so people's off-label distribution is estimated under a symmetric Dirichlet prior that weighs as much as
 one vote. What people can know of each other is estimated from halves of each row's votes, drawn without replacement.
@@ -30,12 +33,10 @@ def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
     return divergence.sum(-1).clamp(0.0, math.log(2))
 
 
-def rank_agreement(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-    """Kendall's tau-b and Spearman's rho (N,) float64 of scores (N, K); NaN for a row whose scores are all equal."""
+def rank_agreement(p: Tensor, q: Tensor) -> Tensor:
+    """Somers' D (N,) float64 of predicted p given votes q, both (N, K), from -1 to 1; NaN where q orders no pair."""
     rows = max(1, MOST_PAIRS // p.shape[-1] ** 2)
-    parts = [_ranked(*some) for some in zip(torch.split(p, rows), torch.split(q, rows), strict=True)]
-    kendall, spearman = zip(*parts, strict=True) if parts else ((p.new_zeros(0),), (p.new_zeros(0),))
-    return torch.cat(kendall).double(), torch.cat(spearman).double()
+    return torch.cat([_ordered_alike(*some) for some in zip(torch.split(p, rows), torch.split(q, rows), strict=True)])
 
 
 def without(values: Tensor, label: Tensor) -> Tensor:
@@ -76,12 +77,9 @@ def bootstrap_interval(
     return low, high
 
 
-def _ranked(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-    first, second = ((s[:, :, None] - s[:, None, :]).sign() for s in (p.double(), q.double()))
-    kendall = (first * second).sum((1, 2)) / (first.square().sum((1, 2)) * second.square().sum((1, 2))).sqrt()
-    one, other = first.sum(-1), second.sum(-1)  # twice the ranks, less their mean
-    spearman = (one * other).sum(-1) / (one.square().sum(-1) * other.square().sum(-1)).sqrt()
-    return kendall, spearman
+def _ordered_alike(p: Tensor, q: Tensor) -> Tensor:
+    predicted, voted = ((s[:, :, None] - s[:, None, :]).sign() for s in (p.double(), q.double()))
+    return (predicted * voted).sum((1, 2)) / voted.square().sum((1, 2))
 
 
 def _half(votes: Tensor, generator: torch.Generator) -> Tensor:

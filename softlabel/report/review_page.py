@@ -97,6 +97,7 @@ def render_review_page(review: Review, filters: Filters, rows: int | None = None
         pairs=_pair_table(summary),
         classes=_class_table(summary),
         correctable=review.correctable,
+        temperature=number(summary["temperature"], 2),
         version=__version__,
         light=Markup(css_variables(dark=False)),
         dark=Markup(css_variables(dark=True)),
@@ -111,8 +112,14 @@ def _verdict(summary: Mapping[str, Any]) -> str:
 def _how(summary: Mapping[str, Any]) -> str:
     return (
         f"Each row was judged by a model that had not seen it: {summary['method']}, seed {summary['seed']}, trained "
-        f"{summary['folds']} times, each time without a part of the rows. Test rows are not reviewed."
+        f"{summary['folds']} times, each time without a part of the rows. They find {agreed(summary)} of the given "
+        "labels most probable. Test rows are not reviewed."
     )
+
+
+def agreed(summary: Mapping[str, Any]) -> str:
+    """How many of the labels are the most probable ones, in percent: what the judgement is worth at most."""
+    return f"{number(100 * summary['agree'] / max(1, summary['rows']), 1)} %"
 
 
 def _told(filters: Filters) -> str:

@@ -50,7 +50,7 @@ def made_review(
     folds = Folds(prepared, samples, np.ones(count, dtype=bool), np.arange(count) % 5, 5)
     given = samples.annotation.numpy()
     p = probabilities(given, len(names), wrong)
-    fitted = CrossFitted(config or RunConfig(), folds, np.arange(count), p, 0, run / "review" / "folds-5")
+    fitted = CrossFitted(config or RunConfig(), folds, np.arange(count), p, 1.0, run / "review" / "folds-5")
     return Review(run, fitted, given, label_quality(p, given), extra or {})
 
 

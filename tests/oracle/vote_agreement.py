@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-
 
 def jensen_shannon(p: list[float], q: list[float]) -> float:
     def kl(a: list[float], b: list[float]) -> float:
@@ -19,25 +14,14 @@ def jensen_shannon(p: list[float], q: list[float]) -> float:
 
 
 def kendall(p: list[float], q: list[float]) -> float:
-    """tau-b by counting pairs."""
-    agree = tied_p = tied_q = pairs = 0
+    """Somers' D by counting pairs."""
+    agree = ordered = 0
     for i in range(len(p)):
         for j in range(i):
-            a, b = np.sign(p[i] - p[j]), np.sign(q[i] - q[j])
-            pairs += 1
-            agree += int(a * b)
-            tied_p += a == 0
-            tied_q += b == 0
-    both = (pairs - tied_p) * (pairs - tied_q)
-    return agree / math.sqrt(both) if both else math.nan
-
-
-def spearman(p: list[float], q: list[float]) -> float:
-    """Pearson's correlation of mean ranks."""
-    first, second = ([sum(y < x for y in s) + (sum(y == x for y in s) + 1) / 2 for x in s] for s in (p, q))
-    a, b = np.array(first) - np.mean(first), np.array(second) - np.mean(second)
-    size = math.sqrt((a * a).sum() * (b * b).sum())
-    return float((a * b).sum() / size) if size else math.nan
+            if q[i] != q[j]:
+                ordered += 1
+                agree += (p[i] > p[j]) - (p[i] < p[j]) if q[i] > q[j] else (p[i] < p[j]) - (p[i] > p[j])
+    return agree / ordered if ordered else math.nan
 
 
 def off_label(votes: list[int], prior: float) -> tuple[int, list[float]]:

@@ -79,7 +79,7 @@ def run(words: list[str]) -> int:
 
     from softlabel.analysis.review import KINDS, NUMBERS, Filters, review
     from softlabel.cli.review_screen import ReviewScreen, suspects_table
-    from softlabel.report.review_page import write_review_page
+    from softlabel.report.review_page import agreed, write_review_page
 
     console = Console(arguments.json)
     filters = Filters(arguments.kind, tuple(arguments.classes), arguments.min_ambiguity)
@@ -95,7 +95,8 @@ def run(words: list[str]) -> int:
         console.document(_document(found, filters, chosen, arguments.rows))
         return 0
     summary = found.summary()
-    console.say(line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are probably wrong"))
+    wrong = f"{summary['suspected']:,} of {summary['rows']:,} are probably wrong"
+    console.say(line("labels", f"{wrong}; {agreed(summary)} are what the models find most probable"))
     for note in found.notes:
         console.say(line("note", note))
     for kind in KINDS:
@@ -123,4 +124,4 @@ def _document(found: Review, filters: Filters, chosen: dict[Any, list[int]], row
         for kind, positions in chosen.items()
         if filters.kind in (None, kind)
     }
-    return {"folder": str(found.fitted.folder), **found.summary(), "kinds": kinds}
+    return {"folder": str(found.fitted.folder.resolve()), **found.summary(), "kinds": kinds}

@@ -1,0 +1,139 @@
+"""How well a review finds labels that are known to be wrong, and what correcting them is worth.
+
+    python benchmarks/label_review.py --out benchmarks/results/label-review-cpu
+
+For each split seed the digits are given wrong labels (a tenth, evenly), a run is trained, and its labels are reviewed.
+The same margin from the run itself, which has seen its training rows, is the rival. Then every suggestion is accepted
+unseen, the recipe is trained again on these labels, and the test accuracy of both runs is compared. All of it by a
+recipe as it comes (ResNet-8, selected on validation rows), and by one that learns its labels by heart (an MLP, long,
+without augmentation or selection).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+
+import softlabel
+from softlabel.analysis.label_quality import label_quality
+from softlabel.analysis.review import Review, review
+from softlabel.report.safe_csv import write_csv
+from softlabel.training.model_folder import load_model
+
+NOISE, TOP, FOLDS = 0.1, (20, 100), 5
+Row = dict[str, Any]
+BY_HEART: Row = {"backbone": "mlp", "augment": "none", "epochs": 100, "protocol": "published"}
+RECIPES: dict[str, Row] = {"ResNet-8, 30 epochs": {}, "MLP, 100 epochs, nothing selected": BY_HEART}
+
+
+def measured(runs: Path, recipe: str, seed: int) -> Row:
+    """One run, its review, and the run on corrected labels."""
+    settings: Row = {"source": "digits", "noise": NOISE, "split_seed": seed, **RECIPES[recipe]}
+    run = softlabel.train(**settings, runs=str(runs))
+    started = time.perf_counter()
+    found = review(run.folder, FOLDS)
+    seconds = time.perf_counter() - started
+    true = load_digits().target[found.sample_id]
+    wrong: NDArray[np.bool_] = true != found.given
+    suspects = found.ranked("mislabelled")
+    corrected = softlabel.train(**settings, runs=str(runs), corrections=str(accepted(found, runs / f"{seed}.csv")))
+    seen = in_sample(found)
+    return {
+        "recipe": recipe,
+        "split_seed": seed,
+        "rows": len(found),
+        "wrong": int(wrong.sum()),
+        "suspected": len(suspects),
+        "precision": float(wrong[suspects].mean()),
+        "recall": float(wrong[suspects].sum() / wrong.sum()),
+        "right_suggestions": float((found.quality.suggested == true)[suspects].mean()),
+        "seconds_of_training": run.cell["seconds"],
+        "seconds_of_review": seconds,
+        "accuracy_before": shipped(run.cell, "accuracy"),
+        "accuracy_after": shipped(corrected.cell, "accuracy"),
+        "nll_before": shipped(run.cell, "nll"),
+        "nll_after": shipped(corrected.cell, "nll"),
+        **{f"precision_at_{top}": float(wrong[np.argsort(found.quality.margin)[:top]].mean()) for top in TOP},
+        **{f"in_sample_at_{top}": float(wrong[np.argsort(seen)[:top]].mean()) for top in TOP},
+    }
+
+
+def in_sample(found: Review) -> NDArray[np.float64]:
+    """The margins by the run's own model, which was trained on most of the rows."""
+    model = load_model(found.run)
+    with torch.no_grad():
+        shares = model(found.inputs(np.arange(len(found)))).numpy()
+    return label_quality(shares, found.given).margin
+
+
+def accepted(found: Review, path: Path) -> Path:
+    """The table of the review with every suggestion accepted."""
+    rows = []
+    for position in range(len(found)):
+        row = found.cells(position)
+        rows.append(row | ({"label": row["suggested_label"]} if row["suspected"] == "yes" else {}))
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        write_csv(file, found.columns(), rows)
+    return path
+
+
+def shipped(cell: Row, score: str) -> float:
+    """A score of the shipped model on the test split, whose labels are right."""
+    return float((cell["selected"]["after"] or cell["selected"]["before"])[score])
+
+
+def told(results: Row) -> str:
+    """The results for people."""
+    lines = [f"digits with {NOISE:.0%} wrong training labels, {FOLDS} folds; {results['machine']}"]
+    for recipe in RECIPES:
+        rows = [row for row in results["runs"] if row["recipe"] == recipe]
+        lines += ["", f"{recipe}: means over {len(rows)} split seeds", *_lines(rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(rows: list[Row]) -> list[str]:
+    def mean(*names: str, decimals: int = 3) -> str:
+        return ", ".join(f"{statistics.mean(row[name] for row in rows):.{decimals}f}" for name in names)
+
+    found = {
+        "rows reviewed, wrong, suspected": mean("rows", "wrong", "suspected", decimals=0),
+        "suspected labels that are wrong": mean("precision"),
+        "wrong labels that are suspected": mean("recall"),
+        "suspected labels with the right suggestion": mean("right_suggestions"),
+        "wrong among the first 20, 100": mean("precision_at_20", "precision_at_100"),
+        "... by the model that has seen them": mean("in_sample_at_20", "in_sample_at_100"),
+        "test accuracy, then with all suggestions": mean("accuracy_before", "accuracy_after"),
+        "test NLL, then with all suggestions": mean("nll_before", "nll_after"),
+        "seconds of the run, of its review": mean("seconds_of_training", "seconds_of_review", decimals=0),
+    }
+    return [f"  {name:<44} {value}" for name, value in found.items()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="where to write OUT.json and OUT.txt")
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [measured(Path(folder), recipe, seed) for recipe in RECIPES for seed in range(arguments.seeds)]
+    machine = f"{platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    results = {"noise": NOISE, "folds": FOLDS, "machine": machine, "runs": rows}
+    print(told(results), end="")
+    if arguments.out:
+        arguments.out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        arguments.out.with_suffix(".txt").write_text(told(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
