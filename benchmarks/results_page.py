@@ -17,7 +17,21 @@ from typing import Any
 
 Json = dict[str, Any]
 KEPT = ("method", "seed", "status", "reason", "seconds", "images_per_second", "temperature", "selected_stage")
-COLUMNS = {
+Column = tuple[str, str, float, str]
+ORDINAL: dict[str, Column] = {
+    "MAE": ("mae", "after", 1, ".2f"),
+    "MAE, arg-max": ("mae_argmax", "after", 1, ".2f"),
+    "CS(5)": ("cs_5", "after", 100, ".1f"),
+    "CRPS": ("crps", "after", 1, ".2f"),
+    "NLL after T": ("nll", "after", 1, ".3f"),
+    "error of 80 % coverage": ("coverage_error_80", "after", 1, ".3f"),
+    "its width": ("interval_width_80", "after", 1, ".1f"),
+}
+DISTRIBUTION: dict[str, Column] = {
+    name: (name.lower(), "after", 1, ".4f")
+    for name in ("KL", "Chebyshev", "Clark", "Canberra", "Cosine", "Intersection")
+}
+CLASSES: dict[str, Column] = {
     "accuracy": ("accuracy", "after", 100, ".1f"),
     "many": ("accuracy_many", "after", 100, ".1f"),
     "medium": ("accuracy_medium", "after", 100, ".1f"),
@@ -35,17 +49,22 @@ def condensed(results: Mapping[str, Any]) -> Json:
         {key: cell.get(key) for key in (*KEPT, "selected_epoch", "last", "selected", "intra_class_variance")}
         for cell in results["cells"]
     ]
-    kept = ("softlabel", "command", "created", "data", "settings", "verdict", "seconds")
+    kept = ("softlabel", "command", "created", "task", "data", "settings", "verdict", "seconds")
     return {**{key: results[key] for key in kept}, "summary": results["summary"], "cells": cells}
+
+
+COLUMNS = {"ordinal": ORDINAL, "distribution": DISTRIBUTION}
+"""Columns of a task; those of classes are every other one's."""
 
 
 def table(results: Json, epoch: str) -> list[str]:
     """One row per method; `epoch` is last or selected."""
     methods = list(dict.fromkeys(cell["method"] for cell in results["cells"]))
-    lines = [f"| method | {' | '.join(COLUMNS)} | variance | images/s |", "|---" * (len(COLUMNS) + 3) + "|"]
+    columns = COLUMNS.get(results["task"], CLASSES)
+    lines = [f"| method | {' | '.join(columns)} | variance | images/s |", "|---" * (len(columns) + 3) + "|"]
     for method in methods:
         cells = [c for c in results["cells"] if c["method"] == method and c["status"] == "finished"]
-        entries = [shown(scores_of(cells, epoch, *column[:2]), column[2], column[3]) for column in COLUMNS.values()]
+        entries = [shown(scores_of(cells, epoch, *column[:2]), column[2], column[3]) for column in columns.values()]
         variance = shown([c["intra_class_variance"] for c in cells], 1, ".3f")
         speed = shown([c["images_per_second"] for c in cells], 1, ".0f", spread=False)
         lines.append(f"| `{method}` | {' | '.join(entries)} | {variance} | {speed} |")
