@@ -202,7 +202,7 @@ class DMUE(Method):
         index = self.task.index(batch.annotation)
         scores = {}
         if self.uncertainty is not None:
-            scores["confidence"] = self.confidence(pyramid.pooled, index, pyramid.pooled, index)
+            scores["alpha"] = self.confidence(pyramid.pooled, index, pyramid.pooled, index)
         if self.branches is not None:
             said = self.branches(self.branch_inputs(batch.inputs, pyramid), self.kept(index))
             scores["latent"] = self.latent(said, index)

@@ -145,7 +145,7 @@ class Method(nn.Module):
         """What it has learned of single training rows by name, (N,) or (N, K), for people who review labels.
 
         Asked after the last epoch, in evaluation mode, of mixed batches without augmentation; the run folder keeps it,
-        and `softlabel review` shows it beside its own. `confidence` is that in the given label, `latent` the
+        and `softlabel review` shows it beside its own. `alpha` is a confidence in the given label, `latent` the
         distribution that the row might have instead.
         """
         return {}

@@ -83,4 +83,4 @@ class SCN(Method):
         return torch.where(low & (most - given > self.config.relabel_margin), predicted, index)
 
     def row_scores(self, batch: Batch) -> Mapping[str, Tensor]:
-        return {"confidence": self.confidence(self.network.features(batch.inputs).pooled)}
+        return {"alpha": self.confidence(self.network.features(batch.inputs).pooled)}

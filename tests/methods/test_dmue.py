@@ -220,6 +220,6 @@ def test_what_is_kept_of_each_row():
     learn(method)
     method.eval()
     scores = method.row_scores(batch())
-    assert scores["confidence"].shape == (16,)
+    assert scores["alpha"].shape == (16,)
     assert scores["latent"].shape == (16, 4)
     assert (scores["latent"].gather(1, batch().annotation[:, None]) == 0).all()
