@@ -176,7 +176,6 @@ def _samples(review: Review, positions: NDArray[np.int64], pictures: Mapping[int
 def _sample(review: Review, position: int, image: str | None, tiny: bool) -> Sample:
     quality, names = review.quality, review.class_names
     given, suggested = (names[places[position]] for places in (review.given, quality.suggested))
-    extra = [(name, values[position]) for name, values in review.extra.items() if np.isfinite(values[position])]
     return Sample(
         row=count(int(review.sample_id[position]) + 1),
         place=place_told(review, position, NAME_LENGTH),
@@ -184,12 +183,22 @@ def _sample(review: Review, position: int, image: str | None, tiny: bool) -> Sam
         suggested=shortened(suggested, NAME_LENGTH) if suggested != given else "",
         measured=f"confidence\u00a0{share(float(quality.confidence[position]))}"
         f" · ambiguity\u00a0{share(float(quality.ambiguity[position]))}",
-        extra=" · ".join(f"{shortened(name, NAME_LENGTH)} {number(float(v), 2)}" for name, v in extra[:CLASSES_NAMED]),
+        extra=_extra(review, position),
         image=image,
         tiny=tiny,
         features=[] if image else _features(review, position),
         bars=_bars(review, position),
     )
+
+
+def _extra(review: Review, position: int) -> str:
+    """What the method says of the row: its numbers, then the largest of those that it has for every class."""
+    known = {name: float(values[position]) for name, values in review.extra.items() if np.isfinite(values[position])}
+    endings = tuple(f"_{name}" for name in review.class_names)
+    classes = sorted((name for name in known if name.endswith(endings)), key=lambda name: -known[name])
+    numbers = [name for name in known if name not in classes]
+    shown = [*numbers, *classes][:CLASSES_NAMED]
+    return " · ".join(f"{shortened(name, NAME_LENGTH)} {number(known[name], 2)}" for name in shown)
 
 
 def place_told(review: Review, position: int, length: int) -> str:

@@ -125,3 +125,14 @@ def test_twenty_times_as_many_rows_leave_its_size() -> None:
         for count in (1_000, 20_000)
     )
     assert large <= 1.02 * small
+
+
+def test_of_a_distribution_over_classes_the_largest_shares_are_shown() -> None:
+    shares = {
+        f"latent_{k}": np.full(12, share, dtype=np.float32) for k, share in zip("abc", (0.0, 0.1, 0.9), strict=True)
+    }
+    review = made_review(
+        images(12, 3), list("abc"), extra={"alpha": np.ones(12, dtype=np.float32), **shares}, wrong=0.5
+    )
+    text = parse(render_review_page(review, Filters())).text
+    assert "alpha 1.00 · latent_c 0.90 · latent_b 0.10 · latent_a 0.00" in text.replace("\u00a0", " ")
