@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from softlabel.data.config import DataConfig
+from softlabel.data.majority import majority_labels
 from softlabel.data.open_source import open_source
 from softlabel.data.samples import Samples
 from softlabel.data.source import Source
@@ -91,6 +92,8 @@ def prepare(config: DataConfig, task_name: str = "auto", axis: AxisConfig | None
     """
     started = time.perf_counter()
     source = open_source(config)
+    if task_name == "classification" and source.annotation_kind == "distribution":
+        source = majority_labels(source)
     annotation = source.samples.annotation
     task = task_for(task_name, source.annotation_kind, source.class_names, annotation, axis or AxisConfig())
     splits = make_splits(source, config, task.stratify)
