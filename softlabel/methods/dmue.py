@@ -83,10 +83,8 @@ class DMUE(Method):
         self.uncertainty: PairwiseUncertainty | None = None
         self.means: ClassMeans | None = None
         if asked.latent_weight > 0 or asked.similarity_weight > 0:
-            every = asked.latent_from == "all"
-            self.branches = self.make_branches(
-                *(1, self.num_classes) if every else (task.num_classes, task.num_classes - 1)
-            )
+            shape = (1, task.num_classes) if asked.latent_from == "all" else (task.num_classes, task.num_classes - 1)
+            self.branches = self.make_branches(*shape)
         if asked.uncertainty:
             self.uncertainty = PairwiseUncertainty(self.num_classes)
             self.means = ClassMeans(self.num_classes, network.backbone.num_features) if asked.bank else None
@@ -187,9 +185,9 @@ class DMUE(Method):
         return found
 
     def cost_note(self) -> str | None:
-        extra, shipped = (
-            sum(p.numel() for p in part.parameters()) for part in (self.branches or nn.Module(), self.network)
-        )
+        if self.branches is None:
+            return None
+        extra, shipped = (sum(p.numel() for p in part.parameters()) for part in (self.branches, self.network))
         if extra < MANY_TIMES * shipped:
             return None
         return (

@@ -123,7 +123,7 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def weights(self) -> Mapping[str, float]:
-        """Weight of each named term in the total; terms not named count 1."""
+        """Weight of each named term in the total; terms not named count 1. Asked for in every step."""
         return {}
 
     def update(self, step: Step) -> Terms:

@@ -25,7 +25,6 @@ class Updater:
     def __init__(
         self, method: Method, wrapped: Wrapped, optimiser: Optimizer, engine: Engine, clip_norm: float | None
     ) -> None:
-        self._weights = method.weights()
         self._method = method
         self._wrapped = wrapped
         self._optimiser = optimiser
@@ -58,7 +57,7 @@ class Updater:
         tally.next_step()
 
     def _backward(self, terms: Terms) -> None:
-        total = objective(terms, self._weights, self._reduce)
+        total = objective(terms, self._method.weights(), self._reduce)
         self._engine.backward(total * self._engine.world if self._engine.world > 1 else total)  # DDP takes the mean
 
     def _backward_in_parts(self, batches: Sequence[Batch], tally: TermTally) -> None:
@@ -82,7 +81,8 @@ class Updater:
         return taken
 
     def _combine(self, gradients: dict[str, list[Tensor | None]], masses: dict[str, Tensor]) -> None:
-        factors = {name: self._weights.get(name, 1.0) / masses[name].double() for name in gradients}
+        weights = self._method.weights()  # asked for in every step, as a method may ramp them
+        factors = {name: weights.get(name, 1.0) / masses[name].double() for name in gradients}
         for place, parameter in enumerate(self._parameters):
             parts = [(of[place], factors[name]) for name, of in gradients.items()]
             known = [part * factor.to(part.dtype) for part, factor in parts if part is not None]
