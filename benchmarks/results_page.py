@@ -86,14 +86,31 @@ def shown(values: Sequence[float | None], factor: float, form: str, spread: bool
     return f"{text} ±{format(statistics.stdev(known), form)}" if spread and len(known) > 1 else text
 
 
+def epochs_to(results: Mapping[str, Any], score: str, value: float) -> list[str]:
+    """Of each method, the first epoch with so low a validation score: the median of the runs that came to it."""
+    found: dict[str, list[int | None]] = {}
+    for cell in results["cells"]:
+        scores = [epoch["validation"][score] for epoch in cell["curves"]]
+        first = next((place for place, reached in enumerate(scores, 1) if reached <= value), None)
+        found.setdefault(cell["method"], []).append(first)
+    lines = []
+    for method, epochs in found.items():
+        known = [epoch for epoch in epochs if epoch is not None]
+        median = f"{statistics.median(known):g}" if known else "–"
+        lines.append(f"{method:24} {median:>5}   {len(known)} of {len(epochs)} runs")
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--reaches", nargs=2, metavar=("SCORE", "VALUE"), help="print the epochs that this takes")
     options = parser.parse_args()
     pages = []
     for run in options.runs:
-        results = condensed(json.loads((run / "results.json").read_text(encoding="utf-8")))
+        whole = json.loads((run / "results.json").read_text(encoding="utf-8"))
+        results = condensed(whole)
         pages.append(results)
         data = results["data"]
         print(f"\n### {data['description']}\n\n`{results['command']}`\n")
@@ -101,6 +118,9 @@ def main() -> None:
             print(f"{epoch} epoch\n")
             print("\n".join(table(results, epoch)), "\n")
         print(results["verdict"]["text"])
+        if options.reaches:
+            score, value = options.reaches
+            print(f"epochs to a validation {score} of {value}", *epochs_to(whole, score, float(value)), sep="\n")
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.with_suffix(".json").write_text(json.dumps(pages, indent=1) + "\n", encoding="utf-8")

@@ -19,11 +19,11 @@ def gathered(rows: Tensor) -> Tensor:
     return found
 
 
-def first_row(count: int) -> int:
-    """Where the rows of this process, `count` of them, begin among the gathered ones."""
+def first_row(rows: Tensor) -> int:
+    """Where the rows (n, ...) of this process begin among the gathered ones."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return 0
-    return int(sum(_counts(count, torch.device("cpu"))[: distributed.get_rank()]))
+    return int(sum(_counts(len(rows), rows.device)[: distributed.get_rank()]))
 
 
 class _Gather(torch.autograd.Function):

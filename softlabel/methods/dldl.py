@@ -32,7 +32,7 @@ class DLDL(Method):
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
         if task.spreads:
-            return None
+            return super().supports(task, network)
         return f"it spreads a label over neighbouring ones, and classes of the task {task.name} have no neighbours"
 
     def forward(self, batch: Batch) -> Terms:

@@ -29,11 +29,9 @@ class DLDLv2(DLDL):
             1.0, ge=0, description="weight of the expectation loss (lambda), counted in steps of the axis"
         )
 
-    grid: Tensor
+    needs_axis = True
 
-    @classmethod
-    def supports(cls, task: Task, network: Network) -> str | None:
-        return None if isinstance(task, Ordinal) else f"it needs one label axis, which the task {task.name} has not"
+    grid: Tensor
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)

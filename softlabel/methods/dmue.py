@@ -172,9 +172,7 @@ class DMUE(Method):
         """alpha (n,): of rows (n, D), from their similarity to all rows of the batch (N, D)."""
         assert self.uncertainty is not None
         one_hot = F.one_hot(classes, self.num_classes).float()
-        place = (
-            torch.arange(len(index), device=index.device) + first_row(len(index)) if self.config.exclude_self else None
-        )
+        place = torch.arange(len(index), device=index.device) + first_row(index) if self.config.exclude_self else None
         if self.means is not None and self.training:
             self.means.follow(others.detach(), one_hot)
         means = None if self.means is None else self.means.current

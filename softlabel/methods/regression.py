@@ -21,11 +21,8 @@ class Regression(Method):
     class Config(MethodConfig):
         error: Literal["absolute", "squared"] = Field("absolute", description="L1 or L2 loss")
 
+    needs_axis = True
     head_kind: ClassVar[HeadName] = "value"
-
-    @classmethod
-    def supports(cls, task: Task, network: Network) -> str | None:
-        return None if isinstance(task, Ordinal) else f"it needs one label axis, which the task {task.name} has not"
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)

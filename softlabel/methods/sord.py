@@ -24,11 +24,9 @@ class SORD(Method):
         distance: Literal["absolute", "squared"] = Field("absolute", description="distance of two labels")
         scale: float = Field(1.0, gt=0, description="factor of the distance, in steps of the label axis")
 
-    grid: Tensor
+    needs_axis = True
 
-    @classmethod
-    def supports(cls, task: Task, network: Network) -> str | None:
-        return None if isinstance(task, Ordinal) else f"it needs one label axis, which the task {task.name} has not"
+    grid: Tensor
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
