@@ -104,6 +104,8 @@ def refuse_undrawn_splits(given: Mapping[str, Any], config: Any, spell: Callable
         part = "a source without a validation part of its own"
         raise ConfigError(f"{spell('validation_share')} would not be read: it needs {part}")
     draws = not has_test or (data.protocol == "hold-out" and not has_validation)
-    if "split_seed" in given and not (draws or data.imbalance is not None or data.noise > 0):
-        need = f"parts to draw, {spell('imbalance')} or {spell('noise')}; the source brings its own parts"
+    changes = data.training_share is not None or data.imbalance is not None or data.noise > 0
+    if "split_seed" in given and not (draws or changes):
+        options = f"{spell('training_share')}, {spell('imbalance')} or {spell('noise')}"
+        need = f"parts to draw, {options}; the source brings its own parts"
         raise ConfigError(f"{spell('split_seed')} would not be read: it needs {need}")

@@ -50,7 +50,10 @@ class DataConfig(BaseModel):
     )
     test_share: Share = Field(0.2, description="share of rows for the test split, where the source has none")
     validation_share: Share = Field(0.1, description="share of each training class kept for validation (hold-out)")
-    split_seed: int = Field(0, ge=0, description="seed of splits, long tail and noise (not of the training)")
+    split_seed: int = Field(0, ge=0, description="seed of splits, rows kept, long tail and noise (not of the training)")
+    training_share: Share | None = Field(
+        None, description="share of each training class that is kept, the same rows and more at a larger share"
+    )
     imbalance: float | None = Field(None, ge=1, description="make the training part long-tailed: n_max / n_min")
     noise: float = Field(0.0, ge=0, lt=1, description="share of training labels replaced by wrong ones")
     noise_kind: Literal["symmetric", "class-dependent"] = Field("symmetric", description="how wrong labels are drawn")

@@ -58,8 +58,9 @@ def make_splits(source: Source, config: DataConfig, stratify: Stratify) -> Split
 
     The order: the source's own test part, or a stratified share of all rows; under 'hold-out' the source's own
     validation part, or of every training stratum of n rows min(max(1, round(share n)), n - 1), whole groups where the
-    source has groups; then, on what is left for training only, the long tail and the label noise; last, the labels that
-    a person corrected, of no test row. 'published' trains on all training rows, without validation.
+    source has groups; then, on what is left for training only, the share that is kept (of every stratum, the same rows
+    and more where it is larger), the long tail and the label noise; last, the labels that a person corrected, of no
+    test row. 'published' trains on all training rows, without validation.
     `stratify` maps annotations to one integer per row: the class, the class with most votes, a quantile bin.
 
     Raises DataError for an empty part, ConfigError or UnsupportedError where long tail or noise do not fit.
@@ -77,6 +78,7 @@ def make_splits(source: Source, config: DataConfig, stratify: Stratify) -> Split
             f"{source.name}: the validation split is empty, expected a class with at least two training rows"
         )
     warnings = duplicate_warnings(source, part)
+    training = _with_fewer(training, config, stratify, notes)
     training = _with_long_tail(training, source, config, stratify, notes)
     training = _with_noise(training, source, config, notes)
     (training, validation), told = corrected([training, validation], test, source, config)
@@ -148,6 +150,16 @@ def _list_single(source: Source, single: list[int], part: str, notes: list[str])
 
 def _rows(part: NDArray[np.int8], which: int) -> Tensor:
     return torch.from_numpy(np.flatnonzero(part == which))
+
+
+def _with_fewer(training: Samples, config: DataConfig, stratify: Stratify, notes: list[str]) -> Samples:
+    if config.training_share is None:
+        return training
+    address = (config.split_seed, "training share")
+    left_out, _ = held_out(stratify(training.annotation), 1 - config.training_share, address)
+    kept = training.select(torch.from_numpy(np.flatnonzero(~left_out)))
+    notes.append(f"training part made smaller: {len(kept):,} of {len(training):,} rows ({config.training_share:.3g})")
+    return kept
 
 
 def _with_long_tail(

@@ -21,6 +21,7 @@ CHANGES: dict[str, str] = {
     "method": "--method cross_entropy",
     "seed": "--seed 1",
     "imbalance": "--imbalance 4",
+    "training_share": "--training-share 0.5",
     "noise": "--noise 0.2",
     "noise_kind": "--noise 0.2 --noise-kind symmetric | --noise 0.2 --noise-kind class-dependent",
     "protocol": "--protocol published",

@@ -1,4 +1,5 @@
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,23 @@ def test_only_the_training_part_becomes_long_tailed(digits_source):
     counts = torch.bincount(tailed.training.annotation, minlength=10).tolist()
     assert counts == oracle.long_tail_counts(10, counts[0], 20)
     assert counts[0] == torch.bincount(plain.training.annotation)[0]
+
+
+def test_a_larger_share_of_the_training_part_holds_a_smaller_one(digits_source):
+    whole = make_splits(digits_source, DataConfig(), of_label)
+    parts = [make_splits(digits_source, DataConfig(training_share=share), of_label) for share in (0.05, 0.3, 0.31, 0.9)]
+    rows = [ids(part.training) for part in parts] + [ids(whole.training)]
+    assert all(fewer < more for fewer, more in pairwise(rows))
+    assert {part.test_hash for part in parts} == {whole.test_hash}
+    assert {frozenset(ids(part.validation)) for part in parts} == {frozenset(ids(whole.validation))}
+    classes, kept = (torch.bincount(part.training.annotation).tolist() for part in (whole, parts[1]))
+    assert kept == [n - oracle.held_out_size(n, 0.7) for n in classes]
+    assert any(f"{len(rows[1]):,} of {len(rows[-1]):,}" in note for note in parts[1].notes)
+
+
+def test_the_smallest_share_keeps_a_row_of_every_class(digits_source):
+    splits = make_splits(digits_source, DataConfig(training_share=1e-6), of_label)
+    assert torch.bincount(splits.training.annotation).tolist() == [1] * 10
 
 
 def test_given_parts_are_kept(write):
