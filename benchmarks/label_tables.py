@@ -1,0 +1,216 @@
+"""The tables of label distributions: networks of this library against the best of a toolkit made for them.
+
+    KERAS_BACKEND=torch python benchmarks/label_tables.py DATA/ldl --out benchmarks/results/label-tables-cpu
+
+The rival is python-ldl (`pip install python-ldl==0.1.2 keras`), with its learners that end within a minute on one core.
+A table is split by five seeds: a fifth for the test, a tenth of the others for choosing. Both sides choose by the KL
+divergence on these validation rows and are tested once. The toolkit chooses among its learners, each on features as
+they are, scaled to 0..1 and standardised (21 settings, or those that ended in time); this library among six: the width
+of an MLP and its weight decay, each with the epoch and the temperature of the same rows. All scores are the toolkit's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import softlabel
+from softlabel.data.config import DataConfig
+from softlabel.tasks.config import AxisConfig
+from softlabel.training.model_folder import load_model
+from softlabel.training.prepare import prepare
+
+Table = NDArray[np.float32]
+Row = dict[str, Any]
+TABLES = ("SJAFFE", "SBU_3DFE", "SCUT_FBP", "FG-Net", "Movie")
+CUT = {"FG-Net"}
+"""Tables whose rows do not sum to 1, and are divided by their sum."""
+SCORES = ("chebyshev", "clark", "canberra", "kl_divergence", "cosine", "intersection")
+LEARNERS: dict[str, Row] = {
+    "AA_KNN": {"k": 5},
+    "AA_KNN, k 10": {"k": 10},
+    "AA_KNN, k 20": {"k": 20},
+    "SA_BFGS": {},
+    "LDLLC": {},
+    "LDL_LRR": {},
+    "LDL_DPA": {},
+}
+NETWORKS = [
+    {"hidden": hidden, "weight_decay": decay} for hidden in ([64], [256, 128], [512, 512]) for decay in (5e-3, 5e-2)
+]
+TRAINING: Row = {"epochs": 60, "batch_size": 64, "optimiser": "adamw", "learning_rate": 0.003, "ema": 0.95}
+MOST_SECONDS = 60
+
+
+class Part(NamedTuple):
+    """Features (N, D) and distributions (N, K) of one part."""
+
+    features: Table
+    labels: Table
+
+
+class TooLongError(Exception):
+    """A learner did not end in time."""
+
+
+def parts_of(settings: Row) -> dict[str, Part]:
+    splits = prepare(DataConfig(**settings), "auto", AxisConfig()).splits
+    found = {"training": splits.training, "validation": splits.validation, "test": splits.test}
+    read = {name: (part.read(torch.arange(len(part))).numpy(), part.annotation.numpy()) for name, part in found.items()}
+    return {name: Part(features, labels / labels.sum(1, keepdims=True)) for name, (features, labels) in read.items()}
+
+
+def scalings(training: Table) -> dict[str, Callable[[Table], Table]]:
+    low, high, mean, spread = training.min(0), training.max(0), training.mean(0), training.std(0)
+    return {
+        "as they are": lambda features: features,
+        "0 to 1": lambda features: (features - low) / np.maximum(high - low, 1e-9),
+        "standardised": lambda features: (features - mean) / np.maximum(spread, 1e-9),
+    }
+
+
+@contextmanager
+def limited(seconds: int) -> Iterator[None]:
+    def stop(*_: Any) -> None:
+        raise TooLongError
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def of_toolkit(parts: dict[str, Part], seed: int, too_long: set[str]) -> Iterator[Row]:
+    """Each learner with each scaling; what took too long once is not tried again."""
+    from pyldl import algorithms
+
+    for name, options in LEARNERS.items():
+        for scaling, scaled in scalings(parts["training"].features).items():
+            if name in too_long:
+                continue
+            np.random.seed(seed)
+            learner, started = getattr(algorithms, name.split(",")[0])(**options), time.perf_counter()
+            try:
+                with limited(MOST_SECONDS):
+                    learner.fit(scaled(parts["training"].features), parts["training"].labels)
+                    answers = {part: learner.predict(scaled(parts[part].features)) for part in ("validation", "test")}
+            except TooLongError:
+                too_long.add(name)
+                continue
+            yield scored(f"{name}, {scaling}", parts, answers, time.perf_counter() - started)
+
+
+def of_library(parts: dict[str, Part], data: Row, seed: int, runs: str) -> Iterator[Row]:
+    for network in NETWORKS:
+        started = time.perf_counter()
+        run = softlabel.train(
+            **data, **TRAINING, **network, seed=seed, method="cross_entropy", backbone="mlp", device="cpu", runs=runs
+        )
+        model = load_model(run.folder)
+        with torch.no_grad():
+            answers = {part: model(torch.from_numpy(parts[part].features)).numpy() for part in ("validation", "test")}
+        yield scored(str(network), parts, answers, time.perf_counter() - started)
+
+
+def scored(setting: str, parts: dict[str, Part], answers: dict[str, Table], seconds: float) -> Row:
+    from pyldl import metrics
+
+    def score(part: str) -> dict[str, float]:
+        return {name: float(getattr(metrics, name)(parts[part].labels, answers[part])) for name in SCORES}
+
+    return {"setting": setting, "seconds": seconds, "validation": score("validation"), "test": score("test")}
+
+
+def best(rows: list[Row]) -> Row:
+    return min(rows, key=lambda row: float(row["validation"]["kl_divergence"]))
+
+
+def summary(rows: list[Row]) -> list[str]:
+    lines = [f"{'table':9} {'side':12}" + "".join(f" {name[:13]:>16}" for name in SCORES) + "   chosen"]
+    for table in dict.fromkeys(row["table"] for row in rows):
+        for side in ("python-ldl", "softlabel"):
+            chosen = [row["chosen"] for row in rows if (row["table"], row["side"]) == (table, side)]
+            means = [[one["test"][name] for one in chosen] for name in SCORES]
+            spread = [statistics.stdev(values) if len(values) > 1 else 0.0 for values in means]
+            shown = "".join(f" {statistics.mean(v):>8.4f} ±{s:.4f}" for v, s in zip(means, spread, strict=True))
+            names = statistics.multimode(one["setting"] for one in chosen)
+            lines.append(f"{table:9} {side:12}{shown}   {names[0]}")
+        wins = [
+            [row["chosen"]["test"]["kl_divergence"] for row in rows if (row["table"], row["side"]) == (table, side)]
+            for side in ("softlabel", "python-ldl")
+        ]
+        fewer = sum(ours < theirs for ours, theirs in zip(*wins, strict=True))
+        lines.append(f"{'':9} lower KL: softlabel in {fewer} of {len(wins[0])} splits")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of the .mat files")
+    parser.add_argument("--tables", nargs="*", default=TABLES)
+    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", module="pyldl|keras")
+    torch.set_num_threads(1)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as runs:
+        for table in options.tables:
+            too_long: set[str] = set()
+            for seed in range(options.splits):
+                data = {"source": f"mat:{options.data / table}.mat", "split_seed": seed}
+                if table in CUT:
+                    data["normalise"] = True
+                parts = parts_of(data)
+                for side, settings in (
+                    ("python-ldl", list(of_toolkit(parts, seed, too_long))),
+                    ("softlabel", list(of_library(parts, data, seed, runs))),
+                ):
+                    chosen = best(settings)
+                    rows.append(
+                        {"table": table, "split_seed": seed, "side": side, "chosen": chosen, "settings": settings}
+                    )
+                    print(
+                        table,
+                        seed,
+                        side,
+                        chosen["setting"],
+                        round(chosen["test"]["kl_divergence"], 4),
+                        f"{sum(one['seconds'] for one in settings):.0f} s",
+                        f"(too long: {', '.join(sorted(too_long)) or 'none'})",
+                        flush=True,
+                    )
+    environment = f"torch {torch.__version__}, python-ldl {version('python-ldl')}, {platform.machine()}, 1 thread"
+    lines = [f"python benchmarks/label_tables.py: {options.splits} splits, {environment}", *summary(rows)]
+    print("\n".join(lines))
+    if options.out:
+        for row in rows:
+            for setting in row["settings"]:
+                setting["seconds"] = round(setting["seconds"], 1)
+        options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options.out.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
