@@ -180,6 +180,16 @@ def test_a_written_comparison_reads_back_equal(values: dict[str, Any], method: s
     assert CompareConfig.model_validate(tomllib.loads(to_toml(config))) == config
 
 
+def test_options_of_a_method_that_is_left_out_by_hand_are_passed_over(tmp_path: Path) -> None:
+    wide = "[methods.wide]\nmethod = 'label_smoothing'\nepsilon = 0.3\n"
+    recipe = recipe_of(tmp_path, f"[comparison]\nmethods = ['cross_entropy', 'wide']\n{wide}")
+    assert from_flags(CompareConfig, recipe=recipe).methods == {"wide": {"method": "label_smoothing", "epsilon": 0.3}}
+    assert from_flags(CompareConfig, "--methods", "cross_entropy", recipe=recipe).methods == {}
+    unused = recipe_of(tmp_path, f"[comparison]\nmethods = ['cross_entropy', 'focal']\n{wide}")
+    with pytest.raises(ConfigError, match=r"this run does not use wide|there is no method 'wide'"):
+        from_flags(CompareConfig, "--methods", "focal", recipe=unused)
+
+
 def test_a_run_folders_own_file_is_a_recipe(tmp_path: Path) -> None:
     config = from_flags(RunConfig, "--method", "label_smoothing", "--label-smoothing.epsilon", "0.3", "--ema", "0.9")
     assert from_flags(RunConfig, recipe=recipe_of(tmp_path, to_toml(config))) == config

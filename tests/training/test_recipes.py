@@ -17,7 +17,7 @@ from softlabel.training.schedule import Schedule
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
 
-COMPARISONS = {"dmue-parts", "utkface-ages"}
+COMPARISONS = {"camvid-borders", "dmue-parts", "mulan-mixtures", "turned-plates", "utkface-ages"}
 """The recipes of a comparison; the others are of one run."""
 
 
