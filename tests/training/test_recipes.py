@@ -17,7 +17,14 @@ from softlabel.training.schedule import Schedule
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
 
-COMPARISONS = {"camvid-borders", "dmue-parts", "mulan-mixtures", "turned-plates", "utkface-ages"}
+COMPARISONS = {
+    "camvid-borders",
+    "dmue-parts",
+    "ferplus-wrong-labels",
+    "mulan-mixtures",
+    "turned-plates",
+    "utkface-ages",
+}
 """The recipes of a comparison; the others are of one run."""
 
 
