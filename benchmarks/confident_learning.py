@@ -3,9 +3,9 @@
     python benchmarks/confident_learning.py --out benchmarks/results/confident-learning-cpu
 
 The digits get wrong labels (10, 20 and 30 %, evenly), DMUE is trained, and its labels are reviewed (five folds). On
-the same out-of-sample probabilities the rival is cleanlab (`pip install cleanlab`): its three scores of a label, and its two
-ways to say which labels are wrong. Beside them 1 - alpha and the largest latent share of the run itself, which has seen
-the rows. Only rows that the run was trained on count: the others keep their labels.
+the same out-of-sample probabilities the rival is cleanlab (`pip install cleanlab`): its three scores of a label, and
+its two ways to say which labels are wrong. Beside them 1 - alpha and the largest latent share of the run itself, which
+has seen the rows. Only rows that the run was trained on count: the others keep their labels.
 """
 
 from __future__ import annotations
