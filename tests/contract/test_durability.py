@@ -21,7 +21,7 @@ from tests.training.killed_run import STEPS_PER_EPOCH, forty_steps, server, star
 from tests.training.test_resume import StopAfter
 from tests.training.tiny import fingerprint, tiny_config, tiny_for
 
-KILLS = int(os.environ.get("SOFTLABEL_KILLS", "2"))
+KILLS = int(os.environ.get("SOFTLABEL_KILLS", "1"))
 
 every_method = pytest.mark.parametrize("method", method_names())
 
