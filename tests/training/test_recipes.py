@@ -19,6 +19,8 @@ RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
 COMPARISONS = {
     "camvid-borders",
+    "cifar10-wrong-labels",
+    "dasl-parts",
     "dmue-parts",
     "ferplus-wrong-labels",
     "mulan-mixtures",
