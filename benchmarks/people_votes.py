@@ -1,0 +1,110 @@
+"""Do the distributions of each method of a comparison agree with people's votes?
+
+    python benchmarks/people_votes.py runs/ferplus-noise-0.1-0001 --votes packed:DATA/ferplus_test --out OUT
+
+Every model of the comparison is scored against the votes of these rows, as `softlabel evaluate --votes` does, beside
+one half of the voters against the other. Where training rows have votes too, so is what DMUE makes of these rows: alpha
+of the given label, and the rest of the latent distribution.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from softlabel.analysis.agreement import Agreement, agreement, evaluate_against_votes
+from softlabel.data.config import DataConfig
+from softlabel.data.open_source import open_source
+from softlabel.experiments.config import CompareConfig
+from softlabel.training.prepare import prepare
+from softlabel.training.row_scores import read_row_scores
+
+Row = dict[str, Any]
+COLUMNS = {
+    "all.js": "JS, all classes",
+    "off.js": "JS, other classes",
+    "all.kendall": "Kendall, all",
+    "off.kendall": "Kendall, other",
+}
+
+
+def of_model(cell: Path, votes: DataConfig) -> Agreement:
+    return evaluate_against_votes(cell, votes)[1]
+
+
+def of_training_rows(cell: Path, votes: Tensor, given: dict[int, int]) -> Agreement | None:
+    """alpha on the given label and the latent distribution for the rest, beside the votes (M, K) of the source."""
+    ids, scores = read_row_scores(cell)
+    if not {"alpha", "latent"} <= set(scores):
+        return None
+    label = torch.tensor([given[row] for row in ids.tolist()])
+    alpha, latent = scores["alpha"].double()[:, None], scores["latent"].double()
+    mixed = alpha * F.one_hot(label, latent.shape[1]) + (1 - alpha) * latent
+    return agreement(mixed.clamp_min(1e-12).log(), votes[ids].double())
+
+
+def of_run(run: Path, source: str) -> dict[str, list[Row]]:
+    """Of each method, and of what it makes of training rows, the agreement of every seed."""
+    config = CompareConfig.model_validate(tomllib.loads((run / "config.toml").read_text(encoding="utf-8")))
+    training = prepare(config.data, config.task).splits.training
+    given = dict(zip(training.sample_id.tolist(), training.annotation.tolist(), strict=True))
+    whole = open_source(config.data)
+    others = DataConfig(source=source, resize=config.data.resize)
+    found: dict[str, list[Row]] = {}
+    for cell in sorted((run / "cells").iterdir()):
+        method = cell.name.rpartition("-seed")[0]
+        found.setdefault(method, []).append(of_model(cell, others).to_json())
+        if whole.annotation_kind == "distribution" and (cell / "training-rows.safetensors").exists():
+            rows = of_training_rows(cell, whole.samples.annotation, given)
+            if rows is not None:
+                found.setdefault(f"{method}, alpha and latent of its training rows", []).append(rows.to_json())
+    return found
+
+
+def lines_of(found: dict[str, list[Row]]) -> list[str]:
+    lines = [f"{'':48}" + "".join(f"{title:>20}" for title in COLUMNS.values())]
+    for name, seeds in found.items():
+        lines.append(f"{name:48}" + "".join(f"{_mean(seeds, score, 'model'):>20}" for score in COLUMNS))
+    for name, seeds in found.items():
+        if name in (next(iter(found)), next(reversed(found))):
+            rows = f"{seeds[0]['rows']:,} rows, {seeds[0]['off_label_rows']:,} with 3 other votes"
+            lines.append(f"half of the voters ({rows})".ljust(48) + _halves(seeds))
+    return lines
+
+
+def _halves(seeds: list[Row]) -> str:
+    return "".join(f"{_mean(seeds, score, 'half'):>20}" for score in COLUMNS)
+
+
+def _mean(seeds: list[Row], score: str, which: str) -> str:
+    values = [seed["scores"][score][which]["value"] for seed in seeds]
+    if None in values:
+        return "–"
+    spread = f" ±{statistics.stdev(values):.3f}" if len(values) > 1 and which == "model" else ""
+    return f"{statistics.mean(values):.3f}{spread}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--votes", required=True, help="source whose rows have votes")
+    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
+    options = parser.parse_args()
+    found = of_run(options.run, options.votes)
+    text = "\n".join([f"{options.run.name}, {Path(options.votes).name}", *lines_of(found)]) + "\n"
+    print(text, end="")
+    if options.out:
+        options.out.with_suffix(".txt").write_text(text, encoding="utf-8")
+        options.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
