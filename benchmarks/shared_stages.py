@@ -4,7 +4,7 @@
 
 `softlabel compare` trains equal stages once. Here cRT, learnable weight scaling, tau-normalisation, nearest class mean
 and the label-aware classifier (of MiSLAS) follow the same first stage of 60 epochs, the trained ones with ten epochs of
-their own; beside them cross-entropy alone, and the same five one by one. Digits with imbalance 20, ResNet-8, one thread.
+their own; beside them cross-entropy alone, and the same five one by one. Digits, imbalance 20, ResNet-8, one thread.
 Rounds take turns; a ratio is that of neighbours, and the median counts.
 """
 
