@@ -31,6 +31,32 @@ DISTRIBUTION: dict[str, Column] = {
     name: (name.lower(), "after", 1, ".4f")
     for name in ("KL", "Chebyshev", "Clark", "Canberra", "Cosine", "Intersection")
 }
+POSE: dict[str, Column] = {
+    "MAE of both": ("mae_both", "after", 1, ".2f"),
+    "of pitch": ("mae_pitch", "after", 1, ".2f"),
+    "of yaw": ("mae_yaw", "after", 1, ".2f"),
+    "of both, arg-max": ("mae_both_argmax", "after", 1, ".2f"),
+    "of both, marginal": ("mae_both_marginal", "after", 1, ".2f"),
+    "accuracy of both": ("accuracy_both", "after", 100, ".1f"),
+    "NLL after T": ("nll", "after", 1, ".3f"),
+}
+MULTI_LABEL: dict[str, Column] = {
+    "mAP": ("map", "after", 100, ".1f"),
+    "ranking loss": ("ranking_loss", "after", 1, ".3f"),
+    "label ranking AP": ("label_ranking_precision", "after", 100, ".1f"),
+    "one-error": ("one_error", "after", 1, ".3f"),
+    "Hamming loss": ("hamming_loss", "after", 1, ".3f"),
+    "F1, macro": ("f1_macro", "after", 1, ".3f"),
+}
+SEGMENTATION: dict[str, Column] = {
+    "mIoU": ("miou", "after", 100, ".1f"),
+    "pixel accuracy": ("pixel_accuracy", "after", 100, ".1f"),
+    "mIoU at borders": ("miou_boundary", "after", 100, ".1f"),
+    "accuracy at borders": ("pixel_accuracy_boundary", "after", 100, ".1f"),
+    "NLL after T": ("nll", "after", 1, ".3f"),
+    "ECE before T": ("ece", "before", 1, ".3f"),
+    "ECE after T": ("ece", "after", 1, ".3f"),
+}
 CLASSES: dict[str, Column] = {
     "accuracy": ("accuracy", "after", 100, ".1f"),
     "many": ("accuracy_many", "after", 100, ".1f"),
@@ -53,7 +79,13 @@ def condensed(results: Mapping[str, Any]) -> Json:
     return {**{key: results[key] for key in kept}, "summary": results["summary"], "cells": cells}
 
 
-COLUMNS = {"ordinal": ORDINAL, "distribution": DISTRIBUTION}
+COLUMNS = {
+    "ordinal": ORDINAL,
+    "distribution": DISTRIBUTION,
+    "pose": POSE,
+    "multi-label": MULTI_LABEL,
+    "segmentation": SEGMENTATION,
+}
 """Columns of a task; those of classes are every other one's."""
 
 
