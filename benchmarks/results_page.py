@@ -51,8 +51,8 @@ MULTI_LABEL: dict[str, Column] = {
 SEGMENTATION: dict[str, Column] = {
     "mIoU": ("miou", "after", 100, ".1f"),
     "pixel accuracy": ("pixel_accuracy", "after", 100, ".1f"),
-    "mIoU at borders": ("miou_boundary", "after", 100, ".1f"),
-    "accuracy at borders": ("pixel_accuracy_boundary", "after", 100, ".1f"),
+    "mIoU at borders": ("miou_within_3", "after", 100, ".1f"),
+    "accuracy at borders": ("pixel_accuracy_within_3", "after", 100, ".1f"),
     "NLL after T": ("nll", "after", 1, ".3f"),
     "ECE before T": ("ece", "before", 1, ".3f"),
     "ECE after T": ("ece", "after", 1, ".3f"),
