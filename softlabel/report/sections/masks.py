@@ -202,12 +202,15 @@ def _lead(comparison: Comparison, shown: Sequence[_Shown]) -> list[str]:
     runs = "its best run on the validation split" if not comparison.published else "its first run"
     many = len(comparison.methods) > METHODS
     whom = f"the first {METHODS} methods" if many else "every method" if len(comparison.methods) > 1 else "the method"
-    which = "One test image" if len(shown) == 1 else f"{len(shown)} test images, evenly spaced in their order"
+    which = "One test image" if len(shown) == 1 else f"{_WORDS[len(shown)]} test images, evenly spaced in their order"
     return [
         *said,
         f"{which}; of {whom}, {runs}. Uncertainty is the entropy of a pixel's predicted distribution, as a share of "
         "the largest possible. Striped pixels are void: they count nowhere.",
     ]
+
+
+_WORDS = {2: "Two", 3: "Three"}
 
 
 def _table(comparison: Comparison) -> Table | None:
@@ -284,8 +287,8 @@ def _stripes() -> Markup:
 
 def _scale() -> Markup:
     """The colours of uncertainty from 0 to the brightest."""
-    steps = glow_colours(np.arange(24) / 23)
-    return _svg(96, Markup("").join(_part(f"M{4 * k} 0h4.3V16h-4.3z", step) for k, step in enumerate(steps)))
+    steps = glow_colours(np.arange(48) / 47)
+    return _svg(192, Markup("").join(_part(f"M{4 * k} 0H192V16H{4 * k}z", step) for k, step in enumerate(steps)))
 
 
 def _part(outline: str, colour: Sequence[float]) -> Markup:
