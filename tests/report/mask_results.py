@@ -25,9 +25,17 @@ def mask_results(
         watched.watch(torch.arange(rows), logits)
         stored = watched.to_json()
         cell |= {"masks": stored["answers"], "worst": [], "ambiguous": [], "table": None}
-        cell["details"] = {"reliability": cell["details"]["reliability"], "borders": watched.borders()}
+        by_class = [_by_class(name, k) for k, name in enumerate(names)]
+        reliability = cell["details"]["reliability"]
+        cell["details"] = {"reliability": reliability, "borders": watched.borders(), "by_pixel_class": by_class}
         results["mask_images"] = stored["images"]
     return results
+
+
+def _by_class(name: str, place: int) -> Json:
+    """A class that is found the less, the later it comes."""
+    pixels = {"training_pixels": 9000 - place, "test_pixels": 800 - place, "predicted_pixels": 700.0}
+    return {"class": name, **pixels, "found": 0.9 / (place + 1), "iou": 0.8125 / (place + 1)}
 
 
 def _samples(classes: int, channels: int, side: int, rows: int) -> HeldSamples:

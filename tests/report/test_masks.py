@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from softlabel.report.card import model_card
 from softlabel.report.comparison import Comparison
 from softlabel.report.html import render_report
 from softlabel.report.sections import masks
@@ -60,6 +61,19 @@ def test_the_numbers_are_those_that_were_stored(no_drawing: None) -> None:
     table = next(table for table in page.tables if "uncertainty near borders" in table[0][1])
     assert table[1] == [cell["method"], "0.432", "0.123", "0.610", "0.930"]
     assert "71,236 px" in table[0][2]
+
+
+def test_classes_and_bins_of_confidence_count_pixels(no_drawing: None) -> None:
+    results = mask_results(2)
+    page = parse(render_report(results))
+    table = next(table for table in page.tables if table[0][:3] == ["class", "training", "test"])
+    assert table[1:] == [["ground", "9,000", "800", "0.812", "0.812"], ["disc", "8,999", "799", "0.406", "0.406"]]
+    assert "IoU by class, most training pixels first" in page.text
+    assert "Answering only when sure" not in page.text  # predict knows no such answer of a mask
+    assert not [table for table in page.tables if "rows" in table[0] and "confidence" in table[0]]
+    card = model_card(results)
+    assert "- disc: IoU 0.406 on 799 test pixels, from 8,999 training pixels" in card
+    assert "--abstain-below" not in card
 
 
 def test_softness_at_borders_is_bright_in_the_picture() -> None:
