@@ -44,6 +44,7 @@ def collect(
     kept = kept_cell(list(entries.values()), prepared)
     if kept is not None:
         _add_features(next(cell for cell in cells if cell.name == f"{kept['method']}-seed{kept['seed']}"), entries)
+    images = _add_masks(cells, entries, prepared)
     return {
         "format": FORMAT,
         "softlabel": softlabel.__version__,
@@ -58,6 +59,7 @@ def collect(
         ],
         "settings": config.model_dump(mode="json"),
         "cells": list(entries.values()),
+        **({"mask_images": images} if images else {}),
         "summary": [_with_variants(entry, list(entries.values()), scores) for entry in found["summary"]],
         "verdict": found["verdict"] | {"kept": kept},
         "seconds": seconds,
@@ -73,13 +75,15 @@ def shipped_scores(entry: Mapping[str, Any]) -> Json:
 
 def kept_cell(entries: Sequence[Json], prepared: Prepared) -> Json | None:
     """The run whose model is kept: the best on the validation split; None where nothing may be selected."""
+    best = _best(entries, prepared)
+    return None if best is None else {key: best[key] for key in ("method", "seed", "folder", "temperature")}
+
+
+def _best(entries: Sequence[Json], prepared: Prepared) -> Json | None:
     score = prepared.task.selection_score()
     candidates = [e for e in entries if e["status"] == "finished" and e.get("validation")]
-    if not candidates:
-        return None
     sign = 1 if prepared.task.selects == "lowest" else -1
-    best = min(candidates, key=lambda e: _or_infinity(e["validation"][score], sign))
-    return {key: best[key] for key in ("method", "seed", "folder", "temperature")}
+    return min(candidates, key=lambda e: _or_infinity(e["validation"][score], sign), default=None)
 
 
 def _summarise(
@@ -118,6 +122,24 @@ def _add_features(cell: Cell, entries: Mapping[str, Json]) -> None:
     path = cell.folder / "evaluation" / "features.json"
     if path.is_file():
         entries[cell.name]["features"] = read_json(path)
+
+
+def _add_masks(cells: Sequence[Cell], entries: Mapping[str, Json], prepared: Prepared) -> list[Json]:
+    """Answers to a few images, of one run a method: the best on the validation split, else the first. The images.
+
+    Images and true masks are the same for all runs, so they are kept once.
+    """
+    images: list[Json] = []
+    for method in dict.fromkeys(cell.method for cell in cells):
+        own = {cell.name: cell for cell in cells if cell.method == method}
+        finished = [entries[name] for name in own if entries[name]["status"] == "finished"]
+        shown = _best(finished, prepared) or next(iter(finished), None)
+        path = own[f"{method}-seed{shown['seed']}"].folder / "evaluation" / "masks.json" if shown else None
+        if shown and path and path.is_file():
+            stored = read_json(path)
+            shown["masks"] = stored["answers"]
+            images = stored["images"]
+    return images
 
 
 def bytes_in(folder: Path) -> int:

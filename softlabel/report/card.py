@@ -10,6 +10,7 @@ from softlabel.report.comparison import Comparison, Json, chosen, final
 from softlabel.report.numbers import DASH, count, interval, is_number, number
 from softlabel.report.sections.abstention import worth_naming
 from softlabel.report.sections.cell_grid import cell_grid
+from softlabel.report.sections.class_frequency import pixel_classes
 from softlabel.report.sections.data import understood
 from softlabel.report.sections.error_by_cell import cell_rows
 from softlabel.report.sections.error_by_value import axis_bins, errors_in
@@ -107,11 +108,13 @@ def _scores(comparison: Comparison, cell: Json) -> list[str]:
 
 def _weakest(cell: Json) -> list[str]:
     """The classes that it gets wrong most often."""
-    known = [entry for entry in cell["details"].get("per_class") or [] if is_number(entry["accuracy"])]
+    pixels = pixel_classes(cell["details"])
+    score, unit = ("IoU", "pixels") if pixels else ("accuracy", "rows")
+    known = [entry for entry in pixels or cell["details"].get("per_class") or [] if is_number(entry["accuracy"])]
     worst = sorted(known, key=lambda entry: entry["accuracy"])[:3]
     return [
-        f"- {escaped(entry['class'])}: accuracy {number(entry['accuracy'])} on {count(entry['test_count'])} test rows, "
-        f"from {count(entry['training_count'])} training rows"
+        f"- {escaped(entry['class'])}: {score} {number(entry['accuracy'])} on {count(entry['test_count'])} test "
+        f"{unit}, from {count(entry['training_count'])} training {unit}"
         for entry in worst
     ]
 

@@ -25,6 +25,7 @@ from softlabel.report.sections.error_by_cell import cell_section
 from softlabel.report.sections.error_by_value import error_section
 from softlabel.report.sections.feature_map import feature_section
 from softlabel.report.sections.learned_table import learned_section
+from softlabel.report.sections.masks import mask_section
 from softlabel.report.sections.option_sweep import sweep_section
 from softlabel.report.sections.representation import representation_section
 from softlabel.report.sections.samples import galleries
@@ -55,6 +56,7 @@ def render_report(results: Mapping[str, Any]) -> str:
         forest=forest(comparison),
         understood=understood(comparison),
         sections=list(_sections(comparison)),
+        masks=mask_section(comparison),
         galleries=galleries(comparison),
         cost=cost_section(comparison),
         settings=list(flattened(comparison.results.get("settings") or {})),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from softlabel.tasks.link import Link, log_probabilities
 from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.pose import Pose
 from softlabel.tasks.task import Task
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MOST_CLASSES_SHOWN = 5
 MOST_SHARES = 100
@@ -154,11 +157,16 @@ def on_grid(task: Pose, annotation: Tensor, probabilities: Tensor) -> list[dict[
 
 def data_uri(pixels: Tensor, side: int = LARGEST_SIDE) -> str:
     """A uint8 image (1 or 3, H, W) as a PNG inside a text, made smaller where it has a side of more pixels."""
-    from PIL import Image
+    from PIL.Image import fromarray
 
     array = pixels[0].numpy() if pixels.shape[0] == 1 else pixels.permute(1, 2, 0).contiguous().numpy()
-    image = Image.fromarray(array)
+    image = fromarray(array)
     image.thumbnail((side, side))
+    return png_uri(image)
+
+
+def png_uri(image: Image) -> str:
+    """A picture as a PNG inside a text."""
     file = io.BytesIO()
     image.save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -6,12 +6,13 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from softlabel.calibration import TemperatureScaling
+from softlabel.data.samples import Samples
 from softlabel.metrics.feature_spread import FeatureSpread
 from softlabel.metrics.statistic import pack
 from softlabel.networks.network import Network
@@ -28,6 +29,9 @@ from softlabel.training.row_scores import write_row_scores
 from softlabel.training.state import TrainingState
 from softlabel.training.test_split import record_opening
 
+if TYPE_CHECKING:
+    from softlabel.training.mask_samples import MaskSamples
+
 ROWS_SHOWN = 12
 
 
@@ -42,6 +46,7 @@ class Tested:
     validation: dict[str, float | None] | None
     spread: FeatureSpread
     features: FeatureMap
+    masks: MaskSamples | None
     ambiguous: list[dict[str, Any]]
     worst: list[dict[str, Any]]
 
@@ -95,10 +100,12 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
     assert isinstance(network, Network)
     spread = FeatureSpread(task.num_classes, network.backbone.num_features)
     features = FeatureMap(len(test))
+    masks = _mask_samples(test, scaling.temperature) if task.per_pixel else None
     with PooledFeatures(network) as pooled:
 
         def watch(rows: Tensor, logits: Tensor) -> None:
-            if task.per_pixel:
+            if masks is not None:
+                masks.watch(rows, logits)
                 return
             ambiguous.watch(rows, logits)
             worst.watch(rows, logits)
@@ -119,7 +126,13 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
             watch=watch,
         )
     shown = [extreme.to_json(test, task) for extreme in (ambiguous, worst)]
-    return Tested(network, scaling, before, after[0] if after else None, validation, spread, features, *shown)
+    return Tested(network, scaling, before, after[0] if after else None, validation, spread, features, masks, *shown)
+
+
+def _mask_samples(test: Samples, temperature: float) -> MaskSamples:
+    from softlabel.training.mask_samples import MaskSamples
+
+    return MaskSamples(test, temperature)
 
 
 def _write_evaluation(folder: Path, selected: Tested, state: TrainingState) -> None:
@@ -130,6 +143,8 @@ def _write_evaluation(folder: Path, selected: Tested, state: TrainingState) -> N
     write_json(folder / "details.json", _details(selected))
     if (features := selected.features.to_json()) is not None:
         write_json(folder / "features.json", features)
+    if selected.masks is not None:
+        write_json(folder / "masks.json", selected.masks.to_json())
     reported = selected.after or selected.before
     write_bytes(folder / "rows.safetensors", save(pack(reported.row_contributions())))
     tables = state.method.tables()
@@ -176,7 +191,8 @@ def _details(tested: Tested) -> dict[str, Any]:
         "before": tested.before.reliability(),
         "after": None if tested.after is None else tested.after.reliability(),
     }
-    return {"reliability": reliability, **reported.details()}
+    borders = {} if tested.masks is None else {"borders": tested.masks.borders()}
+    return {"reliability": reliability, **reported.details(), **borders}
 
 
 def _table(state: TrainingState) -> dict[str, Any] | None:

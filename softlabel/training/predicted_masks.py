@@ -21,6 +21,8 @@ from softlabel.training.predict import Predictions
 MASKS, UNCERTAINTY = "masks", "uncertainty"
 _TURN = 0.381966
 """Of the colour circle between neighbouring classes: the golden angle, so that no few classes look alike."""
+_SATURATIONS, _VALUES = (0.75, 0.5), (0.95, 0.55, 0.75)
+"""In turn, as hues come close again after 8, 13 and 21 classes."""
 
 
 def write_masks(predictions: Predictions, folder: Path) -> Iterator[dict[str, Any]]:
@@ -64,7 +66,9 @@ def mask_png(mask: Tensor) -> bytes:
 
 def palette() -> NDArray[np.uint8]:
     """A colour for each index, (256, 3); void, 255, is white."""
-    colours = [colorsys.hsv_to_rgb(index * _TURN % 1, 0.65, 0.9 - 0.3 * (index % 2)) for index in range(255)]
+    colours = [
+        colorsys.hsv_to_rgb(index * _TURN % 1, _SATURATIONS[index % 2], _VALUES[index % 3]) for index in range(255)
+    ]
     return (np.array([*colours, (1.0, 1.0, 1.0)]) * 255).round().astype(np.uint8)
 
 

@@ -10,6 +10,7 @@ from softlabel.report.comparison import Comparison
 from softlabel.report.sections.feature_map import POINTS_AT_MOST, feature_section
 from tests.report.axis_results import axis_results
 from tests.report.page import parse
+from tests.report.pose_results import pose_results
 from tests.report.results import Json, comparison_results
 
 POINTS = "0 0 1 1000 0 1 500 1000 2 300 300 0"
@@ -54,3 +55,14 @@ def test_damaged_points_are_left_out(points: Any) -> None:
 
 def test_runs_without_features_have_no_such_section() -> None:
     assert feature_section(Comparison(comparison_results(1, 1))) is None
+
+
+def test_a_grid_of_angles_is_coloured_by_each_of_them() -> None:
+    results = pose_results(1)
+    results["cells"][0]["features"] = {"points": "0 0 0 500 500 4 1000 1000 14"}  # cells of 3 pitches by 5 yaws
+    section = feature_section(Comparison(results))
+    assert section is not None
+    assert [panel.title for panel in section.panels] == ["By pitch", "By yaw"]
+    drawn = [parse(str(panel.drawing)).tags("path") for panel in section.panels]
+    assert [[path["d"].count("M") for path in paths] for paths in drawn] == [[2, 1], [1, 2]]
+    assert section.panels[1].caption == "From -60 (blue) to 60 degrees (orange)."

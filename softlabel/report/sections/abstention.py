@@ -76,6 +76,8 @@ def _draw(colour: str, found: list[Limit]) -> Markup:
 
 def limits(cell: Json) -> Iterator[Limit]:
     """One limit at the lower edge of every bin of confidence that has rows, the lowest first."""
+    if cell["details"].get("by_pixel_class"):  # an image has no one confidence, and predict refuses the option
+        return
     stored = cell["details"].get("reliability") or {}
     bins = sorted(
         (entry for entry in stored.get("after") or stored.get("before") or [] if entry["count"]),

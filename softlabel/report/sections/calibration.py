@@ -13,6 +13,7 @@ from softlabel.report.comparison import Comparison, chosen, extent, mean
 from softlabel.report.numbers import DASH, count, interval, is_number, number
 from softlabel.report.page import Cell, Panel, Section, Table
 from softlabel.report.palette import MUTED, series_colour
+from softlabel.report.sections.class_frequency import unit_of_count
 from softlabel.report.sections.scores import heading
 from softlabel.report.svg import drawing, inline_svg
 
@@ -42,7 +43,7 @@ def calibration_section(comparison: Comparison) -> Section | None:
         [_how_to_read(comparison)],
         tables=[_temperatures(comparison)] if comparison.calibrated else [],
         panels=panels,
-        folded=[_table(method, *both) for method, both in bins.items() if both[0]],
+        folded=[_table(comparison, method, *both) for method, both in bins.items() if both[0]],
     )
 
 
@@ -76,10 +77,12 @@ def _both(comparison: Comparison, method: str) -> tuple[list[Bin], list[Bin]]:
 
 
 def _how_to_read(comparison: Comparison) -> str:
+    unit = unit_of_count(comparison)
+    narrow = " that take pixels as independent, which neighbours are not" if unit == "pixels" else ""
     after = "Hollow: before temperature. Filled: after. " if comparison.calibrated else "No temperature was fitted. "
     return (
         f"{after}On the diagonal, confidence is as high as accuracy; below it the model is over-confident. "
-        "Bars are 95 % intervals; the strip below counts the test rows of each bin."
+        f"Bars are 95 % intervals{narrow}; the strip below counts the test {unit} of each bin."
     )
 
 
@@ -108,10 +111,11 @@ def _change(cells: list[dict[str, Any]], name: str) -> str:
     return DASH if before == after == DASH else f"{before} → {after}"
 
 
-def _table(method: str, before: list[Bin], after: list[Bin]) -> Table:
-    columns = ["confidence", "rows", "mean confidence", "accuracy"]
+def _table(comparison: Comparison, method: str, before: list[Bin], after: list[Bin]) -> Table:
+    unit = unit_of_count(comparison)
+    columns = ["confidence", unit, "mean confidence", "accuracy"]
     if after:
-        columns += ["rows after", "mean confidence after", "accuracy after"]
+        columns += [f"{unit} after", "mean confidence after", "accuracy after"]
     found = {when: {bin_.low: bin_ for bin_ in bins} for when, bins in (("before", before), ("after", after))}
     edges = {bin_.low: bin_.high for bin_ in [*before, *after]}
     rows = [
@@ -122,7 +126,7 @@ def _table(method: str, before: list[Bin], after: list[Bin]) -> Table:
         ]
         for low in sorted(edges)
     ]
-    return Table(f"Reliability of {method} (rows of one seed)", columns, rows)
+    return Table(f"Reliability of {method} ({unit} of one seed)", columns, rows)
 
 
 def _bin_cells(found: Bin | None) -> list[Cell | str]:
@@ -136,10 +140,11 @@ def _bin_cells(found: Bin | None) -> list[Cell | str]:
 
 
 def _panel(comparison: Comparison, method: str, before: list[Bin], after: list[Bin]) -> Panel:
-    return Panel(method, _draw(series_colour(comparison.series[method]), before, after, f"Reliability of {method}"))
+    colour, unit = series_colour(comparison.series[method]), unit_of_count(comparison)
+    return Panel(method, _draw(colour, before, after, f"Reliability of {method}", unit))
 
 
-def _draw(colour: str, before: list[Bin], after: list[Bin], description: str) -> Markup:
+def _draw(colour: str, before: list[Bin], after: list[Bin], description: str, unit: str) -> Markup:
     with drawing(250, 290) as figure:
         axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)))
@@ -164,7 +169,7 @@ def _draw(colour: str, before: list[Bin], after: list[Bin], description: str) ->
         axes.grid(axis="y")
         axes.tick_params(axis="x", length=0)
         strip.set_xlabel("confidence")
-        strip.set_ylabel("rows")
+        strip.set_ylabel(unit)
         return inline_svg(figure, description)
 
 

@@ -1,7 +1,11 @@
-"""Accuracy by class frequency, most training rows first, and of many, medium and few; or average precision by label."""
+"""Accuracy by class frequency, most training rows first, and of many, medium and few; or what other tasks have of it.
+
+With several labels a row this is average precision, with masks the intersection over union of the classes' pixels.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -16,8 +20,6 @@ from softlabel.report.visible import shortened
 NAMED_CLASSES = 30
 """With more classes than this, each is a point without a name."""
 
-_CAPTION = "Mean over seeds; the bar reaches from the least to the greatest. Beside each class: its training rows."
-
 Values = dict[str, list[float]]
 """Per method, the accuracies of its seeds."""
 
@@ -27,16 +29,18 @@ def frequency_section(comparison: Comparison) -> Section | None:
     classes = _classes(comparison)
     if not classes:
         return None
-    score = _score(comparison)
+    score, unit = _score(comparison), unit_of_count(comparison)
     draw = _draw_named if len(classes) <= NAMED_CLASSES else _draw_many
     panel = Panel(
-        f"{score.capitalize()} by class, most training rows first",
+        f"{_capital(score)} by class, most training {unit} first",
         draw(comparison, classes, score),
-        _CAPTION if len(classes) <= NAMED_CLASSES else "A point is the mean over seeds of one class.",
+        f"Mean over seeds; the bar reaches from the least to the greatest. Beside each class: its training {unit}."
+        if len(classes) <= NAMED_CLASSES
+        else "A point is the mean over seeds of one class.",
     )
     groups = _groups(comparison)
     return Section(
-        f"{score.capitalize()} by class frequency",
+        f"{_capital(score)} by class frequency",
         legend=True,
         beside=bool(groups.rows),
         tables=[groups] if groups.rows else [],
@@ -47,8 +51,32 @@ def frequency_section(comparison: Comparison) -> Section | None:
 
 def _score(comparison: Comparison) -> str:
     """What there is of every class: with several labels a row, a class has an average precision."""
+    if unit_of_count(comparison) == "pixels":
+        return "IoU"
     labels = any(cell["details"].get("by_label") for cell in comparison.cells)
     return "average precision" if labels else "accuracy"
+
+
+def unit_of_count(comparison: Comparison) -> str:
+    """What is counted of every class and every bin of confidence: rows, or pixels of masks."""
+    return "pixels" if any(cell["details"].get("by_pixel_class") for cell in comparison.cells) else "rows"
+
+
+def pixel_classes(details: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was stored of the pixels of every class, in the words that are used of rows."""
+    return [
+        {
+            "class": entry["class"],
+            "training_count": entry["training_pixels"],
+            "test_count": entry["test_pixels"],
+            "accuracy": entry["iou"],
+        }
+        for entry in details.get("by_pixel_class") or []
+    ]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _classes(comparison: Comparison) -> list[tuple[dict[str, Any], Values]]:
@@ -56,7 +84,7 @@ def _classes(comparison: Comparison) -> list[tuple[dict[str, Any], Values]]:
     found: dict[str, tuple[dict[str, Any], Values]] = {}
     for cell in comparison.cells:
         details = cell["details"]
-        for entry in details.get("per_class") or details.get("by_label") or []:
+        for entry in details.get("per_class") or details.get("by_label") or pixel_classes(details):
             _, values = found.setdefault(str(entry["class"]), (entry, {method: [] for method in comparison.methods}))
             values[cell["method"]].append(entry["average_precision" if "average_precision" in entry else "accuracy"])
     return sorted(found.values(), key=lambda pair: -pair[0]["training_count"])
@@ -105,7 +133,7 @@ def _table(comparison: Comparison, classes: list[tuple[dict[str, Any], Values]],
         ]
         for entry, values in classes
     ]
-    title = f"{score.capitalize()} of every class (means over seeds)"
+    title = f"{_capital(score)} of every class (means over seeds)"
     return Table(title, ["class", "training", "test", *comparison.methods], rows)
 
 
@@ -127,7 +155,8 @@ def _draw_named(comparison: Comparison, classes: list[tuple[dict[str, Any], Valu
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
         axes.set_xlabel(score)
-        return inline_svg(figure, f"{score.capitalize()} by class, most training rows first")
+        unit = unit_of_count(comparison)
+        return inline_svg(figure, f"{_capital(score)} by class, most training {unit} first")
 
 
 def _draw_values(axes: Any, values: list[float], height: float, place: int) -> None:
@@ -152,9 +181,10 @@ def _draw_many(comparison: Comparison, classes: list[tuple[dict[str, Any], Value
         axes.xaxis.set_major_formatter(lambda value, _: count(value) if value >= 1 else DASH)
         axes.xaxis.set_minor_formatter(lambda value, _: "")
         axes.invert_xaxis()
-        axes.set_xlabel("training rows of the class")
+        unit = unit_of_count(comparison)
+        axes.set_xlabel(f"training {unit} of the class")
         axes.set_ylabel(score)
         axes.grid(axis="y")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
-        return inline_svg(figure, f"{score.capitalize()} of every class by its training rows")
+        return inline_svg(figure, f"{_capital(score)} of every class by its training {unit}")

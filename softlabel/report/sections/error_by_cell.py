@@ -42,8 +42,8 @@ def cell_section(comparison: Comparison) -> Section | None:
     errors = _draw(grid, {row.place: row.error for row in rows}, f"Mean absolute error of {who} by pitch and yaw")
     training = _draw(grid, dict(enumerate(grid.training)), "Training rows by pitch and yaw", whole=True)
     panels = [
-        ("Mean absolute error", errors, f"{named}A cell without test rows is empty."),
-        ("Training rows", training, "Rows whose nearest cell it is."),
+        ("Mean absolute error", errors, f"{named}{_extremes(grid, rows)} A cell without test rows is empty."),
+        ("Training rows", training, f"Rows whose nearest cell it is, at most {count(max(grid.training))}."),
     ]
     return Section(
         "Error by pitch and yaw",
@@ -52,6 +52,12 @@ def cell_section(comparison: Comparison) -> Section | None:
         tables=[_table("Largest errors", sorted(rows, key=lambda row: -row.error)[:LISTED])],
         folded=[_table("Errors of every cell", rows)],
     )
+
+
+def _extremes(grid: CellGrid, rows: list[GridCell]) -> str:
+    """The numbers at both ends of the colours."""
+    least, greatest = (number(end(row.error for row in rows), 1) for end in (min, max))
+    return f"From {least} to {greatest} {grid.unit}".rstrip() + ", darker where it is larger."
 
 
 def cell_rows(grid: CellGrid, cell: Json) -> list[GridCell]:

@@ -1,4 +1,4 @@
-"""Features of the test rows on their first two principal components, coloured by class or by value."""
+"""Features of the test rows on their first two principal components, coloured by class, by value or by both angles."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from markupsafe import Markup
 from softlabel.report.comparison import Comparison
 from softlabel.report.numbers import is_number
 from softlabel.report.page import Panel, Section
-from softlabel.report.sections.label_axis import LabelAxis, label_axis
+from softlabel.report.sections.cell_grid import CellGrid, cell_grid
+from softlabel.report.sections.label_axis import label_axis
 from softlabel.report.visible import shortened
 
 SIZE, MARGIN, STEPS = 320.0, 6.0, 1000
 POINTS_AT_MOST = 2000
 NAMED_CLASSES = 12
 SHADES = 12
+_TITLE = "First two principal components"
 _WHOLE = re.compile("[0-9]{1,6}")
 
 Points = dict[int, list[tuple[float, float]]]
@@ -34,9 +36,17 @@ def feature_section(comparison: Comparison) -> Section | None:
     points = read_points(stored.get("points"), len(comparison.class_names))
     if not points:
         return None
-    axis = label_axis(comparison)
-    drawn = _values(axis, points) if axis else _classes(comparison.class_names, points)
-    colour = "their true value" if axis else "their class"
+    axis, grid = label_axis(comparison), cell_grid(comparison)
+    if grid is not None:
+        panels, colour = _angles(grid, points), "their true pitch and yaw"
+    elif axis is not None:
+        caption = f"From {axis.values[0]:g} (blue) to {axis.told(axis.values[-1])} (orange)."
+        panels = [Panel(_TITLE, _values(points, len(axis.values)), caption)]
+        colour = "their true value"
+    else:
+        names = comparison.class_names
+        panels = [Panel(_TITLE, _classes(names, points), _caption(names))]
+        colour = "their class"
     shown = sum(map(len, points.values()))
     return Section(
         "Features of the test rows",
@@ -44,7 +54,7 @@ def feature_section(comparison: Comparison) -> Section | None:
             f"What the head of {cell['method']}, seed {cell['seed']}, is fed for {shown:,} test rows, seen from where "
             f"they lie widest apart (principal components){_explained(stored)}. Rows are coloured by {colour}."
         ],
-        panels=[Panel("First two principal components", drawn, _caption(comparison, axis))],
+        panels=panels,
     )
 
 
@@ -72,19 +82,33 @@ def _explained(stored: Mapping[str, Any]) -> str:
     return f", which hold {100 * sum(shares):.0f} % of their variance"
 
 
-def _caption(comparison: Comparison, axis: LabelAxis | None) -> str:
-    if axis is not None:
-        return f"From {axis.told(axis.values[0])} (blue) to {axis.told(axis.values[-1])} (orange)."
-    if len(comparison.class_names) > NAMED_CLASSES:
+def _caption(names: Sequence[str]) -> str:
+    if len(names) > NAMED_CLASSES:
         return "One hue a class, in their order."
     return "Each name stands in the middle of its class."
 
 
-def _values(axis: LabelAxis, points: Points) -> Markup:
+def _angles(grid: CellGrid, points: Points) -> list[Panel]:
+    """The same points twice, as a colour tells one angle."""
+    width = len(grid.yaw)
+    panels = []
+    for title, values, places in (
+        ("By pitch", grid.pitch, {name: name // width for name in points}),
+        ("By yaw", grid.yaw, {name: name % width for name in points}),
+    ):
+        by_value: Points = {}
+        for name, found in points.items():
+            by_value.setdefault(places[name], []).extend(found)
+        caption = f"From {values[0]:g} (blue) to {values[-1]:g} {grid.unit}".rstrip() + " (orange)."
+        panels.append(Panel(title, _values(by_value, len(values)), caption))
+    return panels
+
+
+def _values(points: Points, labels: int) -> Markup:
     """Labels from low to high in SHADES steps from one colour to another."""
     shades: Points = {}
     for place, found in points.items():
-        shades.setdefault(place * SHADES // len(axis.values), []).extend(found)
+        shades.setdefault(place * SHADES // labels, []).extend(found)
     mixed = {shade: f"var(--m2) {100 * shade // (SHADES - 1)}%,var(--m1)" for shade in shades}
     return _svg(points, [_dots(found, f"color-mix(in srgb,{mixed[shade]})") for shade, found in shades.items()])
 

@@ -8,6 +8,7 @@ from softlabel.report.comparison import Comparison, extent, mean
 from softlabel.report.numbers import is_number, number
 from softlabel.report.page import Cell, Panel, Section, Table
 from softlabel.report.palette import INK, marker, series_colour
+from softlabel.report.sections.cell_grid import cell_grid
 from softlabel.report.sections.label_axis import label_axis
 from softlabel.report.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.visible import shortened
@@ -20,8 +21,8 @@ _MEANING = (
 
 
 def representation_section(comparison: Comparison) -> Section | None:
-    """Intra-class variance; None where no run has one, and on a label axis, where a class is a value or two."""
-    if label_axis(comparison) is not None:
+    """Intra-class variance; None where no run has one, and on label axes, where a class is a value or two."""
+    if label_axis(comparison) is not None or cell_grid(comparison) is not None:
         return None
     values = {method: _values(comparison, method) for method in comparison.methods}
     if not any(values.values()):
@@ -56,6 +57,7 @@ def _draw(comparison: Comparison, values: dict[str, list[float]]) -> Markup:
         axes.set_yticks(range(len(values)), [shortened(method, 22) for method in values])
         axes.set_ylim(len(values) - 0.5, -0.5)
         axes.set_xlim(left=0)
+        axes.locator_params(axis="x", nbins=5)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)

@@ -104,18 +104,25 @@ def _samples(
 
 def own_png(uri: Any) -> tuple[str, bool] | None:
     """A picture read and written again, at most LARGEST_SIDE wide, and whether it is tiny; None where it is no PNG."""
+    plain = read_png(uri)
+    if plain is None:
+        return None
+    tiny = max(plain.size) <= TINY_SIDE
+    plain.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    return png_uri(plain), tiny
+
+
+def read_png(uri: Any) -> Image.Image | None:
+    """A stored picture, grey or in colours; None where it is no PNG, or has too many pixels."""
     if not isinstance(uri, str) or not uri.startswith(_PREFIX):
         return None
     try:
         with Image.open(io.BytesIO(base64.b64decode(uri[len(_PREFIX) :], validate=True)), formats=["PNG"]) as image:
             if image.width * image.height > PIXELS_AT_MOST:
                 return None
-            plain = image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
+            return image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
     except (binascii.Error, UnidentifiedImageError, OSError, ValueError, SyntaxError):
         return None
-    tiny = max(plain.size) <= TINY_SIDE
-    plain.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-    return png_uri(plain), tiny
 
 
 def _sample(entry: dict[str, Any], measure: str, axis: LabelAxis | CellGrid | None, several: bool) -> Sample:
