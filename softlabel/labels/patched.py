@@ -44,9 +44,10 @@ class Patched(LabelDistribution):
         if not may_look(logits) or not may_look(self.row):
             return only_known(dot(self.written(), logits), self.known)
         inner = self.hard.inner(logits)
-        entries = logits[self.entries].to(inner.dtype)
-        inner[self.places] = times(self.values.index_select(0, self.patch), entries).sum(-1).to(inner.dtype)
-        return only_known(inner, self.known)
+        patched = times(self.shares, logits.take(self.entries).to(inner.dtype)).sum(-1).to(inner.dtype)
+        flat = inner.flatten()
+        flat[self.places] = patched
+        return only_known(flat.view(self.shape), self.known)
 
     def expectation(self, values: Tensor) -> Tensor:
         patched = (values[self.indices] * self.values).sum(-1)
@@ -66,10 +67,10 @@ class Patched(LabelDistribution):
             Dense(self.written()).add_to_(rows, scale)
             return
         self.hard.add_to_(rows, scale)
-        change = self.values.index_select(0, self.patch).to(rows.dtype)
+        change = self.shares.to(rows.dtype, copy=True)
         change[:, 0] -= 1  # which the hard label has added
-        share = scale[self.places][:, None] if isinstance(scale, Tensor) else scale
-        rows.index_put_(self.entries, change * share, accumulate=True)
+        share = scale.flatten()[self.places, None] if isinstance(scale, Tensor) else scale
+        rows.put_(self.entries, change.mul_(share), accumulate=True)
 
     def to(self, device: torch.device | str) -> Patched:
         known = None if self.known is None else self.known.to(device)
@@ -92,21 +93,27 @@ class Patched(LabelDistribution):
     @cached_property
     def hard(self) -> Sparse:
         """The elements as if each had one class; that of the patched ones is their first."""
-        index = self.row.long()
-        index[self.places] = self.indices[self.patch, 0]
+        index = self.row.flatten().long()
+        index[self.places] = self.indices[:, 0].index_select(0, self.patch)
+        index = index.view(self.shape)
         return Sparse(index[..., None], 1.0, 0.0, self.num_classes, index=index)
 
     @cached_property
-    def places(self) -> tuple[Tensor, ...]:
-        """The positions of the B patched elements, one tensor (B,) per batch axis."""
-        return (self.row >= self.num_classes).nonzero(as_tuple=True)
+    def places(self) -> Tensor:
+        """The B patched elements, as positions in the flattened batch, (B,)."""
+        return (self.row >= self.num_classes).flatten().nonzero().squeeze(1)
 
     @cached_property
     def patch(self) -> Tensor:
         """The patches of the patched elements, (B,)."""
-        return self.row[self.places].long() - self.num_classes
+        return self.row.flatten().index_select(0, self.places).long() - self.num_classes
 
     @cached_property
-    def entries(self) -> tuple[Tensor, ...]:
-        """The positions of the patches' entries in rows (..., K): one tensor (B, 1) per batch axis, and (B, m)."""
-        return (*(axis[:, None] for axis in self.places), self.indices.index_select(0, self.patch))
+    def shares(self) -> Tensor:
+        """The values of the patched elements, (B, m)."""
+        return self.values.index_select(0, self.patch)
+
+    @cached_property
+    def entries(self) -> Tensor:
+        """The positions of the patched elements' entries in flattened rows (..., K), (B, m)."""
+        return self.places[:, None] * self.num_classes + self.indices.index_select(0, self.patch)
