@@ -53,12 +53,11 @@ def spatial(
     start = corners(places, padded, (height, width), stride).to(torch.int32)  # half the memory to read of int64
     low, own, high = (classes.flatten()[places] for classes in (lowest, centre, highest))
     pair = torch.stack([own, torch.where(low == own, high, low)])
-    indices, values = border_entries(Windows(padded, kernel_size, weights, num_classes), start, pair)
-    row = (centre * bit).to(torch.int32).flatten()
-    row[places] = torch.arange(num_classes, num_classes + len(places), dtype=torch.int32, device=mask.device)
+    source, other, share = given_shares(Windows(padded, kernel_size, weights, num_classes), start, pair)
     shape = (*mask.shape[:-2], height, width)
+    index = (centre * bit).view(shape)
     all_known = may_look(known) and all_true(known)
-    return Patched(indices, values, row.view(shape), num_classes, None if all_known else known.view(shape))
+    return Patched(index, places[source], other, share, num_classes, None if all_known else known.view(shape))
 
 
 def padded_classes(mask: Tensor, num_classes: int, padding: int, ignore_index: int) -> Tensor:
@@ -111,28 +110,25 @@ class Windows(NamedTuple):
         return self.padded.flatten().index_select(0, places.flatten()).view(places.shape)
 
 
-def border_entries(windows: Windows, start: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
-    """Classes and their shares, (B, m) each, in windows (B,) that see at least this pair (2, B), the first first.
+def given_shares(windows: Windows, start: Tensor, pair: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """From which window (M,) which class (M,) gets which share (M,); each sees at least a pair (2, B), own class first.
 
     Most windows see no other class; only where one does, each class is counted.
     """
     parts = zip(torch.split(start, AT_ONCE), torch.split(pair, AT_ONCE, 1), strict=True)
     of_pair, of_all = (torch.cat(found, -1) for found in zip(*(weigh(windows, *part) for part in parts), strict=True))
     total = of_pair.sum(0)
-    indices, values = pair.T.long(), (of_pair / total).T
-    several = (total < of_all - windows.weights.amin() / 2).nonzero().squeeze(1)
-    if len(several) == 0:
-        return indices, values
+    more = total < of_all - windows.weights.amin() / 2
+    several = more.nonzero().squeeze(1)
     counts = torch.cat([counted(windows, some) for some in torch.split(start[several], AT_ONCE)])
-    own = indices[several, :1]
-    of_own = counts.gather(1, own)
-    most = int((counts > 0).sum(1).amax())
-    others = counts.scatter(1, own, 0).topk(most - 1)
-    indices = torch.cat([indices, indices[:, :1].expand(-1, most - 2)], 1)
-    values = F.pad(values, (0, most - 2))
-    indices[several] = torch.cat([own, others.indices], 1)
-    values[several] = torch.cat([of_own, others.values], 1) / counts.sum(1, keepdim=True)
-    return indices, values
+    of_several = counts.scatter(1, pair[0, several, None].long(), 0) / counts.sum(1, keepdim=True)
+    line, class_of_line = of_several.nonzero(as_tuple=True)
+    times = torch.ones_like(more, dtype=torch.int64).index_copy_(0, several, (of_several > 0).sum(1))
+    source = torch.repeat_interleave(times)
+    place = more[source].nonzero().squeeze(1)
+    other = pair[1].long()[source].index_copy_(0, place, class_of_line)
+    share = (of_pair[1] / total)[source].index_copy_(0, place, of_several[line, class_of_line])
+    return source, other, share
 
 
 def weigh(windows: Windows, start: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
