@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from softlabel.labels.amounts import accumulation_dtype, dot, only_known, surprise
+from softlabel.labels.amounts import accumulation_dtype, dot, only_known, surprise, times
 from softlabel.labels.dense import Dense
 from softlabel.labels.distribution import Amount, LabelDistribution, Rows
 from softlabel.labels.modes import may_look
@@ -17,7 +17,7 @@ class Patched(LabelDistribution):
     """q = onehot(index), of which element place[m] gives share[m] to class other[m].
 
     Shapes: index (...) integer in [0, K); place (M,) ascending positions in the flattened batch, several times for
-    several classes, other (M,) in [0, K) and not the element's own, share (M,) above 0 that leave something of the own
+    several classes, other (M,) in [0, K) and not the element's own, share (M,) from 0, that leave something of the own
     class; known None or (...).
     """
 
@@ -51,7 +51,7 @@ class Patched(LabelDistribution):
             return only_known(dot(self.written(), logits), self.known)
         dtype = accumulation_dtype(logits.dtype)
         own = logits.gather(-1, self.own[..., None]).squeeze(-1).to(dtype)
-        given = self.share * logits.take(self.entries).to(dtype)
+        given = times(self.share, logits.take(self.entries).to(dtype))
         return only_known(self.added(self.kept.to(dtype) * own, given), self.known)
 
     def expectation(self, values: Tensor) -> Tensor:
