@@ -184,7 +184,7 @@ def main() -> None:
     results: list[dict[str, object]] = []
     for place, chosen in enumerate(contests):
         masks, mask, num_classes = masks_of(*chosen)
-        border = len(spatial(mask, num_classes).values) / mask.numel()
+        border = len(spatial(mask, num_classes).place.unique()) / mask.numel()
         more = ["--masks", options.masks] if options.masks else []
         found = memory_in_child(["--memory-of", str(place), "--device", options.device, *more])
         for row in measure(mask, num_classes, options.repeats, options.device):

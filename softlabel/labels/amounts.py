@@ -50,7 +50,7 @@ def surprise(share: Tensor) -> Tensor:
 
 def only_known(values: Tensor, known: Tensor | None) -> Tensor:
     """Values (...), 0 where the element is ignored whatever stood there."""
-    return values if known is None else values.masked_fill(~known, 0)
+    return values if known is None else torch.where(known, values, 0)
 
 
 def both_known(first: Tensor | None, second: Tensor | None) -> Tensor | None:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from softlabel.labels.checks import all_true
 from softlabel.labels.modes import may_look
 
 Rows = slice | Tensor | tuple[slice, ...]
@@ -95,7 +96,7 @@ class LabelDistribution(ABC):
 
     def mass_or_none(self) -> Tensor | None:
         """The mass, or None if no element is ignored; to find that out, values are looked at where that is free."""
-        if self.known is None or (may_look(self.known) and bool(self.known.all())):
+        if self.known is None or (may_look(self.known) and all_true(self.known)):
             return None
         return self.mass
 

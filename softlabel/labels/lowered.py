@@ -1,6 +1,6 @@
 """A label as plain tensors and a word that says what they are: what an operator can take and a file can hold.
 
-    s indices values background     t table row     p indices values row
+    s indices values background     t table row     p index place other share
     d probabilities     m2 <two labels> weight weight
 
 A form whose `known` tensor follows its own is written in capitals.
@@ -35,7 +35,7 @@ def lower(label: LabelDistribution) -> tuple[str, list[Tensor]]:
     elif isinstance(label, Table):
         word, tensors = "t", [label.table, label.row]
     elif isinstance(label, Patched):
-        word, tensors = "p", [label.indices, label.values, label.row]
+        word, tensors = "p", [label.index, label.place, label.other, label.share]
     elif isinstance(label, Dense):
         word, tensors = "d", [label.probabilities]
     else:
@@ -53,12 +53,12 @@ def restore_next(words: Iterator[str], tensors: Iterator[Tensor], num_classes: i
     if word.startswith("m"):
         parts = tuple(restore_next(words, tensors, num_classes) for _ in range(int(word[1:])))
         return Mixture(parts, tuple(as_amount(next(tensors)) for _ in parts))
-    own = [next(tensors) for _ in range({"s": 3, "t": 2, "p": 3, "d": 1}[word.lower()])]
+    own = [next(tensors) for _ in range({"s": 3, "t": 2, "p": 4, "d": 1}[word.lower()])]
     known = next(tensors) if word.isupper() else None
     if word.lower() == "s":
         return Sparse(own[0], as_amount(own[1]), as_amount(own[2]), num_classes, known)
     if word.lower() == "p":
-        return Patched(own[0], own[1], own[2], num_classes, known)
+        return Patched(own[0], own[1], own[2], own[3], num_classes, known)
     return Table(own[0], own[1], known) if word.lower() == "t" else Dense(own[0], known)
 
 

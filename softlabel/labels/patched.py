@@ -1,4 +1,4 @@
-"""Lowered form: one class for most elements, a few entries for the others (masks, which are soft at borders)."""
+"""Lowered form: one class for each element, of which some give shares to others (masks, soft at their borders)."""
 
 from __future__ import annotations
 
@@ -11,102 +11,115 @@ from softlabel.labels.amounts import accumulation_dtype, dot, only_known, surpri
 from softlabel.labels.dense import Dense
 from softlabel.labels.distribution import Amount, LabelDistribution, Rows
 from softlabel.labels.modes import may_look
-from softlabel.labels.sparse import Sparse
 
 
 class Patched(LabelDistribution):
-    """q = onehot(row) where row < K; the others are patch row - K: its values at its indices.
+    """q = onehot(index), of which element place[m] gives share[m] to class other[m].
 
-    Shapes: indices (P, m) in [0, K), values (P, m) that sum to 1, row (...) integer in [0, K + P), known None or (...).
-    A patch lists a class once, apart from values of 0. Where values may be looked at, a loss takes all elements as
-    hard labels and then sets the patched ones right.
+    Shapes: index (...) integer in [0, K); place (M,) ascending positions in the flattened batch, several times for
+    several classes, other (M,) in [0, K) and not the element's own, share (M,) from 0, that leave something of the own
+    class; known None or (...).
     """
 
     def __init__(
-        self, indices: Tensor, values: Tensor, row: Tensor, num_classes: int, known: Tensor | None = None
+        self,
+        index: Tensor,
+        place: Tensor,
+        other: Tensor,
+        share: Tensor,
+        num_classes: int,
+        known: Tensor | None = None,
     ) -> None:
-        self.indices = indices
-        self.values = values
-        self.row = row
+        self.index = index
+        self.place = place
+        self.other = other
+        self.share = share
         self.num_classes = num_classes
         self.known = known
 
     @property
     def shape(self) -> torch.Size:
-        return self.row.shape
+        return self.index.shape
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        own = (self.indices, self.values, self.row)
+        own = (self.index, self.place, self.other, self.share)
         return own if self.known is None else (*own, self.known)
 
     def inner(self, logits: Tensor) -> Tensor:
-        if not may_look(logits) or not may_look(self.row):
+        if not may_look(logits) or not may_look(self.index):
             return only_known(dot(self.written(), logits), self.known)
-        inner = self.hard.inner(logits)
-        entries = logits[self.entries].to(inner.dtype)
-        inner[self.places] = times(self.values.index_select(0, self.patch), entries).sum(-1).to(inner.dtype)
-        return only_known(inner, self.known)
+        dtype = accumulation_dtype(logits.dtype)
+        own = logits.gather(-1, self.own[..., None]).squeeze(-1).to(dtype)
+        given = times(self.share, logits.take(self.entries).to(dtype))
+        return only_known(self.added(self.kept.to(dtype) * own, given), self.known)
 
     def expectation(self, values: Tensor) -> Tensor:
-        patched = (values[self.indices] * self.values).sum(-1)
-        return only_known(self.of_row(values.to(patched.dtype), patched), self.known)
+        own = self.kept * values[self.own]
+        return only_known(self.added(own, self.share * values[self.other]), self.known)
 
     def dense(self, dtype: torch.dtype | None = None) -> Tensor:
-        rows = self.written().to(dtype or self.values.dtype)
+        rows = self.written().to(dtype or self.share.dtype)
         return rows if self.known is None else rows.masked_fill(~self.known[..., None], 0)
 
     def entropy(self, dtype: torch.dtype | None = None) -> Tensor:
-        dtype = dtype or self.values.dtype
-        patched = surprise(self.values.to(accumulation_dtype(dtype))).sum(-1)
-        return only_known(self.of_row(patched.new_zeros(self.num_classes), patched), self.known).to(dtype)
+        dtype = dtype or self.share.dtype
+        kept, share = (surprise(amount.to(accumulation_dtype(dtype))) for amount in (self.kept, self.share))
+        return only_known(self.added(kept, share), self.known).to(dtype)
 
     def add_to_(self, rows: Tensor, scale: Amount) -> None:
-        if not may_look(rows) or not may_look(self.row):
+        if not may_look(rows) or not may_look(self.index):
             Dense(self.written()).add_to_(rows, scale)
             return
-        self.hard.add_to_(rows, scale)
-        change = self.values.index_select(0, self.patch).to(rows.dtype)
-        change[:, 0] -= 1  # which the hard label has added
-        share = scale[self.places][:, None] if isinstance(scale, Tensor) else scale
-        rows.index_put_(self.entries, change * share, accumulate=True)
+        kept = (self.kept * scale).to(rows.dtype)
+        rows.scatter_add_(-1, self.own[..., None], kept[..., None])
+        given = self.share * (scale.flatten()[self.place] if isinstance(scale, Tensor) else scale)
+        rows.put_(self.entries, given.to(rows.dtype), accumulate=True)
 
     def to(self, device: torch.device | str) -> Patched:
+        index, place, other, share = (x.to(device) for x in (self.index, self.place, self.other, self.share))
         known = None if self.known is None else self.known.to(device)
-        return Patched(self.indices.to(device), self.values.to(device), self.row.to(device), self.num_classes, known)
+        return Patched(index, place, other, share, self.num_classes, known)
 
     def select(self, rows: Rows) -> Patched:
-        known = None if self.known is None else self.known[rows]
-        return Patched(self.indices, self.values, self.row[rows], self.num_classes, known)
+        index, known = self.index[rows], None if self.known is None else self.known[rows]
+        if not isinstance(rows, Tensor) and self.index.is_contiguous() and index.is_contiguous():
+            begin = int(index.storage_offset() - self.index.storage_offset())
+            ends = torch.tensor([begin, begin + index.numel()], device=self.device)
+            some = slice(*torch.searchsorted(self.place, ends).tolist())
+            place = self.place[some] - begin
+            return Patched(index, place, self.other[some], self.share[some], self.num_classes, known)
+        origin = torch.arange(self.index.numel(), device=self.device).view(self.shape)[rows].flatten()
+        first, end = torch.searchsorted(self.place, origin), torch.searchsorted(self.place, origin, right=True)
+        place = torch.repeat_interleave(end - first)
+        nth = torch.arange(len(place), device=self.device) - torch.searchsorted(place, place)
+        given = first[place] + nth
+        return Patched(index, place, self.other[given], self.share[given], self.num_classes, known)
 
-    def of_row(self, of_class: Tensor, of_patch: Tensor) -> Tensor:
-        """What belongs to each element, of what belongs to each class (K, ...) and to each patch (P, ...)."""
-        return torch.cat([of_class, of_patch])[self.row.long()]
+    def added(self, own: Tensor, given: Tensor) -> Tensor:
+        """An amount for each element (...), and what is to be added to it for each share that is given (M,)."""
+        return own.flatten().index_add(0, self.place, given.to(own.dtype)).view(self.shape)
 
     def written(self) -> Tensor:
         """The rows (..., K), whether known or not."""
-        one_hot = torch.eye(self.num_classes, dtype=self.values.dtype, device=self.device)
-        patches = self.values.new_zeros(len(self.indices), self.num_classes)
-        return self.of_row(one_hot, patches.scatter_add(-1, self.indices, self.values))
+        own, first = self.index.long(), self.place * self.num_classes
+        rows = self.share.new_zeros(*self.shape, self.num_classes).scatter(-1, own[..., None], 1).flatten()
+        rows = rows.index_add(0, first + self.other, self.share)
+        rows = rows.index_add(0, first + own.flatten()[self.place], self.share, alpha=-1)
+        return rows.view(*self.shape, self.num_classes)
 
     @cached_property
-    def hard(self) -> Sparse:
-        """The elements as if each had one class; that of the patched ones is their first."""
-        index = self.row.long()
-        index[self.places] = self.indices[self.patch, 0]
-        return Sparse(index[..., None], 1.0, 0.0, self.num_classes, index=index)
+    def own(self) -> Tensor:
+        """The index as PyTorch wants it."""
+        return self.index.long()
 
     @cached_property
-    def places(self) -> tuple[Tensor, ...]:
-        """The positions of the B patched elements, one tensor (B,) per batch axis."""
-        return (self.row >= self.num_classes).nonzero(as_tuple=True)
+    def kept(self) -> Tensor:
+        """The share of each element's own class, (...)."""
+        whole = self.share.new_ones(self.index.numel())
+        return whole.index_add(0, self.place, self.share, alpha=-1).view(self.shape)
 
     @cached_property
-    def patch(self) -> Tensor:
-        """The patches of the patched elements, (B,)."""
-        return self.row[self.places].long() - self.num_classes
-
-    @cached_property
-    def entries(self) -> tuple[Tensor, ...]:
-        """The positions of the patches' entries in rows (..., K): one tensor (B, 1) per batch axis, and (B, m)."""
-        return (*(axis[:, None] for axis in self.places), self.indices.index_select(0, self.patch))
+    def entries(self) -> Tensor:
+        """The positions of the shares in flattened rows (..., K), (M,)."""
+        return self.place * self.num_classes + self.other

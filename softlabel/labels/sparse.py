@@ -45,6 +45,8 @@ class Sparse(LabelDistribution):
 
     def inner(self, logits: Tensor) -> Tensor:
         dtype = accumulation_dtype(logits.dtype)
+        if self.epsilon == 0:
+            return only_known(logits.gather(-1, self.indices).squeeze(-1).to(dtype), self.known)
         result = times(self.values, logits.gather(-1, self.indices).to(dtype)).sum(-1)
         if isinstance(self.background, Tensor) or self.background:
             result = result + times(self.background, logits.sum(-1, dtype=dtype))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from softlabel.labels.checks import check_index
+from softlabel.labels.checks import all_true, check_index
 from softlabel.labels.modes import may_look
 from softlabel.labels.patched import Patched
 
@@ -45,43 +45,44 @@ def spatial(
     height, width = ((size - kernel_size) // stride + 1 for size in padded.shape[-2:])
     if height < 1 or width < 1:
         raise ValueError(f"a window of {kernel_size} pixels is larger than the padded mask {tuple(padded.shape[-2:])}")
-    centre, other, border = middle_and_other(padded, kernel_size, stride, (height, width), num_classes)
-    places = border.flatten().nonzero().squeeze(1)
+    lowest, centre, highest = lowest_middle_highest(padded, kernel_size, stride, (height, width))
+    known = centre != torch.iinfo(padded.dtype).max
+    bit = known.view(torch.uint8)
+    places = ((lowest ^ highest) * bit).flatten().nonzero().squeeze(1)
     weights = gaussian_window(kernel_size, sigma, mask.device).flatten()
-    start = corners(places, padded, (height, width), stride)
-    pair = torch.stack([centre.flatten()[places], other.flatten()[places]], 1)
-    indices, values = border_entries(Windows(padded, kernel_size, weights, num_classes), start, pair)
-    row = centre.to(torch.int32).flatten()
-    known = row != num_classes
-    row.mul_(known)
-    row[places] = torch.arange(num_classes, num_classes + len(places), dtype=torch.int32, device=mask.device)
+    start = corners(places, padded, (height, width), stride).to(torch.int32)  # half the memory to read of int64
+    low, own, high = (classes.flatten()[places] for classes in (lowest, centre, highest))
+    pair = torch.stack([own, torch.where(low == own, high, low)])
+    source, other, share = given_shares(Windows(padded, kernel_size, weights, num_classes), start, pair)
     shape = (*mask.shape[:-2], height, width)
-    all_known = may_look(known) and bool(known.all())
-    return Patched(indices, values, row.view(shape), num_classes, None if all_known else known.view(shape))
+    index = (centre * bit).view(shape)
+    all_known = may_look(known) and all_true(known)
+    return Patched(index, places[source], other, share, num_classes, None if all_known else known.view(shape))
 
 
 def padded_classes(mask: Tensor, num_classes: int, padding: int, ignore_index: int) -> Tensor:
-    """Classes (N, H + 2 p, W + 2 p), K for void and outside, in the smallest integers that hold them."""
+    """Classes (N, H + 2 p, W + 2 p) in the smallest integers that hold them, the largest for void and outside."""
     maps = mask.reshape(-1, *mask.shape[-2:])
     dtype = torch.uint8 if num_classes < 256 else torch.int32
-    classes = torch.where(maps == ignore_index, num_classes, maps).to(dtype)
-    return F.pad(classes, (padding,) * 4, value=num_classes)
+    void = torch.iinfo(dtype).max
+    if ignore_index != void:
+        maps = torch.where(maps == ignore_index, void, maps.to(dtype))
+    return F.pad(maps.to(dtype), (padding,) * 4, value=void)
 
 
-def middle_and_other(
-    padded: Tensor, size: int, stride: int, shape: tuple[int, int], num_classes: int
+def lowest_middle_highest(
+    padded: Tensor, size: int, stride: int, shape: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each window the class in its middle, another class, and whether there are two such, each (N, H', W')."""
+    """Of each window the lowest class, that in its middle, and the highest, (N, H', W'); equal where all are void."""
     down, right = ((length - 1) * stride + 1 for length in shape)
     middle = size // 2
     centre = padded[:, middle : middle + down : stride, middle : middle + right : stride]
-    void = torch.tensor(num_classes, dtype=padded.dtype, device=padded.device)
-    lowered = torch.where(padded == void, 0, padded)  # void, the highest code, is never the lowest, and here not both
-    highest = functools.reduce(torch.maximum, (lowered[:, y : y + down : stride] for y in range(size)))
+    above = padded + 1  # the largest integer becomes the least: void is never the lowest, and here never the highest
+    highest = functools.reduce(torch.maximum, (above[:, y : y + down : stride] for y in range(size)))
     lowest = functools.reduce(torch.minimum, (padded[:, y : y + down : stride] for y in range(size)))
     highest = functools.reduce(torch.maximum, (highest[:, :, x : x + right : stride] for x in range(size)))
     lowest = functools.reduce(torch.minimum, (lowest[:, :, x : x + right : stride] for x in range(size)))
-    return centre, torch.where(lowest == centre, highest, lowest), (highest != lowest) & (centre != void)
+    return lowest, centre, highest - 1
 
 
 def corners(places: Tensor, padded: Tensor, shape: tuple[int, int], stride: int) -> Tensor:
@@ -103,48 +104,44 @@ class Windows(NamedTuple):
 
     def seen(self, start: Tensor) -> Tensor:
         """The classes in the windows that begin at these places, (size², B)."""
-        steps = torch.arange(self.size, device=start.device)
+        steps = torch.arange(self.size, dtype=start.dtype, device=start.device)
         offsets = (steps[:, None] * self.padded.shape[2] + steps).flatten()
         places = offsets[:, None] + start
         return self.padded.flatten().index_select(0, places.flatten()).view(places.shape)
 
 
-def border_entries(windows: Windows, start: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
-    """Classes and their shares, (B, m) each, in windows (B,) that see at least this pair (B, 2), the first first.
+def given_shares(windows: Windows, start: Tensor, pair: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """From which window (M,) which class (M,) gets which share (M,); each sees at least a pair (2, B), own class first.
 
     Most windows see no other class; only where one does, each class is counted.
     """
-    parts = zip(torch.split(start, AT_ONCE), torch.split(pair, AT_ONCE), strict=True)
-    of_pair, of_all = map(torch.cat, zip(*(weigh(windows, *part) for part in parts), strict=True))
-    total = of_pair[:, 0] + of_pair[:, 1]
-    indices, values = pair.long(), of_pair / total[:, None]
-    several = (total < of_all - windows.weights.amin() / 2).nonzero().squeeze(1)
-    if len(several) == 0:
-        return indices, values
+    parts = zip(torch.split(start, AT_ONCE), torch.split(pair, AT_ONCE, 1), strict=True)
+    of_pair, of_all = (torch.cat(found, -1) for found in zip(*(weigh(windows, *part) for part in parts), strict=True))
+    total = of_pair.sum(0)
+    more = total < of_all - windows.weights.amin() / 2
+    several = more.nonzero().squeeze(1)
     counts = torch.cat([counted(windows, some) for some in torch.split(start[several], AT_ONCE)])
-    own = indices[several, :1]
-    of_own = counts.gather(1, own)
-    most = int((counts > 0).sum(1).amax())
-    others = counts.scatter(1, own, 0).topk(most - 1)
-    indices = torch.cat([indices, indices[:, :1].expand(-1, most - 2)], 1)
-    values = F.pad(values, (0, most - 2))
-    indices[several] = torch.cat([own, others.indices], 1)
-    values[several] = torch.cat([of_own, others.values], 1) / counts.sum(1, keepdim=True)
-    return indices, values
+    of_several = counts.scatter(1, pair[0, several, None].long(), 0) / counts.sum(1, keepdim=True)
+    line, class_of_line = of_several.nonzero(as_tuple=True)
+    times = torch.ones_like(more, dtype=torch.int64).index_copy_(0, several, (of_several > 0).sum(1))
+    source = torch.repeat_interleave(times)
+    place = more[source].nonzero().squeeze(1)
+    other = pair[1].long()[source].index_copy_(0, place, class_of_line)
+    share = (of_pair[1] / total)[source].index_copy_(0, place, of_several[line, class_of_line])
+    return source, other, share
 
 
 def weigh(windows: Windows, start: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
-    """The weights of both classes of a pair (B, 2), and of all classes (B,), in the windows that begin there."""
+    """The weights of both classes of a pair (2, B), and of all classes (B,), in the windows that begin there."""
     seen = windows.seen(start)
-    void = torch.tensor(windows.num_classes, dtype=seen.dtype, device=seen.device)
-    found = (seen == pair[:, 0], seen == pair[:, 1], seen != void)
+    found = (seen == pair[0], seen == pair[1], seen != torch.iinfo(seen.dtype).max)
     one, other, of_all = (windows.weights @ each.view(torch.uint8).float() for each in found)  # bools convert slowly
-    return torch.stack([one, other], 1), of_all
+    return torch.stack([one, other]), of_all
 
 
 def counted(windows: Windows, start: Tensor) -> Tensor:
     """The weight of each class in these windows, (B, K)."""
-    classes = windows.seen(start).T.long()
+    classes = windows.seen(start).T.long().clamp_(max=windows.num_classes)
     counts = torch.zeros(len(classes), windows.num_classes + 1, device=start.device)
     return counts.scatter_add_(1, classes, windows.weights.expand(classes.shape))[:, :-1]
 

@@ -8,6 +8,7 @@ probabilities nor the label are ever written out: all else that is made is a blo
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -111,9 +112,11 @@ def sweep_block(logits: Tensor, terms: Terms, factor: Amount, gradient: Tensor |
         values.sub_(entropy)
     if target is not None:
         write_gradient(work, label, total, sums, mass, factor)
-        if work is not target:
-            target.copy_(work)
-    return values if mass is None else torch.where(mass == 0, 0, values * mass)
+    if mass is not None:
+        weigh_(values, work, mass)
+    if target is not None and work is not target:
+        target.copy_(work)
+    return values
 
 
 def shifted(rows: Tensor, target: Tensor | None) -> Tensor:
@@ -133,13 +136,16 @@ def write_gradient(
     share = scale / total if sums is None else scale * sums / total
     work.mul_(share[..., None])
     label.add_to_(work, -scale)
-    if mass is not None:
-        clear_(work, mass == 0)
 
 
-def clear_(rows: Tensor, dead: Tensor) -> None:
-    """Zero the rows that do not count, which may hold anything."""
-    if rows.device.type != "cpu":
-        rows.masked_fill_(dead[..., None], 0)
-    elif dead.any():
-        rows[dead] = 0
+def weigh_(values: Tensor, rows: Tensor, mass: Tensor) -> None:
+    """values times their masses; those that do not count, which may be anything, become 0, and so do their rows.
+
+    Of finite values the gradient is finite as well, and its multiplication by a mass of 0 has cleared it.
+    """
+    if values.device.type == "cpu" and math.isfinite(values.sum().item()):
+        values.mul_(mass)
+        return
+    dead = mass == 0
+    values.mul_(mass).masked_fill_(dead, 0)
+    rows.masked_fill_(dead[..., None], 0)
