@@ -11,6 +11,7 @@ from torch.func import functional_call, vmap
 from softlabel.networks.initialise import initialise
 from softlabel.networks.network import Backbone
 from softlabel.networks.row_batch_norm import RowBatchNorm, with_row_batch_norm
+from softlabel.networks.winograd import with_winograd
 
 
 class Branches(nn.Module):
@@ -24,7 +25,7 @@ class Branches(nn.Module):
     def __init__(self, backbone: Backbone, num_branches: int, num_classes: int) -> None:
         super().__init__()
         self.num_branches = num_branches
-        stages = [with_row_batch_norm(_new_stage(backbone)) for _ in range(num_branches)]
+        stages = [with_winograd(with_row_batch_norm(_new_stage(backbone))) for _ in range(num_branches)]
         self.stage, self._shapes = _joined(stages)
         self.classifier = BranchClassifiers(backbone.num_features, num_branches, num_classes)
         self._pool: Callable[[Tensor], Tensor] = backbone.pool
