@@ -34,14 +34,12 @@ class Branches(nn.Module):
     def forward(self, level: Tensor, kept: Tensor) -> Tensor:
         """kept (B, N) says which rows a branch normalises by: the ones that it is trained on."""
         tensors = {name: value.view(self.num_branches, *self._shapes[name]) for name, value in self._tensors()}
-        features: Tensor = vmap(self._one, in_dims=(0, 0, None), randomness="different")(tensors, kept.float(), level)
-        pooled = self._pool(features.flatten(0, 1))
-        return self.classifier.of_each(pooled.view(self.num_branches, -1, pooled.shape[-1]))
+        pooled: Tensor = vmap(self._one, in_dims=(0, 0, None), randomness="different")(tensors, kept.float(), level)
+        return self.classifier.of_each(pooled)
 
     def _one(self, tensors: dict[str, Tensor], rows: Tensor, level: Tensor) -> Tensor:
         masks = {f"{name}.rows": rows for name in self._norms}
-        found: Tensor = functional_call(self.stage, {**tensors, **masks}, (level,))
-        return found
+        return self._pool(functional_call(self.stage, {**tensors, **masks}, (level,)))
 
     def _tensors(self) -> list[tuple[str, Tensor]]:
         named = [*self.stage.named_parameters(), *self.stage.named_buffers()]

@@ -1,13 +1,13 @@
-"""Operations whose inputs lead with a dimension of groups, so that a mapped call (`torch.func.vmap`) is one call."""
+"""Operations on inputs that may lead with a dimension of groups, so that a mapped call (`torch.func.vmap`) is one call."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 
-def joined(count: int, dims: tuple[int | None, ...], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Inputs of a mapped call, with the mapped dimension (None: the same for all) in front and one with the groups."""
+def groups_first(count: int, dims: tuple[int | None, ...], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Inputs of a mapped call, with the mapped dimension (None: the same for all) in front."""
     return tuple(
-        (value.expand(count, *value.shape) if dim is None else value.movedim(dim, 0)).flatten(0, 1)
+        value.expand(count, *value.shape) if dim is None else value.movedim(dim, 0)
         for dim, value in zip(dims, inputs, strict=True)
     )

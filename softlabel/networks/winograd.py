@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from softlabel.networks.groups import joined
+from softlabel.networks.groups import groups_first
 
 TILE, POINTS = 4, 6
 ROOTS = (0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))  # and infinity; 0, 1, -1, 2 and -2 round twice as much
@@ -30,7 +30,7 @@ class Winograd(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not pays(x, self.weight):
             return F.conv2d(x, self.weight, self.bias, padding=1)
-        y: Tensor = _Convolve.apply(x[None], self.weight[None])[0]  # type: ignore[no-untyped-call]
+        y: Tensor = _Convolve.apply(x, self.weight)  # type: ignore[no-untyped-call]
         return y if self.bias is None else y + self.bias[:, None, None]
 
 
@@ -57,15 +57,15 @@ def _keeps_size(layer: nn.Conv2d) -> bool:
 
 
 class _Convolve(torch.autograd.Function):
-    """x (G, N, C, H, W), weight (G, O, C, 3, 3) -> (G, N, O, H, W); the groups of a mapped call are its copies.
+    """x (..., N, C, H, W), weight (..., O, C, 3, 3), with a dimension of groups in front or none -> (..., N, O, H, W).
 
     One group after another, through the same memory, so that what a step hands to the next one stays in the cache.
     """
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor) -> Tensor:
-        y, points, products = _maps(x, weight.shape[1]), _Points(x, weight), _Points(x, weight)
-        for maps, kernel, into in zip(x, weight, y, strict=True):
+        y, points, products = _maps(x, weight.shape[-4]), _Points(x, weight), _Points(x, weight)
+        for maps, kernel, into in zip(*_groups(x, weight, y), strict=True):
             given = points.transform(INPUT, maps)
             products.transform_back(OUTPUT, products.multiply(given, _at_points(kernel).mT), into)
         return y
@@ -78,9 +78,11 @@ class _Convolve(torch.autograd.Function):
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         x, weight = ctx.saved_tensors
-        of_x, of_weight = _maps(x, x.shape[2]), torch.empty_like(weight)
+        of_x, of_weight = _maps(x, x.shape[-3]), torch.empty_like(weight)
         points, products = _Points(x, weight), _Points(x, weight)
-        for maps, kernel, slope, into, of_kernel in zip(x, weight, gradient, of_x, of_weight, strict=True):
+        for maps, kernel, slope, into, of_kernel in zip(
+            *_groups(x, weight, gradient, of_x, of_weight), strict=True
+        ):
             slopes = points.transform(OUTPUT, slope)
             products.transform_back(INPUT, products.multiply(slopes, _at_points(kernel)), into)
             given = products.transform(INPUT, maps)  # anew: kept from the forward pass it is twice as large as x
@@ -89,8 +91,7 @@ class _Convolve(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
-        y: Tensor = _Convolve.apply(*joined(info.batch_size, in_dims, inputs))  # type: ignore[no-untyped-call]
-        return y.unflatten(0, (info.batch_size, -1)), 0
+        return _Convolve.apply(*groups_first(info.batch_size, in_dims, inputs)), 0  # type: ignore[no-untyped-call]
 
 
 class _Points:
@@ -100,10 +101,10 @@ class _Points:
     """
 
     def __init__(self, x: Tensor, weight: Tensor) -> None:
-        self.rows, (self.height, self.width) = x.shape[1], x.shape[-2:]
+        self.rows, (self.height, self.width) = x.shape[-4], x.shape[-2:]
         self.down = [side.flatten(0, 1) for side in _sides(self.height, x.dtype)]
         self.across = [side.transpose(0, 1).flatten(0, 1) for side in _sides(self.width, x.dtype)]
-        values, (high, wide) = self.rows * max(weight.shape[1:3]), (len(self.down[0]), len(self.across[0]))
+        values, (high, wide) = self.rows * max(weight.shape[-4:-2]), (len(self.down[0]), len(self.across[0]))
         self.half = x.new_empty(max(high * self.width, self.height * wide) * values)
         self.room = x.new_empty(high * wide * values)
 
@@ -138,10 +139,18 @@ def _both_sides(down: Tensor, across: Tensor, values: Tensor, half: Tensor, room
     return torch.bmm(across.expand(len(down), -1, -1), half.view(len(down), width, n), out=room)
 
 
+def _groups(*tensors: Tensor) -> tuple[Tensor, ...]:
+    return tuple(value[None] if value.dim() == 4 else value for value in tensors)
+
+
 def _maps(x: Tensor, channels: int) -> Tensor:
-    """Room for (G, N, channels, H, W), pixels first."""
-    groups, rows, _, height, width = x.shape
-    return x.new_empty(groups, height, width, rows, channels).permute(0, 3, 4, 1, 2)
+    """Room for (..., N, channels, H, W), with pixels before rows and channels."""
+    rows, _, height, width = x.shape[-4:]
+    strides = (channels, 1, width * rows * channels, rows * channels)
+    groups = x.shape[:-4]
+    return x.new_empty_strided(
+        (*groups, rows, channels, height, width), (*(height * width * rows * channels,) * len(groups), *strides)
+    )
 
 
 def _at_points(kernel: Tensor) -> Tensor:
