@@ -1,4 +1,4 @@
-"""Operations on inputs that may lead with a dimension of groups, so that a mapped call (`torch.func.vmap`) is one call."""
+"""Operations whose inputs may lead with a dimension of groups, so that a call mapped by `torch.func.vmap` is one."""
 
 from __future__ import annotations
 

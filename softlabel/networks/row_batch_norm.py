@@ -59,7 +59,14 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        x: Tensor, weight: Tensor, bias: Tensor, rows: Tensor, old_mean: Tensor, old_variance: Tensor, maps: int, eps: float
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        rows: Tensor,
+        old_mean: Tensor,
+        old_variance: Tensor,
+        maps: int,
+        eps: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         share, counts = _share(rows.to(weight.dtype), x, maps)
         mean = torch.where(counts, _over_rows(share, _sums(x, maps, weight.dtype)), old_mean)

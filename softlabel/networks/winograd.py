@@ -80,9 +80,7 @@ class _Convolve(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         of_x, of_weight = _maps(x, x.shape[-3]), torch.empty_like(weight)
         points, products = _Points(x, weight), _Points(x, weight)
-        for maps, kernel, slope, into, of_kernel in zip(
-            *_groups(x, weight, gradient, of_x, of_weight), strict=True
-        ):
+        for maps, kernel, slope, into, of_kernel in zip(*_groups(x, weight, gradient, of_x, of_weight), strict=True):
             slopes = points.transform(OUTPUT, slope)
             products.transform_back(INPUT, products.multiply(slopes, _at_points(kernel)), into)
             given = products.transform(INPUT, maps)  # anew: kept from the forward pass it is twice as large as x
