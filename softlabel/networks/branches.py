@@ -17,8 +17,9 @@ from softlabel.networks.winograd import with_winograd
 class Branches(nn.Module):
     """What goes into the last stage (N, C, H, W) or (N, D) -> logits of every branch (B, N, K).
 
-    No branch shares a weight with another one or with the backbone's own last stage; convolutions become grouped ones,
-    so a pass has as many calls as one stage has, whatever the number of branches. The stages' tensors lie one after
+    No branch shares a weight with another one or with the backbone's own last stage. On an accelerator convolutions
+    become grouped ones, so a pass has as many calls as one stage has, whatever the number of branches; on a processor,
+    where calls cost little, those of 3×3 are made with fewer multiplications instead. The stages' tensors lie one after
     another along their first dimension, under the names that the stage gives them.
     """
 
