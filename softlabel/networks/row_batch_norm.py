@@ -85,7 +85,7 @@ class _Normalise(torch.autograd.Function):
         ctx.save_for_backward(x, weight, rows, mean, variance)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, rows, mean, variance = ctx.saved_tensors
         gradient, maps = gradients[0], ctx.maps
