@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
+
+from softlabel.networks.groups import groups_first
 
 
 class RowBatchNorm(nn.Module):
@@ -35,9 +40,9 @@ class RowBatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
-            return _scaled(x, scale, self.bias - self.running_mean * scale)
-        running = (self.running_mean, self.running_var)
-        y, mean, variance = _Normalise.apply(x, self.weight, self.bias, self.rows, *running, self.eps)  # type: ignore[no-untyped-call]
+            return _scaled(x, scale[None], (self.bias - self.running_mean * scale)[None], x.dim() - 2)
+        given = (self.weight, self.bias, self.rows, self.running_mean, self.running_var)
+        y, mean, variance = _Normalise.apply(x, *given, x.dim() - 2, self.eps)  # type: ignore[no-untyped-call]
         values = self.rows.sum() * x[0, 0].numel()
         unbiased = variance.detach() * values / (values - 1).clamp_min(1)
         share = self.momentum * (values > 1).to(mean.dtype)
@@ -47,61 +52,84 @@ class RowBatchNorm(nn.Module):
 
 
 class _Normalise(torch.autograd.Function):
-    """Written out, because the passes over maps are what it costs: two forward, five backward."""
+    """x (..., N, C, *maps), rows (..., N), the rest (..., C), with a dimension of groups in front or none.
 
-    generate_vmap_rule = True
+    Written out, because the passes over maps are what it costs: four forward, five backward.
+    """
 
     @staticmethod
     def forward(
-        x: Tensor, weight: Tensor, bias: Tensor, rows: Tensor, old_mean: Tensor, old_variance: Tensor, eps: float
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        rows: Tensor,
+        old_mean: Tensor,
+        old_variance: Tensor,
+        maps: int,
+        eps: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        maps = x.to(weight.dtype) if x.dim() > 2 else x.to(weight.dtype)[..., None]
-        each_variance, each_mean = torch.var_mean(maps, dim=tuple(range(2, maps.dim())), correction=0)
-        rows = rows.to(weight.dtype)
-        count = rows.sum()
-        share = rows / count.clamp_min(1)
-        mean = torch.where(count > 0, share @ each_mean, old_mean)
-        variance = torch.where(count > 0, share @ (each_variance + (each_mean - mean).square()), old_variance)
+        share, counts = _share(rows.to(weight.dtype), x, maps)
+        mean = torch.where(counts, _over_rows(share, _sums(x, maps, weight.dtype)), old_mean)
+        centre = _over_maps(mean[..., None, :], maps).expand_as(x)
+        squares = F.mse_loss(x.to(weight.dtype), centre, reduction="none")  # in one pass
+        variance = torch.where(counts, _over_rows(share, _sums(squares, maps, weight.dtype)), old_variance)
         scale = weight * torch.rsqrt(variance + eps)
-        return _scaled(x, scale, bias - mean * scale), mean, variance
+        y = _scaled(x, scale[..., None, :], (bias - mean * scale)[..., None, :], maps)
+        return y, mean, variance
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
-        x, weight, _, rows, _, _, eps = inputs
+        x, weight, _, rows, _, _, ctx.maps, ctx.eps = inputs
         _, mean, variance = output
         ctx.mark_non_differentiable(mean, variance)
         ctx.save_for_backward(x, weight, rows, mean, variance)
-        ctx.eps = eps
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, rows, mean, variance = ctx.saved_tensors
-        gradient = gradients[0]
+        gradient, maps = gradients[0], ctx.maps
         inverse = torch.rsqrt(variance + ctx.eps)
-        scale = weight * inverse
-        rows = rows.to(weight.dtype)
-        of_bias = _sums(gradient, weight.dtype).sum(0)
-        of_weight = (_sums(gradient * x, weight.dtype).sum(0) - mean * of_bias) * inverse
-        values = (rows.sum() * x[0, 0].numel()).clamp_min(1)
-        back = (rows / values)[:, None] * scale  # what comes back through the statistics, (N, C)
-        slope = back * (-of_weight * inverse)
-        offset = back * (mean * inverse * of_weight - of_bias)
-        through = torch.addcmul(_over_maps(offset, x), x, _over_maps(slope, x))
-        return through + gradient * _over_maps(scale[None], x), of_weight, of_bias, None, None, None, None
+        scale = (weight * inverse)[..., None, :]
+        of_bias = _sums(gradient, maps, weight.dtype).sum(-2)
+        of_weight = (_sums(gradient * x, maps, weight.dtype).sum(-2) - mean * of_bias) * inverse
+        share, _ = _share(rows.to(weight.dtype), x, maps)
+        back = share[..., None] * scale  # what comes back through the statistics, (..., N, C)
+        slope = back * (-of_weight * inverse)[..., None, :]
+        offset = back * (mean * inverse * of_weight - of_bias)[..., None, :]
+        of_x = _scaled(x, slope, offset, maps).addcmul_(gradient, _over_maps(scale, maps).to(x.dtype))
+        return of_x, of_weight, of_bias, None, None, None, None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        tensors = groups_first(info.batch_size, in_dims[:-2], inputs[:-2])
+        return _Normalise.apply(*tensors, *inputs[-2:]), (0, 0, 0)  # type: ignore[no-untyped-call]
 
 
-def _scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    return torch.addcmul(_over_maps(shift[None], x), x, _over_maps(scale[None], x))
+def _share(rows: Tensor, x: Tensor, maps: int) -> tuple[Tensor, Tensor]:
+    """What each value of a row is of a mean, (..., N), and whether any row counts, (..., 1)."""
+    count = rows.sum(-1, keepdim=True)
+    positions = math.prod(x.shape[x.dim() - maps :])
+    return rows / (count * positions).clamp_min(1), count > 0
 
 
-def _over_maps(values: Tensor, x: Tensor) -> Tensor:
-    """(N, C) -> (N, C, 1, ...), in the type of x."""
-    return values.to(x.dtype).view(*values.shape, *(1,) * (x.dim() - 2))
+def _over_rows(share: Tensor, values: Tensor) -> Tensor:
+    """(..., N), (..., N, C) -> (..., C)."""
+    return (share[..., None, :] @ values).squeeze(-2)
 
 
-def _sums(maps: Tensor, dtype: torch.dtype) -> Tensor:
-    """Over positions, (N, C, ...) -> (N, C)."""
-    return maps.sum(tuple(range(2, maps.dim())), dtype=dtype) if maps.dim() > 2 else maps.to(dtype)
+def _scaled(x: Tensor, scale: Tensor, shift: Tensor, maps: int) -> Tensor:
+    """Of each row and channel, (..., N, C), in the type of x."""
+    return torch.addcmul(_over_maps(shift, maps).to(x.dtype), x, _over_maps(scale, maps).to(x.dtype))
+
+
+def _over_maps(values: Tensor, maps: int) -> Tensor:
+    return values[(..., *(None,) * maps)]
+
+
+def _sums(values: Tensor, maps: int, dtype: torch.dtype) -> Tensor:
+    """Over positions, (..., N, C, *maps) -> (..., N, C)."""
+    return values.sum(tuple(range(-maps, 0)), dtype=dtype) if maps else values.to(dtype)
 
 
 def with_row_batch_norm(module: nn.Module) -> nn.Module:
