@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
+from softlabel.labels import LabelDistribution
 from softlabel.losses import kl_divergence
 from softlabel.methods.method import Method, MethodConfig, Terms
 from softlabel.networks.network import Network
@@ -40,5 +41,7 @@ class DLDL(Method):
 
     def terms(self, logits: Tensor, batch: Batch) -> Terms:
         """The loss terms of these logits."""
-        label = self.task.spread_label(batch.annotation, self.config.sigma)
-        return {"kl_divergence": kl_divergence(logits, label, reduction="sum_and_mass")}
+        return {"kl_divergence": kl_divergence(logits, self.target(batch.annotation), reduction="sum_and_mass")}
+
+    def target(self, annotation: Tensor) -> LabelDistribution:
+        return self.task.spread_label(annotation, self.config.sigma)

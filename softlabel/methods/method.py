@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from softlabel.data.batch import Batch
+from softlabel.labels import LabelDistribution
 from softlabel.losses import SumAndMass
 from softlabel.methods.stage import Stage
 from softlabel.networks.heads import HeadName
@@ -145,6 +146,13 @@ class Method(nn.Module):
     def adjust(self, logits: Tensor) -> Tensor:
         """An adjustment at inference (post-hoc logits); it becomes part of what ships."""
         return logits
+
+    def target(self, annotation: Tensor) -> LabelDistribution | None:
+        """The labels (N, K) that rows with these annotations are trained on, for pictures beside the answers.
+
+        None where they are the task's own, or change in the course of training.
+        """
+        return None
 
     def row_scores(self, batch: Batch) -> Mapping[str, Tensor]:
         """What it has learned of single training rows by name, (N,) or (N, K), for people who review labels.

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.labels import dense
+from softlabel.labels import LabelDistribution, dense
 from softlabel.losses import cross_entropy
 from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.networks.network import Network
@@ -34,8 +34,10 @@ class SORD(Method):
         self.register_buffer("grid", task.grid.clone(), persistent=False)
 
     def forward(self, batch: Batch) -> Terms:
-        step = self.grid.diff().mean()
-        steps = (self.grid - batch.annotation[:, :1]).abs() / step
-        distance = steps if self.config.distance == "absolute" else steps.square()
-        label = dense(torch.softmax(-self.config.scale * distance, -1), validate=False)
+        label = self.target(batch.annotation)
         return {"cross_entropy": cross_entropy(self.network(batch.inputs), label, reduction="sum_and_mass")}
+
+    def target(self, annotation: Tensor) -> LabelDistribution:
+        steps = (self.grid - annotation[:, :1]).abs() / self.grid.diff().mean()
+        distance = steps if self.config.distance == "absolute" else steps.square()
+        return dense(torch.softmax(-self.config.scale * distance, -1), validate=False)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from softlabel.data.samples import Samples
+from softlabel.labels import LabelDistribution
 from softlabel.tasks.link import Link, log_probabilities
 from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.pose import Pose
@@ -31,6 +32,14 @@ LARGEST_SIDE = 96
 
 Measure = Callable[[Tensor, Tensor], Tensor]
 """Row numbers (n,) and log-probabilities (n, K) after temperature -> a number per row (n,)."""
+
+
+Target = Callable[[Tensor], LabelDistribution | None]
+"""Annotations (n, ...) -> the labels (n, K) that such rows are trained on; see `Method.target`."""
+
+
+def no_target(annotation: Tensor) -> None:
+    """Nothing is known of the labels."""
 
 
 class ExtremeRows:
@@ -56,14 +65,14 @@ class ExtremeRows:
         kept = measured.argsort(descending=True, stable=True)[: self._count]
         self._rows, self._measured, self._probabilities = rows[kept], measured[kept], probabilities[kept]
 
-    def to_json(self, samples: Samples, task: Task) -> list[dict[str, Any]]:
+    def to_json(self, samples: Samples, task: Task, target: Target = no_target) -> list[dict[str, Any]]:
         """The rows with their images, truths and the largest of their probabilities, the largest measure first."""
         if not len(self._rows):
             return []
         inputs = samples.read(self._rows)
         annotation = samples.annotation[self._rows]
         truths = task.describe(annotation)
-        places = _places(task, annotation, self._probabilities)
+        places = _places(task, annotation, self._probabilities, target(annotation))
         return [
             {
                 "sample_id": int(samples.sample_id[row]),
@@ -101,33 +110,47 @@ def loss_against(truth: Tensor) -> Measure:
     return loss
 
 
-def _places(task: Task, annotation: Tensor, probabilities: Tensor) -> list[dict[str, Any]] | None:
+def _places(
+    task: Task, annotation: Tensor, probabilities: Tensor, label: LabelDistribution | None
+) -> list[dict[str, Any]] | None:
     """Each row's truth, answer and distribution on the task's axis or grid; None where classes have no order."""
     if isinstance(task, Ordinal):
-        return [{"axis": stored} for stored in on_axis(task, annotation, probabilities)]
+        return [{"axis": stored} for stored in on_axis(task, annotation, probabilities, label)]
     if isinstance(task, Pose):
         return [{"grid": stored} for stored in on_grid(task, annotation, probabilities)]
     return None
 
 
-def on_axis(task: Ordinal, annotation: Tensor, probabilities: Tensor) -> list[dict[str, Any]]:
+def on_axis(
+    task: Ordinal, annotation: Tensor, probabilities: Tensor, label: LabelDistribution | None = None
+) -> list[dict[str, Any]]:
     """Each row's truth and answer, and its distribution along the label axis as at most MOST_SHARES short numbers.
 
     shares   probability of every `pooled` neighbouring labels, of fewer at the upper end, in ten-thousandths; a text,
              as a list would take a line for each number
+    label    the same of the label that such a row is trained on, where it is known
     """
     pooled = -(-probabilities.shape[-1] // MOST_SHARES)
-    shares = torch.stack([part.sum(-1) for part in torch.split(probabilities.double(), pooled, -1)], -1)
+    shares = _along(probabilities, pooled)
+    labels = [{}] * len(shares) if label is None else [{"label": row} for row in _along(label.dense(), pooled)]
     return [
         {
             "truth": float(value),
-            "shares": " ".join(f"{10_000 * share:.0f}" for share in row),
+            "shares": row,
+            **trained_on,
             "pooled": pooled,
             **{name: answer[name] for name in task.answer_fields},
             "said": ", ".join(task.tell(answer)),
         }
-        for value, row, answer in zip(annotation[:, 0], shares.tolist(), task.answer(probabilities), strict=True)
+        for value, row, trained_on, answer in zip(
+            annotation[:, 0], shares, labels, task.answer(probabilities), strict=True
+        )
     ]
+
+
+def _along(distributions: Tensor, pooled: int) -> list[str]:
+    parts = [part.sum(-1) for part in torch.split(distributions.double(), pooled, -1)]
+    return [" ".join(f"{10_000 * share:.0f}" for share in row) for row in torch.stack(parts, -1).tolist()]
 
 
 def on_grid(task: Pose, annotation: Tensor, probabilities: Tensor) -> list[dict[str, Any]]:

@@ -125,7 +125,7 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
             keep_rows=True,
             watch=watch,
         )
-    shown = [extreme.to_json(test, task) for extreme in (ambiguous, worst)]
+    shown = [extreme.to_json(test, task, state.method.target) for extreme in (ambiguous, worst)]
     return Tested(network, scaling, before, after[0] if after else None, validation, spread, features, masks, *shown)
 
 

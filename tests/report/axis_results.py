@@ -85,17 +85,22 @@ def _by_value(counts: list[float], dice: np.random.Generator) -> list[Json]:
     return found
 
 
+def _gaussian(middle: float, spread: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    shares = np.exp(-(((np.array(GRID) - middle) / spread) ** 2) / 2)
+    return shares / shares.sum()
+
+
 def _place(entry: Json, number: int, unit: str) -> None:
     """A row whose distribution is a Gaussian about an age."""
     middle, spread = 30.0 + number, 3.0 + number / 4
-    shares = np.exp(-(((np.array(GRID) - middle) / spread) ** 2) / 2)
-    shares /= shares.sum()
+    shares = _gaussian(middle, spread)
     low, high = round(middle - 1.28 * spread), round(middle + 1.28 * spread)
     entry["truth"] = f"{middle + 4:g} {unit}"
     entry["probabilities"] = {f"{middle:g}": float(shares.max())}
     entry["axis"] = {
         "truth": middle + 4,
         "shares": " ".join(f"{10_000 * share:.0f}" for share in shares),
+        "label": " ".join(f"{10_000 * share:.0f}" for share in _gaussian(middle + 4, 2.0)),
         "pooled": 1,
         "value": middle,
         "low": float(low),

@@ -61,8 +61,12 @@ def test_rows_of_a_label_axis_keep_their_whole_distribution(labels: int, pooled:
     samples = HeldSamples(torch.randn(2, 2), torch.arange(2), annotation, torch.arange(2))
     watched = ExtremeRows("entropy", entropy, 2, temperature=1.0)
     watched.watch(torch.arange(2), logits)
-    for entry in watched.to_json(samples, task):
+    assert all("label" not in entry["axis"] for entry in watched.to_json(samples, task))
+    for entry in watched.to_json(samples, task, lambda values: task.spread_label(values, 2.0)):
         row, axis = entry["sample_id"], entry["axis"]
+        label = torch.exp(-((torch.arange(labels) - (3.4, 7.0)[row]) ** 2).double() / 8)
+        label = torch.stack([part.sum() for part in torch.split(label / label.sum(), pooled)])
+        assert [int(share) / 10_000 for share in axis["label"].split()] == pytest.approx(label.tolist(), abs=6e-5)
         p = logits[row].double().softmax(-1)
         expected = [float(p[start : start + pooled].sum()) for start in range(0, labels, pooled)]
         assert axis["pooled"] == pooled

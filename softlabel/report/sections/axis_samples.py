@@ -1,4 +1,4 @@
-"""One predicted distribution along the label axis, small: its curve, the interval of the answer, the true value."""
+"""One predicted distribution along the label axis, small: its curve, the answer's interval, the label, the truth."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def axis_sample(axis: LabelAxis, stored: Any, truth: str) -> AxisSample | None:
     if points is None or not all(is_number(stored.get(name)) for name in ("truth", "value", "low", "high")):
         return None
     said = str(stored.get("said") or "")
-    return AxisSample(_draw(axis, points, stored, f"predicted distribution; truth {truth}; answer {said}"), said)
+    label = _points(axis, stored.get("label"), stored.get("pooled"))
+    words = f"predicted distribution; truth {truth}; answer {said}"
+    return AxisSample(_draw(axis, points, label or [], stored, words), said)
 
 
 def _points(axis: LabelAxis, written: Any, pooled: Any) -> list[tuple[float, float]] | None:
@@ -50,22 +52,34 @@ def _points(axis: LabelAxis, written: Any, pooled: Any) -> list[tuple[float, flo
     ]
 
 
-def _draw(axis: LabelAxis, points: Sequence[tuple[float, float]], stored: Mapping[str, Any], words: str) -> Markup:
+def _draw(
+    axis: LabelAxis,
+    points: Sequence[tuple[float, float]],
+    label: Sequence[tuple[float, float]],
+    stored: Mapping[str, Any],
+    words: str,
+) -> Markup:
+    """The label, which can be far narrower, has a height of its own."""
     low, high = axis.values[0], axis.values[-1]
-    tallest = max(max(share for _, share in points), 1e-12)
 
     def x(value: float) -> float:
         return round(WIDTH * (min(max(value, low), high) - low) / (high - low), 1)
 
-    curve = [(x(value), round(FLOOR - (FLOOR - TOP) * share / tallest, 1)) for value, share in points]
+    def curve_of(shares: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        tallest = max((share for _, share in shares), default=0.0) or 1.0
+        return [(x(value), round(FLOOR - (FLOOR - TOP) * share / tallest, 1)) for value, share in shares]
+
+    curve = curve_of(points)
     left, right = x(stored["low"] - axis.step / 2), x(stored["high"] + axis.step / 2)
     inside = [(left, _height(curve, left)), *(p for p in curve if left < p[0] < right), (right, _height(curve, right))]
     area = [(left, FLOOR), *inside, (right, FLOOR)]
     true, answer = x(stored["truth"]), x(stored["value"])
+    dotted = "fill:none;stroke:var(--muted);stroke-width:1;stroke-dasharray:1.5 1.5"
     parts = [
         _path(area, "fill:var(--accent);opacity:.22"),
         _path([(0, FLOOR), (WIDTH, FLOOR)], "fill:none;stroke:var(--line);stroke-width:1"),
         _path(curve, "fill:none;stroke:var(--accent);stroke-width:1.6;stroke-linejoin:round"),
+        *([_path(curve_of(label), dotted)] if label else []),
         _path([(true, 0), (true, FLOOR)], "fill:none;stroke:var(--ink);stroke-width:1.6;stroke-dasharray:3 2"),
         _path([(answer, FLOOR), (answer - 4, FLOOR + 6), (answer + 4, FLOOR + 6)], "fill:var(--accent)"),
         _text(0, "start", f"{low:g}"),

@@ -88,7 +88,7 @@ def galleries(comparison: Comparison) -> list[Gallery]:
 
 _ALONG = (
     "Curve: the predicted distribution along the label axis; shaded: its central 80 %; triangle: the answer; "
-    "dashed line: the truth."
+    "dashed line: the truth; dotted: the label that such a row is trained on, drawn as high."
 )
 
 
