@@ -122,24 +122,18 @@ def test_the_curve_peaks_where_the_distribution_does(no_drawing: None) -> None:
     cell["worst"] = cell["worst"][:1]
     shares = ["0"] * 51
     shares[25] = "10000"
-    trained = ["0"] * 14 + ["1"] + ["0"] * 36
-    cell["worst"][0]["axis"] |= {
-        "label": " ".join(trained),
-        "shares": " ".join(shares),
-        "truth": 70.0,
-        "value": 45.0,
-        "low": 45.0,
-        "high": 45.0,
-    }
+    label = ["0"] * 14 + ["1"] + ["0"] * 36
+    cell["worst"][0]["axis"] |= {"label": " ".join(label), "shares": " ".join(shares), "truth": 70.0}
+    cell["worst"][0]["axis"] |= {"value": 45.0, "low": 45.0, "high": 45.0}
     paths = [
         attributes for attributes in parse(render_report(results)).tags("path") if "--accent" in attributes["style"]
     ]
     curve = next(path["d"] for path in paths if "stroke:var(--accent)" in path["style"])
     points = [tuple(map(float, point.split())) for point in curve[1:].split("L")]
     assert min(points, key=lambda point: point[1])[0] == 100.0  # 45 lies in the middle of 20 to 70
-    label, true = (path for path in parse(render_report(results)).tags("path") if "dasharray" in path["style"])
+    trained_on, true = (path for path in parse(render_report(results)).tags("path") if "dasharray" in path["style"])
     assert true["d"].startswith("M200 0")
-    points = [tuple(map(float, point.split())) for point in label["d"][1:].split("L")]
+    points = [tuple(map(float, point.split())) for point in trained_on["d"][1:].split("L")]
     assert min(points, key=lambda point: point[1]) == (56.0, 6.0)  # as high as the other curve
 
 
