@@ -7,7 +7,7 @@ with its branches as a list of modules: each one runs on the rows that it learns
 on the rows of its own class, as the released code does. The variants take turns, one step each, in changing order; a
 round gives one ratio to cross-entropy and one to the loop, and the medians over the rounds count. On a CPU, seconds are
 those that the process had a processor for, so that other work on the machine counts less. Beside the times: bytes kept
-for the backward pass and calls of convolutions (as an accelerator makes them), which do not vary.
+for the backward pass and calls of convolutions, which do not vary.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import platform
 import random
 import statistics
 import time
-import unittest.mock
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from softlabel.data.batch import Batch
 from softlabel.methods.discovery import find_method
 from softlabel.methods.method import Method, TrainingSet
-from softlabel.networks import winograd
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.initialise import initialise
@@ -133,7 +131,7 @@ def measure(rounds: int, device: torch.device) -> dict[str, Any]:
     counted = {}
     for name, step in steps.items():
         step.run(batch)
-        with Convolutions() as calls, unittest.mock.patch.object(winograd, "pays", return_value=False):
+        with Convolutions() as calls:
             step.loss(batch).backward()
         counted[name] = (kept_bytes(step, batch), calls.count)
     times: dict[str, list[float]] = {name: [] for name in steps}

@@ -11,22 +11,20 @@ from torch.func import functional_call, vmap
 from softlabel.networks.initialise import initialise
 from softlabel.networks.network import Backbone
 from softlabel.networks.row_batch_norm import RowBatchNorm, with_row_batch_norm
-from softlabel.networks.winograd import with_winograd
 
 
 class Branches(nn.Module):
     """What goes into the last stage (N, C, H, W) or (N, D) -> logits of every branch (B, N, K).
 
-    No branch shares a weight with another one or with the backbone's own last stage. On an accelerator convolutions
-    become grouped ones, so a pass has as many calls as one stage has, whatever the number of branches; on a processor,
-    where calls cost little, those of 3×3 are made with fewer multiplications instead. The stages' tensors lie one after
+    No branch shares a weight with another one or with the backbone's own last stage. Convolutions become grouped ones,
+    so a pass has as many calls as one stage has, whatever the number of branches. The stages' tensors lie one after
     another along their first dimension, under the names that the stage gives them.
     """
 
     def __init__(self, backbone: Backbone, num_branches: int, num_classes: int) -> None:
         super().__init__()
         self.num_branches = num_branches
-        stages = [with_winograd(with_row_batch_norm(_new_stage(backbone))) for _ in range(num_branches)]
+        stages = [with_row_batch_norm(_new_stage(backbone)) for _ in range(num_branches)]
         self.stage, self._shapes = _joined(stages)
         self.classifier = BranchClassifiers(backbone.num_features, num_branches, num_classes)
         self._pool: Callable[[Tensor], Tensor] = backbone.pool

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from softlabel.networks import winograd
 from softlabel.networks.branches import BranchClassifiers, Branches
 from softlabel.networks.mlp import MLP
 from softlabel.networks.network import Backbone
@@ -53,10 +52,7 @@ def copies(branches: Branches, backbone: Backbone) -> list[nn.Module]:
 
 @pytest.mark.parametrize("kind", [resnet, mlp])
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("grouped", [False, True], ids=["processor", "accelerator"])
-def test_equal_to_a_loop_over_copies(kind: Any, training: bool, grouped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if grouped:
-        monkeypatch.setattr(winograd, "pays", lambda x, weight: False)
+def test_equal_to_a_loop_over_copies(kind: Any, training: bool) -> None:
     torch.manual_seed(1)
     backbone, level = kind()
     branches = made(backbone).train(training)
@@ -96,17 +92,16 @@ class Calls(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def convolutions(branches: Branches, level: Tensor, kept: Tensor, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(winograd, "pays", lambda x, weight: False)  # as on an accelerator
+def convolutions(branches: Branches, level: Tensor, kept: Tensor) -> int:
     with Calls() as calls:
         branches(level, kept).sum().backward()
     return calls.count
 
 
-def test_the_number_of_calls_does_not_grow_with_the_branches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_calls_does_not_grow_with_the_branches() -> None:
     backbone, level = resnet()
-    some = convolutions(made(backbone), level, KEPT, monkeypatch)
-    many = convolutions(made(backbone, 9), level, KEPT.repeat(3, 1), monkeypatch)
+    some = convolutions(made(backbone), level, KEPT)
+    many = convolutions(made(backbone, 9), level, KEPT.repeat(3, 1))
     assert some == many > 0
 
 
