@@ -155,7 +155,8 @@ def main() -> None:
             print(f"epochs to a validation {score} of {value}", *epochs_to(whole, score, float(value)), sep="\n")
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.with_suffix(".json").write_text(json.dumps(pages, indent=1) + "\n", encoding="utf-8")
+        lines = ",\n".join(json.dumps(page) for page in pages)
+        options.out.with_suffix(".json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
