@@ -2,10 +2,10 @@
 
     python benchmarks/doubted_rows.py runs/digits-noise-0001 --out benchmarks/results/doubted-rows
 
-For every run of a comparison with `--noise`, or with other people's labels as `--corrections`, that kept scores of its
-training rows: the area under the ROC curve of 1 - alpha, and of the largest share of the latent distribution, for
-labels that are not those of the same data without; and the share of wrong ones among as many first rows as there are
-wrong ones.
+For every run of a comparison with `--noise` that kept scores of its training rows: the area under the ROC curve of
+1 - alpha, and of the largest share of the latent distribution, for labels that are not those of the same data without
+noise; and the share of wrong ones among as many first rows as there are wrong ones. Where people gave the wrong labels,
+`--clean SOURCE` names the same rows with right ones.
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ def measured(doubt: Tensor, wrong: Tensor) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--clean", help="source of the same rows with right labels")
     parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
     options = parser.parse_args()
     config = CompareConfig.model_validate(tomllib.loads((options.run / "config.toml").read_text(encoding="utf-8")))
     noisy = prepare(config.data, config.task).splits.training
-    clean = prepare(config.data.model_copy(update={"noise": 0.0, "corrections": None}), config.task).splits.training
-    assert torch.equal(noisy.sample_id, clean.sample_id)
-    wrong_of = dict(zip(noisy.sample_id.tolist(), (noisy.annotation != clean.annotation).tolist(), strict=True))
+    right = config.data.model_copy(update={"noise": 0.0, "source": options.clean or config.data.source})
+    flags = noisy.annotation != prepare(right, config.task).source.samples.annotation[noisy.sample_id]
+    wrong_of = dict(zip(noisy.sample_id.tolist(), flags.tolist(), strict=True))
     found: dict[str, list[dict[str, Any]]] = {}
     for cell in sorted((options.run / "cells").iterdir()):
         ids, scores = read_row_scores(cell)
