@@ -14,6 +14,7 @@ from softlabel.networks.encoder_decoder import EncoderDecoder
 from softlabel.networks.heads import build_head
 from softlabel.networks.hub import PREFIX, load_hub, rebuild_hub
 from softlabel.networks.inputs import InputSpec
+from softlabel.networks.linear import Linear
 from softlabel.networks.mlp import MLP
 from softlabel.networks.network import Backbone, Network
 from softlabel.networks.preprocessing import Standardise
@@ -40,12 +41,18 @@ def mlp(config: NetworkConfig, inputs: InputSpec) -> Backbone:
     return MLP(inputs.size, config.hidden)
 
 
+def linear(config: NetworkConfig, inputs: InputSpec) -> Backbone:
+    """The inputs themselves."""
+    return Linear(inputs.size)
+
+
 BACKBONES: dict[str, Callable[[NetworkConfig, InputSpec], Backbone]] = {
     "resnet8": resnet(1),
     "resnet20": resnet(3),
     "resnet32": resnet(5),
     "resnet56": resnet(9),
     "mlp": mlp,
+    "linear": linear,
 }
 PER_PIXEL = "encoder_decoder"
 FROZEN_PARTS = {"all": (), "head": ("backbone",)}

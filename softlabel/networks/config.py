@@ -15,7 +15,7 @@ class NetworkConfig(BaseModel):
     backbone: str = Field(
         "auto",
         description="auto (resnet8 for images, mlp for features, encoder_decoder for masks), resnet8, resnet20, "
-        "resnet32, resnet56, mlp or hf:PATH_OR_NAME",
+        "resnet32, resnet56, mlp, linear or hf:PATH_OR_NAME",
     )
     trainable: Literal["all", "head"] = Field("all", description="all: fine-tune everything; head: linear probing")
     head: Literal["auto", "linear", "cosine", "value", "pixel"] = Field(
