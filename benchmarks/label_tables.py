@@ -3,10 +3,11 @@
     KERAS_BACKEND=torch python benchmarks/label_tables.py DATA/ldl --out benchmarks/results/label-tables-cpu
 
 The rival is python-ldl (`pip install python-ldl==0.1.2 keras`), with its learners that end within a minute on one core.
-A table is split by five seeds: a fifth for the test, a tenth of the others for choosing. Both sides choose by the KL
+A table is split by each seed: a fifth for the test, a tenth of the others for choosing. Both sides choose by the KL
 divergence on these validation rows and are tested once. The toolkit chooses among its learners, each on features as
 they are, scaled to 0..1 and standardised (21 settings, or those that ended in time); this library among six: softmax
-regression and two MLPs, each with two weight decays, with the epoch and the temperature of the same rows. All scores are the toolkit's.
+regression and two MLPs, each with two weight decays, with the epoch and the temperature of the same rows. All scores
+are the toolkit's.
 """
 
 from __future__ import annotations
