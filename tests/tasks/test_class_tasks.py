@@ -98,6 +98,16 @@ def test_soft_truth_is_scored_by_expected_log_likelihood() -> None:
     assert evaluated(Distribution(CLASSES), z, q).scores()["nll"] == pytest.approx(-(q.numpy() * log_p).sum(), rel=1e-5)
 
 
+def test_one_row_of_a_rare_class_does_not_choose_the_epoch_of_votes() -> None:
+    votes = torch.tensor([[6.0, 4.0, 0.0]] * 99 + [[1.0, 0.0, 9.0]])
+    near, rare = votes[:1].clamp_min(0.1).log().expand(100, 3), torch.tensor([[0.0, 0.0, 1.0]]).expand(100, 3)
+    task = Distribution(CLASSES)
+    better, worse = (evaluated(task, logits, votes).scores() for logits in (near, rare))
+    assert better["balanced_nll"] > worse["balanced_nll"]
+    assert better[task.selection_score()] < worse[task.selection_score()]
+    assert not task.class_balanced  # nor are the rows that the temperature is fitted to
+
+
 def test_ties_in_votes_go_to_the_first_class() -> None:
     votes = torch.tensor([[2.0, 5.0, 5.0], [1.0, 1.0, 1.0]])
     assert Distribution(CLASSES).index(votes).tolist() == [1, 0]
