@@ -110,10 +110,11 @@ def told(rows: list[Row]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="where to write OUT.json and OUT.txt")
+    parser.add_argument("--noise", type=float, nargs="*", default=NOISE, help="shares of wrong labels")
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     rows = []
-    for noise in NOISE:
+    for noise in arguments.noise:
         for seed in range(arguments.seeds):
             with tempfile.TemporaryDirectory() as runs:
                 rows.append(measured(runs, noise, seed))
