@@ -73,15 +73,10 @@ def lines_of(found: dict[str, list[Row]]) -> list[str]:
     lines = [f"{'':48}" + "".join(f"{title:>20}" for title in COLUMNS.values())]
     for name, seeds in found.items():
         lines.append(f"{name:48}" + "".join(f"{_mean(seeds, score, 'model'):>20}" for score in COLUMNS))
-    for name, seeds in found.items():
-        if name in (next(iter(found)), next(reversed(found))):
-            rows = f"{seeds[0]['rows']:,} rows, {seeds[0]['off_label_rows']:,} with 3 other votes"
-            lines.append(f"half of the voters ({rows})".ljust(48) + _halves(seeds))
+    for rows, seeds in {seeds[0]["rows"]: seeds for seeds in found.values()}.items():  # test rows, and training rows
+        said = f"half of the voters ({rows:,} rows, {seeds[0]['off_label_rows']:,} with 3 other votes)"
+        lines.append(f"{said:48}" + "".join(f"{_mean(seeds, score, 'half'):>20}" for score in COLUMNS))
     return lines
-
-
-def _halves(seeds: list[Row]) -> str:
-    return "".join(f"{_mean(seeds, score, 'half'):>20}" for score in COLUMNS)
 
 
 def _mean(seeds: list[Row], score: str, which: str) -> str:

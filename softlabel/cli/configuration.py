@@ -49,9 +49,8 @@ def assemble(
     config = validated(model, values, by_hand(spell))
     refuse_dead_options(given, config, spell)
     _check_methods(config, given, recipe, spell)
-    tables = {
-        name: own for name, own in from_file.get("methods", {}).items() if name not in _passed_over(config, from_file)
-    }
+    left_out = _left_out(config, from_file)
+    tables = {name: own for name, own in from_file.get("methods", {}).items() if name not in left_out}
     config = config.model_copy(update={"methods": merged(tables, methods)})
     return _with_method_options(config, recipe, tables, methods, spell)
 
@@ -201,11 +200,11 @@ def _check_methods(
             raise ConfigError(f"{place}: {name!r} cannot be another name for {module}; expected a word of your own")
 
 
-def _passed_over(config: BaseModel, from_file: Mapping[str, Any]) -> set[str]:
+def _left_out(config: BaseModel, from_file: Mapping[str, Any]) -> set[str]:
     """The methods that the recipe would train and that were left out by hand: their options have no use in this run."""
     group, field, used = methods_of(config)
-    named = (from_file if group is None else from_file.get(group, {})).get(field, [])
-    return set([named] if isinstance(named, str) else named) - set(used)
+    named = from_file.get(field) if group is None else from_file.get(group, {}).get(field)
+    return {*([named] if isinstance(named, str) else named or [])} - {*used}
 
 
 def check_method_name(name: str, place: str) -> None:

@@ -95,7 +95,7 @@ def corners(places: Tensor, padded: Tensor, shape: tuple[int, int], stride: int)
 
 
 class Windows(NamedTuple):
-    """What windows see: padded (N, H, W) of classes, K for none, and the weights (size²,) of their places."""
+    """What windows see: classes (N, H, W) as of `padded_classes`, and the weights (size²,) of their places."""
 
     padded: Tensor
     size: int

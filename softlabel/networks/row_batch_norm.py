@@ -11,8 +11,6 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
 
-from softlabel.networks.groups import groups_first
-
 
 class RowBatchNorm(nn.Module):
     """(N, C, ...) -> (N, C, ...): all rows are normalised, by the mean and variance of those that count.
@@ -102,8 +100,16 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        tensors = groups_first(info.batch_size, in_dims[:-2], inputs[:-2])
+        tensors = _groups_first(info.batch_size, in_dims[:-2], inputs[:-2])
         return _Normalise.apply(*tensors, *inputs[-2:]), (0, 0, 0)  # type: ignore[no-untyped-call]
+
+
+def _groups_first(count: int, dims: tuple[int | None, ...], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Inputs of a mapped call, with the mapped dimension (None: the same for all) in front."""
+    return tuple(
+        value.expand(count, *value.shape) if dim is None else value.movedim(dim, 0)
+        for dim, value in zip(dims, inputs, strict=True)
+    )
 
 
 def _share(rows: Tensor, x: Tensor, maps: int) -> tuple[Tensor, Tensor]:
