@@ -70,12 +70,12 @@ def of_run(run: Path, source: str) -> dict[str, list[Row]]:
 
 
 def lines_of(found: dict[str, list[Row]]) -> list[str]:
-    lines = [f"{'':48}" + "".join(f"{title:>20}" for title in COLUMNS.values())]
+    lines = [f"{'':60}" + "".join(f"{title:>20}" for title in COLUMNS.values())]
     for name, seeds in found.items():
-        lines.append(f"{name:48}" + "".join(f"{_mean(seeds, score, 'model'):>20}" for score in COLUMNS))
+        lines.append(f"{name:60}" + "".join(f"{_mean(seeds, score, 'model'):>20}" for score in COLUMNS))
     for rows, seeds in {seeds[0]["rows"]: seeds for seeds in found.values()}.items():  # test rows, and training rows
         said = f"half of the voters ({rows:,} rows, {seeds[0]['off_label_rows']:,} with 3 other votes)"
-        lines.append(f"{said:48}" + "".join(f"{_mean(seeds, score, 'half'):>20}" for score in COLUMNS))
+        lines.append(f"{said:60}" + "".join(f"{_mean(seeds, score, 'half'):>20}" for score in COLUMNS))
     return lines
 
 
