@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from softlabel.experiments.cells import Cell, Failure, run_cells, warm_up
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
 from softlabel.experiments.sharing import with_shared_stages
-from softlabel.methods.method import Method
+from softlabel.methods.method import OF_EVERY_METHOD, Method
 from softlabel.training.atomic import write_text
 from softlabel.training.engine import device_name
 from softlabel.training.precision import precision_for
@@ -33,7 +33,7 @@ class CompareProgress(Protocol):
     def begin(
         self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
     ) -> None:
-        """Everything was understood and checked; training starts. The notes are what methods say of their cost."""
+        """Everything was understood and checked; training starts. The notes are of single methods."""
 
     def update(self, cells: Sequence[Cell]) -> None:
         """Called a few times a second; reads how far the cells are from their folders."""
@@ -87,7 +87,7 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         refuse_other_test_rows(prepared.splits.test_hash, finished, str(run.path))
         jobs = jobs_that_pay_off(config, len(cells))
         notes = dict.fromkeys(note for method in methods.values() if (note := method.cost_note()) is not None)
-        progress.begin(run.path, prepared, cells, jobs, list(notes))
+        progress.begin(run.path, prepared, cells, jobs, [*notes, *_own_training(methods)])
         failures = run_cells(
             cells, jobs, lambda: progress.update(cells), lambda failure: progress.failed(failure.cell, failure.reason)
         )
@@ -113,6 +113,19 @@ def _with_one_precision(config: CompareConfig, run: RunFolder, prepared: Prepare
         run.write_json("precision.json", {"setting": precision.setting, "images_per_second": precision.measured})
     setting = run.read_json("precision.json")["setting"]
     return config.model_copy(update={"training": config.training.model_copy(update={"precision": setting})})
+
+
+def _own_training(methods: Mapping[str, Method]) -> list[str]:
+    """What a person should know of methods that are not trained as the others are."""
+    own = {
+        name: method.config.model_dump(include={*OF_EVERY_METHOD}, exclude_none=True)
+        for name, method in methods.items()
+    }
+    return [
+        f"{name}: " + ", ".join(f"{option.replace('_', ' ')} {value:g}" for option, value in given.items())
+        for name, given in own.items()
+        if given
+    ]
 
 
 def jobs_that_pay_off(config: CompareConfig, cells: int) -> int:

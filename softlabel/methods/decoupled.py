@@ -15,7 +15,7 @@ from softlabel.labels import LabelDistribution, OnlineTable
 from softlabel.losses import cross_entropy
 from softlabel.methods.classifier_labels import ClassifierLabels, LabelKind
 from softlabel.methods.discovery import find_method
-from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.methods.method import OF_EVERY_METHOD, Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.methods.stage import PartMode, SamplerName, Stage
 from softlabel.networks.network import Network
 from softlabel.running_state import AllReduce, RunningState
@@ -174,6 +174,11 @@ def _one_stage(config: RepresentationConfig, network: Network, task: Task, train
         first = error.errors()[0]
         option = ".".join(map(str, first["loc"]))
         raise ConfigError(f"representation_options.{option}: {first['msg']} (got {first['input']!r})") from None
+    own = options.model_fields_set & {*OF_EVERY_METHOD}
+    if own:
+        raise ConfigError(
+            f"representation_options.{min(own)}: is an option of the whole method, not of its first stage"
+        )
     reason = kind.supports(task, network)
     if reason is not None:
         raise ConfigError(f"representation {name!r} cannot be used here: {reason}")

@@ -26,9 +26,17 @@ Terms = Mapping[str, SumAndMass]
 
 
 class MethodConfig(BaseModel):
-    """Options of a method; every field becomes an option of the command line."""
+    """Options of a method; every field becomes an option of the command line. Those here every method has."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    learning_rate: float | None = Field(
+        None, gt=0, description="its own peak learning rate, not the one of all methods"
+    )
+    weight_decay: float | None = Field(None, ge=0, description="its own weight decay, not the one of all methods")
+
+
+OF_EVERY_METHOD = tuple(MethodConfig.model_fields)
 
 
 @dataclass(frozen=True)
@@ -173,7 +181,10 @@ class Method(nn.Module):
 
     def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
         """What this stage depends on: runs whose stages have equal fingerprints, up to here, may share them."""
-        return {"method": type(self).__module__.rpartition(".")[2], **self.config.model_dump()}
+        return {
+            "method": type(self).__module__.rpartition(".")[2],
+            **self.config.model_dump(exclude={*OF_EVERY_METHOD}),
+        }
 
     def deployable(self) -> nn.Module:
         """What ships: backbone and head, without a trace of what only training needed."""

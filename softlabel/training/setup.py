@@ -9,13 +9,13 @@ from torch import nn
 
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.methods.discovery import find_method
-from softlabel.methods.method import Method, MethodConfig, TrainingSet
+from softlabel.methods.method import OF_EVERY_METHOD, Method, MethodConfig, TrainingSet
 from softlabel.methods.stage import Stage
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.randomness import addressed
 from softlabel.tasks.task import Task
-from softlabel.training.config import RunConfig
+from softlabel.training.config import RunConfig, TrainingConfig
 from softlabel.training.prepare import Prepared
 
 
@@ -67,6 +67,12 @@ def method_options(kind: type[Method], name: str, options: dict[str, Any]) -> Me
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"methods.{name}.{place}: {first['msg']} (got {first['input']!r})") from None
+
+
+def own_training(config: RunConfig, method: Method) -> TrainingConfig:
+    """Optimiser and schedule, with the rate and the weight decay that the method has of its own."""
+    own = method.config.model_dump(include={*OF_EVERY_METHOD}, exclude_none=True)
+    return config.training.model_copy(update=own)
 
 
 def _check_stages(stages: tuple[Stage, ...], config: RunConfig) -> None:

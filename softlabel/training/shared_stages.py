@@ -13,6 +13,7 @@ from softlabel.methods.method import Method
 from softlabel.methods.stage import Stage
 from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.training.config import RunConfig
+from softlabel.training.setup import own_training
 
 _KEPT = re.compile(r"[0-9a-f]{24}(\.json|-[0-9a-f]+\.safetensors)")
 
@@ -63,7 +64,7 @@ def stage_keys(config: RunConfig, method: Method) -> list[str]:
         "seed": config.seed,
         "data": config.data.model_dump(mode="json"),
         "network": config.network.model_dump(mode="json") | {"head": method.head_kind},
-        "training": config.training.model_dump(mode="json"),
+        "training": own_training(config, method).model_dump(mode="json"),
     }
     so_far: list[object] = [common]
     keys = []

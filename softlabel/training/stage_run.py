@@ -14,11 +14,12 @@ from softlabel.methods.method import Method
 from softlabel.methods.stage import PartMode, Stage
 from softlabel.networks.build import frozen_parts
 from softlabel.randomness import generator, seed_global
-from softlabel.training.config import RunConfig
+from softlabel.training.config import RunConfig, TrainingConfig
 from softlabel.training.engine import Engine
 from softlabel.training.optimisers import build_optimiser, set_rate
 from softlabel.training.parts import freeze_parts, set_modes
 from softlabel.training.schedule import Schedule
+from softlabel.training.setup import own_training
 from softlabel.training.stage_data import StageData
 from softlabel.training.step import Updater, micro_batches
 from softlabel.training.terms import TermTally
@@ -43,9 +44,10 @@ class StageRun:
         self._place = place
         self._engine = engine
         self._parts = stage_parts(config, stage)
-        self.schedule = _schedule(config, stage, data)
+        training = own_training(config, method)
+        self.schedule = _schedule(training, stage, data)
         freeze_parts(method, self._parts)
-        self.optimiser = _optimiser(config, method, stage)
+        self.optimiser = _optimiser(training, config.method, method, stage)
         self._updater: Updater | None = None
         if self.optimiser is not None:
             wrapped = engine.wrap(method)
@@ -93,18 +95,17 @@ def stage_parts(config: RunConfig, stage: Stage) -> dict[str, PartMode]:
     return {**stage.parts, **frozen}
 
 
-def _optimiser(config: RunConfig, method: Method, stage: Stage) -> Optimizer | None:
+def _optimiser(training: TrainingConfig, name: str, method: Method, stage: Stage) -> Optimizer | None:
     if not stage.gradients:
         return None
     moving = [parameter for parameter in method.parameters() if parameter.requires_grad]
     if not moving:
-        raise UnsupportedError(f"stage {stage.name!r} of method {config.method!r} leaves nothing to train")
-    weight_decay = config.training.weight_decay if stage.weight_decay is None else stage.weight_decay
-    return build_optimiser(moving, config.training, weight_decay)
+        raise UnsupportedError(f"stage {stage.name!r} of method {name!r} leaves nothing to train")
+    weight_decay = training.weight_decay if stage.weight_decay is None else stage.weight_decay
+    return build_optimiser(moving, training, weight_decay)
 
 
-def _schedule(config: RunConfig, stage: Stage, data: StageData) -> Schedule:
-    asked = config.training
+def _schedule(asked: TrainingConfig, stage: Stage, data: StageData) -> Schedule:
     warmup_epochs = asked.warmup_epochs if stage.warmup_epochs is None else stage.warmup_epochs
     steps = data.epochs * data.steps_per_epoch
     return Schedule(

@@ -41,6 +41,8 @@ def run(words: list[str]) -> int:
 
 def describe(name: str) -> dict[str, object]:
     """Name, paper, what it does, and its options with defaults and limits."""
+    from softlabel.methods.method import OF_EVERY_METHOD
+
     kind = find_method(name)
     options = [
         {
@@ -51,6 +53,7 @@ def describe(name: str) -> dict[str, object]:
             "takes": option.expectation,
         }
         for option in options_of(kind.Config)
+        if option.name not in OF_EVERY_METHOD
     ]
     return {"name": name, "source": summary(name), "description": kind.__doc__ or "", "options": options}
 
@@ -58,7 +61,11 @@ def describe(name: str) -> dict[str, object]:
 def _overview(names: Sequence[str]) -> str:
     """Every method with its source, and where its options are."""
     lines = [line for name in names for line in [name, *wrapped(summary(name), "  ")]]
-    return "\n".join([*lines, "", "softlabel methods NAME tells what can be set."])
+    last = [
+        "softlabel methods NAME tells what can be set; --NAME.learning-rate and",
+        "--NAME.weight-decay give any of them its own.",
+    ]
+    return "\n".join([*lines, "", *last])
 
 
 def _text(method: dict[str, object]) -> str:

@@ -1,0 +1,130 @@
+"""Settings for every method of a recipe, chosen on validation rows with the same budget for each, and then frozen.
+
+    python benchmarks/equal_budget.py recipes/fashion-lt.toml --source packed:DATA/fashion_mnist_train_00000_24999
+        --out recipes/fashion-lt-tuned.toml --table benchmarks/results/equal-budget
+    softlabel compare --recipe recipes/fashion-lt-tuned.toml
+        --source packed:DATA/fashion_mnist_train_00000_24999,fashion_mnist_test
+
+Six settings a method: three learning rates, each with two values of the option that matters most in it (where it has
+none, of the weight decay). `softlabel compare` trains them with one seed that the final runs do not use, on a source
+without the final test rows. The setting with the lowest class-balanced NLL on validation rows, after temperature, is
+written into the recipe; the table has all that were tried. The same command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+RATES = (0.03, 0.1, 0.3)
+SEED = 100
+OPTIONS: dict[str, tuple[str, tuple[Any, Any]]] = {
+    "cross_entropy": ("weight_decay", (5e-4, 2e-3)),
+    "label_smoothing": ("epsilon", (0.1, 0.2)),
+    "online_label_smoothing": ("hard_weight", (0.5, 0.8)),
+    "class_weighted": ("weighting", ("effective", "inverse")),
+    "focal": ("gamma", (1.0, 2.0)),
+    "ldam": ("margin", (0.3, 0.5)),
+    "balanced_softmax": ("weight_decay", (5e-4, 2e-3)),
+    "logit_adjustment": ("tau", (1.0, 1.5)),
+    "label_aware_smoothing": ("head_epsilon", (0.1, 0.3)),
+    "mixup": ("alpha", (0.2, 1.0)),
+    "crt": ("classifier_learning_rate", (0.02, 0.1)),
+    "lws": ("classifier_learning_rate", (0.02, 0.1)),
+    "tau_norm": ("tau", (0.5, 1.0)),
+    "ncm": ("distance", ("cosine", "euclidean")),
+    "mislas": ("head_epsilon", (0.1, 0.3)),
+    "dive": ("power", (0.5, 1.0)),
+    "dasl": ("label_weight", (0.3, 1.0)),
+}
+
+
+def variants(recipe: Json) -> dict[str, Json]:
+    """Every setting that is tried, by a name of its own."""
+    fixed = recipe.get("methods", {})
+    found = {}
+    for method in recipe["comparison"]["methods"]:
+        option, values = OPTIONS[method]
+        for place, (rate, value) in enumerate(itertools.product(RATES, values), 1):
+            found[f"{method}_{place}"] = {
+                "method": method,
+                **fixed.get(method, {}),
+                "learning_rate": rate,
+                option: value,
+            }
+    return found
+
+
+def toml(recipe: Json, comparison: Json, methods: dict[str, Json], head: str) -> str:
+    """The recipe with another comparison and other options of methods."""
+    tables = {
+        **{name: table for name, table in recipe.items() if name not in ("comparison", "methods")},
+        "comparison": comparison,
+        **{f"methods.{name}": options for name, options in methods.items()},
+    }
+    lines = [head]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def tried(results: Json) -> list[Json]:
+    """Of every setting its options and its validation score."""
+    settings = results["settings"]["methods"]
+    return [
+        {**settings[cell["method"]], "balanced_nll": cell["validation"]["balanced_nll"]}
+        for cell in results["cells"]
+        if cell["status"] == "finished"
+    ]
+
+
+def table(rows: list[Json]) -> str:
+    """A line a setting, best first within its method."""
+    lines = [f"{'method':24}{'rate':>6}   {'option':34}{'balanced NLL, validation':>26}"]
+    for row in sorted(rows, key=lambda row: (list(OPTIONS).index(row["method"]), row["balanced_nll"])):
+        option = OPTIONS[row["method"]][0]
+        shown = f"{option} {row[option]}"
+        lines.append(f"{row['method']:24}{row['learning_rate']:>6}   {shown:34}{row['balanced_nll']:>26.4f}")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--source", required=True, help="data without the final test rows")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, required=True, help="the recipe to write")
+    parser.add_argument("--table", type=Path, required=True, help="write PATH.txt and PATH.json")
+    options = parser.parse_args()
+    recipe = tomllib.loads(options.recipe.read_text(encoding="utf-8"))
+    name = f"{options.recipe.stem}-settings"
+    settings = variants(recipe)
+    comparison = {"methods": list(settings), "seeds": [SEED], "jobs": options.jobs}
+    grid = Path(f"{name}.toml")
+    grid.write_text(toml(recipe, comparison, settings, f"# Settings tried for {options.recipe.name}."), "utf-8")
+    words = ["compare", "--recipe", str(grid), "--source", options.source, "--name", name]
+    subprocess.run(
+        [sys.executable, "-c", "import sys; from softlabel.cli.main import main; sys.exit(main())", *words], check=True
+    )
+    run = max(Path("runs").glob(f"{name}-*"))
+    rows = tried(json.loads((run / "results.json").read_text(encoding="utf-8")))
+    options.table.with_suffix(".txt").write_text(table(rows), encoding="utf-8")
+    options.table.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    best: dict[str, Json] = {}
+    for row in sorted(rows, key=lambda row: float(row["balanced_nll"])):
+        best.setdefault(row["method"], {key: row[key] for key in row if key not in ("method", "balanced_nll")})
+    chosen = {method: best[method] for method in recipe["comparison"]["methods"]}
+    head = f"# {options.recipe.name} with settings that benchmarks/equal_budget.py chose, six tried for every method."
+    options.out.write_text(toml(recipe, recipe["comparison"], chosen, head), encoding="utf-8")
+    print(table(rows), end="")
+
+
+if __name__ == "__main__":
+    main()
