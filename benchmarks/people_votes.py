@@ -51,13 +51,21 @@ def of_training_rows(cell: Path, votes: Tensor, given: dict[int, int]) -> Agreem
     return agreement(mixed.clamp_min(1e-12).log(), votes[ids].double())
 
 
+def votes_like(data: DataConfig, source: str) -> DataConfig:
+    """Rows with votes, read as the rows of the comparison are: the same size, or the same columns of a table."""
+    if not data.feature_columns:
+        return DataConfig(source=source, resize=data.resize)
+    votes = data.vote_columns or ["votes_*"]
+    return DataConfig(source=source, feature_columns=data.feature_columns, vote_columns=votes)
+
+
 def of_run(run: Path, source: str) -> dict[str, list[Row]]:
     """Of each method, and of what it makes of training rows, the agreement of every seed."""
     config = CompareConfig.model_validate(tomllib.loads((run / "config.toml").read_text(encoding="utf-8")))
     training = prepare(config.data, config.task).splits.training
     given = dict(zip(training.sample_id.tolist(), training.annotation.tolist(), strict=True))
     whole = open_source(config.data)
-    others = DataConfig(source=source, resize=config.data.resize)
+    others = votes_like(config.data, source)
     found: dict[str, list[Row]] = {}
     for cell in sorted((run / "cells").iterdir()):
         method = cell.name.rpartition("-seed")[0]

@@ -72,6 +72,7 @@ _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "milestones": _STEP,
     "decay": _STEP,
     "validation_share": _HOLD_OUT,
+    "validation_weights": _HOLD_OUT,
     "noise_kind": (lambda config: config.data.noise > 0, "--noise above 0"),
     "hidden": (_has_mlp, "--backbone mlp"),
 }

@@ -131,7 +131,9 @@ def _amount(prepared: Prepared, place: int) -> str:
 def _splits(prepared: Prepared) -> str:
     rows = prepared.rows
     effective = prepared.effective_validation_size
-    validation = "none" if effective is None else f"{rows['validation']:,} (worth {effective:.0f})"
+    validation = "none" if effective is None else f"{rows['validation']:,}"
+    if prepared.task.class_balanced:
+        validation += f" (worth {effective:.0f})"
     return f"training {rows['training']:,}, validation {validation}, test {rows['test']:,}; {prepared.config.protocol}"
 
 

@@ -50,6 +50,9 @@ class DataConfig(BaseModel):
     )
     test_share: Share = Field(0.2, description="share of rows for the test split, where the source has none")
     validation_share: Share = Field(0.1, description="share of each training class kept for validation (hold-out)")
+    validation_weights: Literal["rows", "classes"] = Field(
+        "rows", description="what counts alike where the validation part chooses the epoch and fits the temperature"
+    )
     split_seed: int = Field(0, ge=0, description="seed of splits, rows kept, long tail and noise (not of the training)")
     training_share: Share | None = Field(
         None, description="share of each training class that is kept, the same rows and more at a larger share"

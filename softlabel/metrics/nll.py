@@ -37,7 +37,7 @@ class NegativeLogLikelihood(Statistic):
 class BalancedNegativeLogLikelihood(NegativeLogLikelihood):
     """The mean over the classes present of the NLL on their rows; a row of votes counts for its first mode.
 
-    Models are selected by it, so that a rare class weighs as much as a common one.
+    Where models are selected by it, a rare class weighs as much as a common one.
     """
 
     name = "balanced_nll"

@@ -33,10 +33,10 @@ class ClassSpace(ABC):
     name: ClassVar[str]
     annotation_kind: ClassVar[str]
     spreads: ClassVar[bool] = False
-    class_balanced: ClassVar[bool] = True
     one_class: ClassVar[bool] = True
     per_pixel: ClassVar[bool] = False
     selects: ClassVar[Literal["lowest", "highest"]] = "lowest"
+    class_balanced: bool = False
     mirrors: bool = True
     link: Link = "softmax"
     answer_fields: ClassVar[tuple[str, ...]] = ("label", "confidence")
@@ -61,6 +61,12 @@ class ClassSpace(ABC):
         if link != self.link:
             raise UnsupportedError(f"the task {self.name} reads logits by {self.link}, not by {link}")
         return self
+
+    def by_classes(self) -> Self:
+        """This task, with classes counting alike on validation rows. Raises ConfigError where a row has no class."""
+        raise ConfigError(
+            f"validation_weights: 'classes' is for rows of one class each; the task {self.name} counts every row alike"
+        )
 
     @property
     def num_classes(self) -> int:
@@ -119,8 +125,8 @@ class ClassSpace(ABC):
         return ClassEvaluator(self.statistics(class_counts, groups), self, class_counts, groups, keep_rows=keep_rows)
 
     def selection_score(self) -> str:
-        """The score by which the validation split selects: class-balanced, so that tail classes count."""
-        return BalancedNegativeLogLikelihood.name
+        """The score by which the validation split selects."""
+        return (BalancedNegativeLogLikelihood if self.class_balanced else NegativeLogLikelihood).name
 
     def answer(self, probabilities: Tensor) -> list[dict[str, Any]]:
         """What `predict` says of each row of probabilities (N, K): label, confidence, the whole distribution."""

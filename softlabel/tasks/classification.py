@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -17,6 +18,11 @@ class Classification(ClassSpace):
 
     name = "classification"
     annotation_kind = "label"
+
+    def by_classes(self) -> Self:
+        task = copy.copy(self)
+        task.class_balanced = True
+        return task
 
     def label(self, annotation: Tensor) -> LabelDistribution:
         return hard(annotation, self.num_classes, validate=False)

@@ -19,7 +19,6 @@ class Distribution(ClassSpace):
 
     name = "distribution"
     annotation_kind = "distribution"
-    class_balanced = False
 
     def label(self, annotation: Tensor) -> LabelDistribution:
         return dense(self.truth(annotation), validate=False)
@@ -37,10 +36,6 @@ class Distribution(ClassSpace):
         """With the KL divergence, which is 0 where the prediction equals the votes, and the other distances to them."""
         nll, *others = super().statistics(class_counts, groups)
         return (nll, KullbackLeibler(), *others, Chebyshev(), Clark(), Canberra(), Cosine(), Intersection())
-
-    def selection_score(self) -> str:
-        """That of all rows alike: a class that has seldom the largest share can have a part of every row."""
-        return "nll"
 
     def truth(self, annotation: Tensor) -> Tensor:
         return annotation / annotation.sum(-1, keepdim=True)

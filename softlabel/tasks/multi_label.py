@@ -35,7 +35,6 @@ class MultiLabel(ClassSpace):
 
     name = "multi-label"
     annotation_kind = "levels"
-    class_balanced = False
     one_class = False
     selects: ClassVar[Literal["lowest", "highest"]] = "highest"
     answer_fields: ClassVar[tuple[str, ...]] = ("labels",)

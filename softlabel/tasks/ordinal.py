@@ -35,7 +35,6 @@ class Ordinal(ClassSpace):
     name = "ordinal"
     annotation_kind = "value"
     spreads = True
-    class_balanced = False
     answer_fields: ClassVar[tuple[str, ...]] = ("value", "low", "high")
 
     def __init__(self, grid: Tensor, axis: AxisConfig) -> None:

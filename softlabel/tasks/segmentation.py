@@ -36,7 +36,6 @@ class Segmentation(ClassSpace):
     name = "segmentation"
     annotation_kind = "mask"
     spreads = True
-    class_balanced = False
     one_class = False
     per_pixel = True
     selects = "highest"

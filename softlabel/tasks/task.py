@@ -43,8 +43,8 @@ class Task(Protocol):
     annotation_kind: ClassVar[str]
     spreads: ClassVar[bool]
     """Whether labels have neighbours, so that `spread_label` can be asked for."""
-    class_balanced: ClassVar[bool]
-    """Whether every class counts alike where a temperature is fitted."""
+    class_balanced: bool
+    """Whether every class counts alike where an epoch is chosen and a temperature fitted, and not every row."""
     one_class: ClassVar[bool]
     """Whether one class stands for each sample, so that rows can be drawn, or tables be kept, by class."""
     per_pixel: ClassVar[bool]

@@ -55,10 +55,10 @@ class Prepared:
 
     @property
     def effective_validation_size(self) -> float | None:
-        """As many equally weighted rows would estimate as well as the class-balanced validation part does.
+        """As many equally weighted rows would estimate as well as the validation part does.
 
-        (sum w)^2 / sum w^2 for rows weighted by 1 / (rows of their class), or all of them for a task that counts every
-        row alike; None without a validation part.
+        All of them, or, where every class counts alike, (sum w)^2 / sum w^2 for rows weighted by 1 / (rows of their
+        class); None without a validation part.
         """
         if self.splits.validation is None:
             return None
@@ -96,6 +96,8 @@ def prepare(config: DataConfig, task_name: str = "auto", axis: AxisConfig | None
         source = majority_labels(source)
     annotation = source.samples.annotation
     task = task_for(task_name, source.annotation_kind, source.class_names, annotation, axis or AxisConfig())
+    if config.protocol == "hold-out" and config.validation_weights == "classes":
+        task = task.by_classes()
     splits = make_splits(source, config, task.stratify)
     counts = task.class_counts(splits.training.annotation)
     inputs = input_statistics(splits.training)

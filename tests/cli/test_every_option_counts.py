@@ -28,6 +28,7 @@ CHANGES: dict[str, str] = {
     "split_seed": "--split-seed 1",
     "test_share": "--test-share 0.3",
     "validation_share": "--validation-share 0.2",
+    "validation_weights": "--validation-weights classes",
     "groups": "--groups thirds",
     "resize": "--resize 6,6",
     "colour": "--colour rgb",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,8 @@ def test_prepared_data_describe_themselves() -> None:
     described = prepared.to_json()
     assert described["rows"] == {"training": 90, "validation": 90, "test": 90}
     assert described["input"] == {"kind": "image", "shape": [1, 8, 8]}
+    assert described["effective_validation_size"] == 90
+    described = dataclasses.replace(prepared, task=prepared.task.by_classes()).to_json()
     counts = prepared.task.class_counts(prepared.splits.validation.annotation)  # type: ignore[union-attr]
     weights = (1 / counts)[prepared.splits.validation.annotation]  # type: ignore[union-attr]
     expected = float(weights.sum() ** 2 / (weights**2).sum())

@@ -1,0 +1,82 @@
+"""What counts alike on validation rows, for the epoch and for the temperature: rows, or classes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from softlabel.errors import ConfigError
+from softlabel.training.config import RunConfig
+from softlabel.training.evaluation import collect
+from softlabel.training.model_folder import load_model
+from softlabel.training.prepare import prepare
+from softlabel.training.train import train
+
+Weights = Literal["rows", "classes"]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Two overlapping classes, one of which is rare in every part."""
+    random = np.random.default_rng(0)
+    label = (random.random(600) < 0.1).astype(int)
+    x = random.normal(size=(600, 2)) + label[:, None]
+    path = tmp_path / "rare.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["a", "b", "kind"])
+        rows.writerows([*map(float, row), "rare" if own else "common"] for row, own in zip(x, label, strict=True))
+    return path
+
+
+def config(table: Path, weights: Weights, **more: Any) -> RunConfig:
+    data = {
+        "source": f"csv:{table}",
+        "feature_columns": ["a", "b"],
+        "label_column": "kind",
+        "validation_share": 0.4,
+        "validation_weights": weights,
+        **more,
+    }
+    return RunConfig.model_validate({"data": data, "training": {"epochs": 6, "learning_rate": 0.3}})
+
+
+@pytest.mark.parametrize(("weights", "score"), [("rows", "nll"), ("classes", "balanced_nll")])
+def test_epoch_and_temperature_have_the_best_score(table: Path, tmp_path: Path, weights: Weights, score: str) -> None:
+    asked = config(table, weights)
+    train(asked, folder=tmp_path / "run")
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    found = {name: [epoch["validation"][name] for epoch in result["curves"]] for name in ("nll", "balanced_nll")}
+    assert result["selected_epoch"] == 1 + int(np.argmin(found[score]))
+    assert int(np.argmin(found["nll"])) != int(np.argmin(found["balanced_nll"]))
+
+    validation = prepare(asked.data).splits.validation
+    assert validation is not None
+    logits, index = (found.numpy() for found in collect(load_model(tmp_path / "run").logits, validation))
+    share = np.ones(len(index)) if weights == "rows" else (1 / np.bincount(index))[index]
+
+    def mean_loss(temperature: float) -> float:
+        scaled = logits.astype(np.float64) / temperature
+        losses = np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(index)), index]
+        return float((share * losses).sum() / share.sum())
+
+    best = minimize_scalar(mean_loss, bounds=(0.05, 20), method="bounded", options={"xatol": 1e-6})
+    assert result["temperature"] == pytest.approx(best.x, rel=1e-3)
+
+
+def test_rows_without_one_class_count_alike(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text("a,yes,no\n" + "".join(f"{row},{row % 4},1\n" for row in range(40)))
+    data = {"source": f"csv:{path}", "feature_columns": ["a"], "vote_columns": ["yes", "no"]}
+    asked = RunConfig.model_validate({"data": {**data, "validation_weights": "classes"}})
+    with pytest.raises(
+        ConfigError, match="'classes' is for rows of one class each; the task distribution counts every"
+    ):
+        prepare(asked.data)
+    assert prepare(asked.data, "classification").task.class_balanced
