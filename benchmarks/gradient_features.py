@@ -1,7 +1,8 @@
 """Images as histograms of oriented gradients: a table on which thousands of steps take seconds without a GPU.
 
     python benchmarks/gradient_features.py packed:DATA/ferplus_train_00000_14278,ferplus_test --out faces.parquet
-    softlabel compare --recipe recipes/wrong-labels-features.toml --source parquet:faces.parquet --vote-columns 'votes_*'
+    softlabel compare --recipe recipes/wrong-labels-features.toml --source parquet:faces.parquet
+        --vote-columns 'votes_*'
 
 Reads any source of images and writes Parquet: feature columns `f0`, `f1` ..., `split`, and either `label` or one column
 `votes_CLASS` per class. The descriptor is scikit-image's (Dalal and Triggs, CVPR 2005): 9 orientations, blocks of 2 x 2

@@ -22,10 +22,13 @@ COMPARISONS = {
     "cifar10-wrong-labels",
     "dasl-parts",
     "dmue-parts",
+    "fashion-lt",
+    "fashion-lt-tuned",
     "ferplus-wrong-labels",
     "mulan-mixtures",
     "turned-plates",
     "utkface-ages",
+    "wrong-labels-features",
 }
 """The recipes of a comparison; the others are of one run."""
 
