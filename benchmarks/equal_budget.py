@@ -121,7 +121,8 @@ def main() -> None:
     for row in sorted(rows, key=lambda row: float(row["balanced_nll"])):
         best.setdefault(row["method"], {key: row[key] for key in row if key not in ("method", "balanced_nll")})
     chosen = {method: best[method] for method in recipe["comparison"]["methods"]}
-    head = f"# {options.recipe.name} with settings that benchmarks/equal_budget.py chose, six tried for every method."
+    head = f"# {options.recipe.name} with settings that benchmarks/equal_budget.py chose, six tried for every method.\n"
+    head += f"#   softlabel compare --recipe recipes/{options.out.name} --source SOURCE"
     options.out.write_text(toml(recipe, recipe["comparison"], chosen, head), encoding="utf-8")
     print(table(rows), end="")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from softlabel.experiments.cells import Cell, wait_until_warm
 from softlabel.training.config import RunConfig
 from softlabel.training.cost import Cost, measured_cost
 from softlabel.training.prepare import Prepared
+from softlabel.training.setup import build_method
 
 
 def tried(config: RunConfig, prepared: Prepared, threads: int | None = None) -> Cost | None:
@@ -25,19 +27,30 @@ def tried(config: RunConfig, prepared: Prepared, threads: int | None = None) -> 
 def time_left(
     cells: Sequence[Cell], prepared: Prepared, jobs: int, clock: Callable[[], float] = time.monotonic
 ) -> TimeLeft | None:
-    """One trial for each method, when nothing else of ours is at work; None where one of them fails."""
+    """One trial for each kind of run, when nothing else of ours is at work; None where one of them fails."""
     import lightning_fabric  # noqa: F401 (which takes long, at the same time as the workers import theirs)
 
     wait_until_warm()
     threads = max(1, (os.cpu_count() or 1) // jobs)
+    kinds = {cell.method: kind_of_run(cell.config, prepared) for cell in cells}
     costs: dict[str, Cost | None] = {}
     for cell in cells:
-        if cell.method not in costs:
-            costs[cell.method] = tried(cell.config, prepared, threads)
-    known = [cost.without(cell.given_epochs) for cell in cells if (cost := costs[cell.method]) is not None]
+        if kinds[cell.method] not in costs:
+            costs[kinds[cell.method]] = tried(cell.config, prepared, threads)
+    known = [cost.without(cell.given_epochs) for cell in cells if (cost := costs[kinds[cell.method]]) is not None]
     if len(known) < len(cells):
         return None
     return TimeLeft(known, standings(cells), jobs, clock)
+
+
+def kind_of_run(config: RunConfig, prepared: Prepared) -> str:
+    """Equal for variants of a method whose steps cost the same: they differ in numbers that only weigh something.
+
+    A weight of 0 may switch something off, and a number that changes the size of a network is seen by its parameters.
+    """
+    options = {name: value != 0 if isinstance(value, float) else value for name, value in config.method_options.items()}
+    size = sum(parameter.numel() for parameter in build_method(config, prepared).parameters())
+    return json.dumps([config.method_kind, options, size], sort_keys=True)
 
 
 def standings(cells: Sequence[Cell], failed: frozenset[str] | set[str] = frozenset()) -> list[Standing]:

@@ -132,7 +132,7 @@ def _splits(prepared: Prepared) -> str:
     rows = prepared.rows
     effective = prepared.effective_validation_size
     validation = "none" if effective is None else f"{rows['validation']:,}"
-    if prepared.task.class_balanced:
+    if effective is not None and round(effective) != rows["validation"]:
         validation += f" (worth {effective:.0f})"
     return f"training {rows['training']:,}, validation {validation}, test {rows['test']:,}; {prepared.config.protocol}"
 
