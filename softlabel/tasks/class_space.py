@@ -35,6 +35,7 @@ class ClassSpace(ABC):
     spreads: ClassVar[bool] = False
     one_class: ClassVar[bool] = True
     per_pixel: ClassVar[bool] = False
+    selects_calibrated: ClassVar[bool] = True
     selects: ClassVar[Literal["lowest", "highest"]] = "lowest"
     class_balanced: bool = False
     mirrors: bool = True

@@ -36,6 +36,7 @@ class MultiLabel(ClassSpace):
     name = "multi-label"
     annotation_kind = "levels"
     one_class = False
+    selects_calibrated = False
     selects: ClassVar[Literal["lowest", "highest"]] = "highest"
     answer_fields: ClassVar[tuple[str, ...]] = ("labels",)
 

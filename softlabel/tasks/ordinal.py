@@ -35,6 +35,7 @@ class Ordinal(ClassSpace):
     name = "ordinal"
     annotation_kind = "value"
     spreads = True
+    selects_calibrated = False
     answer_fields: ClassVar[tuple[str, ...]] = ("value", "low", "high")
 
     def __init__(self, grid: Tensor, axis: AxisConfig) -> None:

@@ -35,6 +35,7 @@ class Pose(ClassSpace):
     name = "pose"
     annotation_kind = "values"
     spreads = True
+    selects_calibrated = False
     answer_fields: ClassVar[tuple[str, ...]] = tuple(angle + end for angle in ANGLES for end in ("", "_low", "_high"))
 
     def __init__(self, pitch: Tensor, yaw: Tensor, axis: AxisConfig) -> None:

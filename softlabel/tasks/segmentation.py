@@ -38,6 +38,7 @@ class Segmentation(ClassSpace):
     spreads = True
     one_class = False
     per_pixel = True
+    selects_calibrated = False
     selects = "highest"
     answer_fields: ClassVar[tuple[str, ...]] = ("uncertainty",)
 

@@ -49,6 +49,8 @@ class Task(Protocol):
     """Whether one class stands for each sample, so that rows can be drawn, or tables be kept, by class."""
     per_pixel: ClassVar[bool]
     """Whether every pixel has a distribution of its own: logits are (N, K, H, W)."""
+    selects_calibrated: ClassVar[bool]
+    """Whether the score that selects is one of likelihood, for which a network needs its temperature first."""
     selects: ClassVar[Literal["lowest", "highest"]]
     """Which value of the selection score is best."""
     mirrors: bool

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,9 @@ from softlabel.metrics.statistic import pack
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Evaluator
 from softlabel.training.atomic import write_bytes, write_json
+from softlabel.training.calibrated import fitted, scores_at
 from softlabel.training.config import RunConfig
-from softlabel.training.evaluation import collect, evaluate_at, rows_at_once
+from softlabel.training.evaluation import collect, evaluate_at
 from softlabel.training.extreme_rows import ExtremeRows, entropy, entropy_of_each, loss_against
 from softlabel.training.feature_map import FeatureMap
 from softlabel.training.inference import Inference, adjustment_bias
@@ -84,13 +85,8 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
     validation = None
     if prepared.splits.validation is not None:
         logits, annotation = collect(answering, prepared.splits.validation, answering.device)
-        weight: Literal["balanced"] | None = "balanced" if task.class_balanced else None
-        scaling.fit(*task.for_temperature(logits, annotation), class_weight=weight)
-        evaluator = task.evaluator(prepared.class_counts, prepared.config.groups)
-        step = rows_at_once(prepared.splits.validation)
-        for some, said in zip(torch.split(logits, step), torch.split(annotation, step), strict=True):
-            evaluator.update(some / scaling.temperature, said)
-        validation = evaluator.scores()
+        scaling = fitted(task, logits, annotation)
+        validation = scores_at(scaling.temperature, task, logits, prepared.splits.validation, prepared)
     temperatures = [1.0] if prepared.splits.validation is None else [1.0, scaling.temperature]
     test = prepared.splits.test
     undecided = entropy if task.link == "softmax" else entropy_of_each

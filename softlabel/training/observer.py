@@ -6,12 +6,15 @@ import math
 import time
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from softlabel.data.samples import Samples
+from softlabel.training.calibrated import fitted, scores_at
 from softlabel.training.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
-from softlabel.training.evaluation import evaluate
+from softlabel.training.evaluation import evaluate_at
 from softlabel.training.inference import Inference
 from softlabel.training.metrics_log import MetricsLog
 from softlabel.training.prepare import Prepared
@@ -20,6 +23,8 @@ from softlabel.training.shared_stages import SharedStages
 from softlabel.training.state import Best, TrainingState, best_to_checkpoint
 from softlabel.training.terms import TermTally
 
+CALIBRATED = "calibrated_nll"
+"""Of a network's epochs the score that selects, where a temperature changes it: that of what ships."""
 CHECK_SECONDS = 0.5
 SAVE_SECONDS = 1.0
 """Epochs shorter than this are not all saved: a kill costs at most so much, and the disk is not kept busy."""
@@ -80,14 +85,34 @@ class FirstProcess:
         was_training = network.training
         network.eval()
         prepared, task = self._prepared, self._state.method.task
-        evaluator = evaluate(
-            network, validation, task, prepared.class_counts, prepared.config.groups, device=network.device
+        kept: list[Tensor] = []
+        (evaluator,) = evaluate_at(
+            network,
+            validation,
+            task,
+            prepared.class_counts,
+            prepared.config.groups,
+            [1.0],
+            device=network.device,
+            watch=(lambda _, logits: kept.append(logits)) if task.selects_calibrated else None,
         )
         network.train(was_training)
-        return evaluator.scores()
+        scores = evaluator.scores()
+        if task.selects_calibrated:
+            scores[CALIBRATED] = self._calibrated(torch.cat(kept), validation)
+        return scores
+
+    def _calibrated(self, logits: Tensor, validation: Samples) -> float | None:
+        """The score that selects, with the temperature that the network would ship with; None for a broken one."""
+        if not bool(logits.isfinite().all()):
+            return None
+        task = self._state.method.task
+        temperature = fitted(task, logits, validation.annotation).temperature
+        return scores_at(temperature, task, logits, validation, self._prepared)[task.selection_score()]
 
     def _select(self, record: dict[str, Any]) -> None:
-        score = record["validation"].get(self._prepared.task.selection_score())
+        task = self._prepared.task
+        score = record["validation"].get(CALIBRATED if task.selects_calibrated else task.selection_score())
         if score is None or record["stage"] != self._stages[-1]:
             return
         best = self._state.best

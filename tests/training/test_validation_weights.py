@@ -53,8 +53,10 @@ def test_epoch_and_temperature_have_the_best_score(table: Path, tmp_path: Path, 
     train(asked, folder=tmp_path / "run")
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     found = {name: [epoch["validation"][name] for epoch in result["curves"]] for name in ("nll", "balanced_nll")}
-    assert result["selected_epoch"] == 1 + int(np.argmin(found[score]))
-    assert int(np.argmin(found["nll"])) != int(np.argmin(found["balanced_nll"]))
+    calibrated = [epoch["validation"]["calibrated_nll"] for epoch in result["curves"]]
+    assert result["selected_epoch"] == 1 + int(np.argmin(calibrated))
+    assert result["validation"][score] == pytest.approx(min(calibrated))
+    assert all(after < before for after, before in zip(calibrated, found[score], strict=True))
 
     validation = prepare(asked.data).splits.validation
     assert validation is not None

@@ -1,0 +1,31 @@
+"""A temperature for validation rows, and what their scores are with it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from softlabel.calibration import TemperatureScaling
+from softlabel.data.samples import Samples
+from softlabel.tasks.task import Task
+from softlabel.training.evaluation import rows_at_once
+from softlabel.training.prepare import Prepared
+
+
+def fitted(task: Task, logits: Tensor, annotation: Tensor) -> TemperatureScaling:
+    """The temperature to which these logits (N, K), or (N, K, H, W), are most probable; rows or classes count alike."""
+    weight: Literal["balanced"] | None = "balanced" if task.class_balanced else None
+    return TemperatureScaling().fit(*task.for_temperature(logits, annotation), class_weight=weight)
+
+
+def scores_at(
+    temperature: float, task: Task, logits: Tensor, rows: Samples, prepared: Prepared
+) -> dict[str, float | None]:
+    """All scores of the logits of these rows, divided by a temperature."""
+    evaluator = task.evaluator(prepared.class_counts, prepared.config.groups)
+    step = rows_at_once(rows)
+    for some, said in zip(torch.split(logits, step), torch.split(rows.annotation, step), strict=True):
+        evaluator.update(some / temperature, said)
+    return evaluator.scores()
