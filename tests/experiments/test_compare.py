@@ -84,7 +84,7 @@ def test_summary_means_are_those_of_the_cells(finished: Path) -> None:
 def test_the_kept_model_is_the_best_on_validation_and_ships(finished: Path) -> None:
     found = results(finished)
     kept = found["verdict"]["kept"]
-    best = min(found["cells"], key=lambda c: c["validation"]["balanced_nll"])
+    best = min(found["cells"], key=lambda c: c["validation"]["nll"])
     assert (kept["method"], kept["seed"]) == (best["method"], best["seed"])
     model = load_model(finished / "model")
     assert model.temperature == pytest.approx(kept["temperature"])
