@@ -7,7 +7,7 @@
 
 Four settings a method: two learning rates, each with two values of the option that matters most in it (where it has
 none, of the weight decay). `softlabel compare` trains them with one seed that the final runs do not use, on a source
-without the final test rows. The setting with the lowest class-balanced NLL on validation rows, after temperature, is
+without the final test rows. The setting with the lowest NLL on validation rows, after temperature, is
 written into the recipe; the table has all that were tried. The same command goes on where it was stopped.
 """
 
@@ -37,6 +37,8 @@ OPTIONS: dict[str, tuple[str, tuple[Any, Any]]] = {
     "label_aware_smoothing": ("head_epsilon", (0.1, 0.3)),
     "mixup": ("alpha", (0.2, 1.0)),
     "crt": ("classifier_learning_rate", (0.02, 0.1)),
+    "crt_smoothed": ("epsilon", (0.1, 0.2)),
+    "crt_online": ("hard_weight", (0.5, 0.8)),
     "lws": ("classifier_learning_rate", (0.02, 0.1)),
     "tau_norm": ("tau", (0.5, 1.0)),
     "ncm": ("distance", ("cosine", "euclidean")),
@@ -50,15 +52,11 @@ def variants(recipe: Json) -> dict[str, Json]:
     """Every setting that is tried, by a name of its own."""
     fixed = recipe.get("methods", {})
     found = {}
-    for method in recipe["comparison"]["methods"]:
-        option, values = OPTIONS[method]
+    for name in recipe["comparison"]["methods"]:
+        option, values = OPTIONS[name]
         for place, (rate, value) in enumerate(itertools.product(RATES, values), 1):
-            found[f"{method}_{place}"] = {
-                "method": method,
-                **fixed.get(method, {}),
-                "learning_rate": rate,
-                option: value,
-            }
+            own = {"method": name, **fixed.get(name, {})}
+            found[f"{name}_{place}"] = {**own, "learning_rate": rate, option: value}
     return found
 
 
@@ -76,10 +74,14 @@ def toml(recipe: Json, comparison: Json, methods: dict[str, Json], head: str) ->
 
 
 def tried(results: Json) -> list[Json]:
-    """Of every setting its options and its validation score."""
+    """Of every setting the method that it is for, its options and its validation score."""
     settings = results["settings"]["methods"]
     return [
-        {**settings[cell["method"]], "balanced_nll": cell["validation"]["balanced_nll"]}
+        {
+            "name": cell["method"].rpartition("_")[0],
+            "options": settings[cell["method"]],
+            "nll": cell["validation"]["nll"],
+        }
         for cell in results["cells"]
         if cell["status"] == "finished"
     ]
@@ -87,12 +89,17 @@ def tried(results: Json) -> list[Json]:
 
 def table(rows: list[Json]) -> str:
     """A line a setting, best first within its method."""
-    lines = [f"{'method':24}{'rate':>6}   {'option':34}{'balanced NLL, validation':>26}"]
-    for row in sorted(rows, key=lambda row: (list(OPTIONS).index(row["method"]), row["balanced_nll"])):
-        option = OPTIONS[row["method"]][0]
-        shown = f"{option} {row[option]}"
-        lines.append(f"{row['method']:24}{row['learning_rate']:>6}   {shown:34}{row['balanced_nll']:>26.4f}")
+    lines = [f"{'method':24}{'rate':>6}   {'option':34}{'NLL, validation':>16}"]
+    for row in sorted(rows, key=lambda row: (list(OPTIONS).index(row["name"]), row["nll"])):
+        option = OPTIONS[row["name"]][0]
+        shown = f"{option} {row['options'][option]}"
+        lines.append(f"{row['name']:24}{row['options']['learning_rate']:>6}   {shown:34}{row['nll']:>16.4f}")
     return "\n".join(lines) + "\n"
+
+
+def _without_own_name(options: Json, name: str) -> Json:
+    """Only a name that is no method's needs to say whose it is."""
+    return {key: value for key, value in options.items() if (key, value) != ("method", name)}
 
 
 def main() -> None:
@@ -118,9 +125,9 @@ def main() -> None:
     options.table.with_suffix(".txt").write_text(table(rows), encoding="utf-8")
     options.table.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     best: dict[str, Json] = {}
-    for row in sorted(rows, key=lambda row: float(row["balanced_nll"])):
-        best.setdefault(row["method"], {key: row[key] for key in row if key not in ("method", "balanced_nll")})
-    chosen = {method: best[method] for method in recipe["comparison"]["methods"]}
+    for row in sorted(rows, key=lambda row: float(row["nll"])):
+        best.setdefault(row["name"], _without_own_name(row["options"], row["name"]))
+    chosen = {name: best[name] for name in recipe["comparison"]["methods"]}
     head = f"# {options.recipe.name}, with settings that benchmarks/equal_budget.py chose among four a method.\n"
     head += f"#   softlabel compare --recipe recipes/{options.out.name} --source SOURCE"
     options.out.write_text(toml(recipe, recipe["comparison"], chosen, head), encoding="utf-8")
