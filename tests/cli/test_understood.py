@@ -13,6 +13,7 @@ from softlabel.cli.understood import understood
 from softlabel.networks.config import NetworkConfig
 from softlabel.training.config import RunConfig
 from softlabel.training.prepare import prepare
+from tests.cli.conftest import Softlabel
 
 ROWS = 60
 GOLDEN = {
@@ -114,3 +115,13 @@ def _entries(lines: list[str]) -> dict[str, Any]:
         last = title or list(found)[-1]
         found[last] = f"{found[last]} {text}" if last in found else text
     return found
+
+
+def test_a_rate_of_a_methods_own_is_said(softlabel: Softlabel) -> None:
+    small = ["--epochs", "1", "--backbone", "mlp"]
+    one = softlabel("train", *small, "--cross-entropy.learning-rate", "0.03")
+    assert "sgd, rate 0.03" in one.err + one.out
+    names = ["--methods", "cross_entropy,quick", "--quick.method", "cross_entropy", "--seeds", "1"]
+    both = softlabel("compare", *small, *names, "--quick.learning-rate", "0.2", "--quick.weight-decay", "0")
+    assert "sgd, rate 0.1" in both.err + both.out
+    assert "note     quick: learning rate 0.2, weight decay 0" in both.err + both.out
