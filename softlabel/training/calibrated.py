@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from softlabel.calibration import TemperatureScaling
 from softlabel.data.samples import Samples
+from softlabel.tasks.streaming import StreamingEvaluator
 from softlabel.tasks.task import Task
 from softlabel.training.evaluation import rows_at_once
 from softlabel.training.prepare import Prepared
@@ -25,7 +27,23 @@ def scores_at(
 ) -> dict[str, float | None]:
     """All scores of the logits of these rows, divided by a temperature."""
     evaluator = task.evaluator(prepared.class_counts, prepared.config.groups)
-    step = rows_at_once(rows)
-    for some, said in zip(torch.split(logits, step), torch.split(rows.annotation, step), strict=True):
-        evaluator.update(some / temperature, said)
+    for some, said in _chunks(logits / temperature, rows):
+        evaluator.update(some, said)
     return evaluator.scores()
+
+
+def selection_score_at(
+    temperature: float, task: Task, logits: Tensor, rows: Samples, prepared: Prepared
+) -> float | None:
+    """The one score that selects, as `scores_at` has it."""
+    name = task.selection_score()
+    found = [score for score in task.statistics(prepared.class_counts, prepared.config.groups) if score.name == name]
+    evaluator = StreamingEvaluator(found, [], task.truth, link=task.link)
+    for some, said in _chunks(logits / temperature, rows):
+        evaluator.update(some, said)
+    return evaluator.scores()[name]
+
+
+def _chunks(logits: Tensor, rows: Samples) -> Iterator[tuple[Tensor, Tensor]]:
+    step = rows_at_once(rows)
+    return zip(torch.split(logits, step), torch.split(rows.annotation, step), strict=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from softlabel.data.samples import Samples
-from softlabel.training.calibrated import fitted, scores_at
+from softlabel.training.calibrated import fitted, selection_score_at
 from softlabel.training.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.evaluation import evaluate_at
@@ -108,7 +108,7 @@ class FirstProcess:
             return None
         task = self._state.method.task
         temperature = fitted(task, logits, validation.annotation).temperature
-        return scores_at(temperature, task, logits, validation, self._prepared)[task.selection_score()]
+        return selection_score_at(temperature, task, logits, validation, self._prepared)
 
     def _select(self, record: dict[str, Any]) -> None:
         task = self._prepared.task
