@@ -12,7 +12,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from softlabel.errors import ConfigError
-from softlabel.training.config import RunConfig
+from softlabel.training.config import RunConfig, TrainingConfig
 from softlabel.training.evaluation import collect
 from softlabel.training.model_folder import load_model
 from softlabel.training.prepare import prepare
@@ -70,6 +70,16 @@ def test_epoch_and_temperature_have_the_best_score(table: Path, tmp_path: Path, 
 
     best = minimize_scalar(mean_loss, bounds=(0.05, 20), method="bounded", options={"xatol": 1e-6})
     assert result["temperature"] == pytest.approx(best.x, rel=1e-3)
+
+
+def test_an_epoch_is_judged_with_its_own_temperature(table: Path, tmp_path: Path) -> None:
+    training = TrainingConfig(epochs=12, learning_rate=0.1, batch_size=16, schedule="constant")
+    train(config(table, "classes").model_copy(update={"training": training}), folder=tmp_path / "run")
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    before, after = (
+        [epoch["validation"][name] for epoch in result["curves"]] for name in ("balanced_nll", "calibrated_nll")
+    )
+    assert result["selected_epoch"] == 1 + int(np.argmin(after)) != 1 + int(np.argmin(before))
 
 
 def test_rows_without_one_class_count_alike(tmp_path: Path) -> None:
