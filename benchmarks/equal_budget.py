@@ -8,7 +8,8 @@
 Four settings a method: two learning rates, each with two values of the option that matters most in it (where it has
 none, of the weight decay). `softlabel compare` trains them with one seed that the final runs do not use, on a source
 without the final test rows. The setting with the lowest NLL on validation rows, after temperature, is
-written into the recipe; the table has all that were tried. The same command goes on where it was stopped.
+written into the recipe; the table has all that were tried. A comparison that was stopped goes on
+with the same command; the settings tried stay in RECIPE-settings.toml, where the command was given.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ OPTIONS: dict[str, tuple[str, tuple[Any, Any]]] = {
 }
 
 
+def untunable(recipe: Json) -> list[str]:
+    """Methods of which this file does not say what matters most."""
+    return [name for name in recipe["comparison"]["methods"] if name not in OPTIONS]
+
+
 def variants(recipe: Json) -> dict[str, Json]:
     """Every setting that is tried, by a name of its own."""
     fixed = recipe.get("methods", {})
@@ -62,12 +68,13 @@ def variants(recipe: Json) -> dict[str, Json]:
 
 def toml(recipe: Json, comparison: Json, methods: dict[str, Json], head: str) -> str:
     """The recipe with another comparison and other options of methods."""
+    alone = {name: value for name, value in recipe.items() if not isinstance(value, dict)}
     tables = {
-        **{name: table for name, table in recipe.items() if name not in ("comparison", "methods")},
+        **{name: table for name, table in recipe.items() if name not in (*alone, "comparison", "methods")},
         "comparison": comparison,
         **{f"methods.{name}": options for name, options in methods.items()},
     }
-    lines = [head]
+    lines = [head, *(f"{name} = {json.dumps(value)}" for name, value in alone.items())]
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"
@@ -76,11 +83,12 @@ def toml(recipe: Json, comparison: Json, methods: dict[str, Json], head: str) ->
 def tried(results: Json) -> list[Json]:
     """Of every setting the method that it is for, its options and its validation score."""
     settings = results["settings"]["methods"]
+    score = "nll" if results["settings"]["data"]["validation_weights"] == "rows" else "balanced_nll"
     return [
         {
             "name": cell["method"].rpartition("_")[0],
             "options": settings[cell["method"]],
-            "nll": cell["validation"]["nll"],
+            "nll": cell["validation"][score],
         }
         for cell in results["cells"]
         if cell["status"] == "finished"
@@ -111,6 +119,8 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True, help="write PATH.txt and PATH.json")
     options = parser.parse_args()
     recipe = tomllib.loads(options.recipe.read_text(encoding="utf-8"))
+    if untunable(recipe):
+        raise SystemExit(f"{options.recipe}: there are no settings to try for {', '.join(untunable(recipe))}")
     name = f"{options.recipe.stem}-settings"
     settings = variants(recipe)
     comparison = {"methods": list(settings), "seeds": [SEED], "jobs": options.jobs}

@@ -118,7 +118,7 @@ def main() -> None:
     lines = [
         f"python benchmarks/long_tail_step.py: {options.rounds} rounds, torch {torch.__version__},"
         f" {platform.machine()}, {options.threads} thread(s); ResNet-32, batch 128",
-        f"{'':34}{'ms a step':>10}   of cross-entropy (quartiles)",
+        f"{'':34}{'CPU ms':>10}   of cross-entropy (quartiles)",
     ]
     for name, entry in found.items():
         low, high = entry["ratio_quartiles"]

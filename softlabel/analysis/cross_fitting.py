@@ -20,9 +20,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from softlabel.analysis.folds import Folds, folds_of
-from softlabel.calibration import TemperatureScaling
 from softlabel.errors import ConfigError, RunError, UnsupportedError
 from softlabel.training.atomic import make_folder, write_bytes
+from softlabel.training.calibrated import fitted
 from softlabel.training.checkpoint import drop_checkpoints
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import device_name
@@ -171,8 +171,7 @@ def _temperature(logits: Tensor, folds: Folds) -> float:
     """The temperature of all reviewed rows, to which their given labels are most probable; 1 where there is none."""
     task = folds.prepared.task
     annotation = folds.samples.annotation[torch.from_numpy(folds.reviewed)]
-    scaling = TemperatureScaling()
-    scaling.fit(*task.for_temperature(logits, annotation), class_weight="balanced" if task.class_balanced else None)
+    scaling = fitted(task, logits, annotation)
     return scaling.temperature if scaling.flag is None else 1.0
 
 

@@ -52,7 +52,9 @@ def assemble(
     left_out = _left_out(config, from_file)
     tables = {name: own for name, own in from_file.get("methods", {}).items() if name not in left_out}
     config = config.model_copy(update={"methods": merged(tables, methods)})
-    return _with_method_options(config, recipe, tables, methods, spell)
+    config = _with_method_options(config, recipe, tables, methods, spell)
+    _refuse_replaced(given, config, spell)
+    return config
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,6 +151,14 @@ def _with_method_options(
         checked = validated(kind, {**own_file, **own_hand}, spelling).model_dump(mode="json", exclude_unset=True)
         options[name] = named | checked
     return config.model_copy(update={"methods": options})
+
+
+def _refuse_replaced(given: Mapping[str, Any], config: Any, spell: Callable[[str], str]) -> None:
+    """Raises ConfigError for a rate or a weight decay given by hand that every method has one of its own for."""
+    _, _, used = methods_of(config)
+    for name in ("learning_rate", "weight_decay"):
+        if name in given and all(config.methods.get(method, {}).get(name) is not None for method in used):
+            raise ConfigError(f"{spell(name)} would not be read: {', '.join(used)} has {spell(f'{used[0]}.{name}')}")
 
 
 def _name_and_kind(config: BaseModel, name: str, place: str) -> tuple[dict[str, str], type[BaseModel]]:

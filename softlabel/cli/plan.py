@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from softlabel.cli.time_left import Standing, TimeLeft
 from softlabel.errors import SoftlabelError
 from softlabel.experiments.cells import Cell, wait_until_warm
+from softlabel.methods.method import OF_EVERY_METHOD
 from softlabel.training.config import RunConfig
 from softlabel.training.cost import Cost, measured_cost
 from softlabel.training.prepare import Prepared
@@ -32,7 +33,8 @@ def time_left(
 
     wait_until_warm()
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    kinds = {cell.method: kind_of_run(cell.config, prepared) for cell in cells}
+    configs = {cell.method: cell.config for cell in cells}
+    kinds = {method: kind_of_run(config, prepared) for method, config in configs.items()}
     costs: dict[str, Cost | None] = {}
     for cell in cells:
         if kinds[cell.method] not in costs:
@@ -48,8 +50,10 @@ def kind_of_run(config: RunConfig, prepared: Prepared) -> str:
 
     A weight of 0 may switch something off, and a number that changes the size of a network is seen by its parameters.
     """
-    options = {name: value != 0 if isinstance(value, float) else value for name, value in config.method_options.items()}
-    size = sum(parameter.numel() for parameter in build_method(config, prepared).parameters())
+    method = build_method(config, prepared)
+    options = method.config.model_dump(mode="json", exclude={*OF_EVERY_METHOD})
+    options = {name: value != 0 if isinstance(value, float) else value for name, value in options.items()}
+    size = sum(parameter.numel() for parameter in method.parameters())
     return json.dumps([config.method_kind, options, size], sort_keys=True)
 
 

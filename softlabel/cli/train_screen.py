@@ -11,10 +11,10 @@ from softlabel.cli.plan import tried
 from softlabel.cli.scores import scores_table, temperature_title
 from softlabel.cli.understood import folder_line, line, understood
 from softlabel.cli.wording import counted, roughly
-from softlabel.methods.method import OF_EVERY_METHOD
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import RunStart, Terms, progress_for
 from softlabel.training.run_folder import read_json
+from softlabel.training.setup import own_training
 from softlabel.training.train import RunResult
 
 
@@ -32,10 +32,7 @@ class TrainScreen:
         folder, rows = str(start.folder.resolve()), start.prepared.rows
         self._console.event("begin", folder=folder, rows=rows, epochs=start.epochs, resumed=start.resumed)
         self._console.say(folder_line(start.folder))
-        options = self._config.method_options
-        own = {name: options[name] for name in OF_EVERY_METHOD if options.get(name) is not None}
-        training = self._config.training.model_copy(update=own)
-        self._console.say(understood(start.prepared, self._config.network, training))
+        self._console.say(understood(start.prepared, self._config.network, own_training(self._config)))
         method = f"{self._config.method}, seed {self._config.seed}, {start.precision}"
         going_on = f"; goes on after {start.images_done:,} of {start.images:,} images" if start.resumed else ""
         self._console.say(line("method", method + going_on))

@@ -56,7 +56,7 @@ def _lines(comparison: Comparison, cell: Json) -> Iterator[str]:
     yield from _part(
         "Where it is weak", [*_weakest(cell), *_weakest_values(comparison, cell), *_weakest_cells(comparison, cell)]
     )
-    yield from _part("Calibration", _calibration(cell))
+    yield from _part("Calibration", _calibration(cell, _weights(comparison)))
     yield from _part("Compared with", _compared(comparison))
     yield from _part("Use", _use(cell))
     yield from _part("How it was made", _origin(comparison))
@@ -147,14 +147,21 @@ def _weakest_cells(comparison: Comparison, cell: Json) -> list[str]:
     ]
 
 
-def _calibration(cell: Json) -> list[str]:
+def _calibration(cell: Json, weights: str | None) -> list[str]:
     if not chosen(cell).get("after"):
         return ["No temperature was fitted: probabilities are as trained."]
     bounds = interval(cell.get("temperature_interval"))
+    alike = ", every class counting alike" if weights == "classes" else ""
     flag = f" {escaped(cell['temperature_flag'])}." if cell.get("temperature_flag") else ""
     between = f" {bounds}" if bounds else ""
-    fitted = f"the temperature {number(cell['temperature'], 2)}{between}, fitted on validation rows"
+    fitted = f"the temperature {number(cell['temperature'], 2)}{between}, fitted on validation rows{alike}"
     return [f"Logits are divided by {fitted}.{flag}"]
+
+
+def _weights(comparison: Comparison) -> str | None:
+    data = (comparison.results.get("settings") or {}).get("data") or {}
+    weights: str | None = data.get("validation_weights")
+    return weights
 
 
 def _compared(comparison: Comparison) -> list[str]:

@@ -50,7 +50,7 @@ class Task(Protocol):
     per_pixel: ClassVar[bool]
     """Whether every pixel has a distribution of its own: logits are (N, K, H, W)."""
     selects_calibrated: ClassVar[bool]
-    """Whether the score that selects is one of likelihood, for which a network needs its temperature first."""
+    """Whether the score that selects is a likelihood, so that epochs are compared with temperatures of their own."""
     selects: ClassVar[Literal["lowest", "highest"]]
     """Which value of the selection score is best."""
     mirrors: bool

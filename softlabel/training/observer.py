@@ -23,8 +23,8 @@ from softlabel.training.shared_stages import SharedStages
 from softlabel.training.state import Best, TrainingState, best_to_checkpoint
 from softlabel.training.terms import TermTally
 
-CALIBRATED = "calibrated_nll"
-"""Of a network's epochs the score that selects, where a temperature changes it: that of what ships."""
+CALIBRATED = "calibrated_selection"
+"""By what epochs are compared where a likelihood selects: that score after a temperature fitted to the same rows."""
 CHECK_SECONDS = 0.5
 SAVE_SECONDS = 1.0
 """Epochs shorter than this are not all saved: a kill costs at most so much, and the disk is not kept busy."""
@@ -68,7 +68,7 @@ class FirstProcess:
 
     def epoch(self, record: dict[str, Any], optimiser: Optimizer | None) -> None:
         """Validate, select, log, and save when it is time."""
-        record["validation"] = self._validate()
+        record["validation"] = self._validate(record["stage"] == self._stages[-1])
         self._select(record)
         record.update(self._speed())
         self._state.records.append(record)
@@ -77,7 +77,7 @@ class FirstProcess:
             self._save(optimiser)
         self._progress.epoch(record)
 
-    def _validate(self) -> dict[str, float | None]:
+    def _validate(self, is_candidate: bool) -> dict[str, float | None]:
         validation = self._prepared.splits.validation
         if validation is None:
             return {}
@@ -85,7 +85,7 @@ class FirstProcess:
         was_training = network.training
         network.eval()
         prepared, task = self._prepared, self._state.method.task
-        kept: list[Tensor] = []
+        calibrates, kept = is_candidate and task.selects_calibrated, list[Tensor]()
         (evaluator,) = evaluate_at(
             network,
             validation,
@@ -94,20 +94,24 @@ class FirstProcess:
             prepared.config.groups,
             [1.0],
             device=network.device,
-            watch=(lambda _, logits: kept.append(logits)) if task.selects_calibrated else None,
+            watch=(lambda _, logits: kept.append(logits)) if calibrates else None,
         )
         network.train(was_training)
         scores = evaluator.scores()
-        if task.selects_calibrated:
+        if calibrates:
             scores[CALIBRATED] = self._calibrated(torch.cat(kept), validation)
         return scores
 
     def _calibrated(self, logits: Tensor, validation: Samples) -> float | None:
-        """The score that selects, with the temperature that the network would ship with; None for a broken one."""
+        """The score that selects, with a temperature of its own; None for logits that are not finite.
+
+        Where no finite temperature is best, as every row is right, epochs are told apart without one.
+        """
         if not bool(logits.isfinite().all()):
             return None
         task = self._state.method.task
-        temperature = fitted(task, logits, validation.annotation).temperature
+        scaling = fitted(task, logits, validation.annotation)
+        temperature = scaling.temperature if scaling.flag is None else 1.0
         return selection_score_at(temperature, task, logits, validation, self._prepared)
 
     def _select(self, record: dict[str, Any]) -> None:

@@ -69,10 +69,10 @@ def method_options(kind: type[Method], name: str, options: dict[str, Any]) -> Me
         raise ConfigError(f"methods.{name}.{place}: {first['msg']} (got {first['input']!r})") from None
 
 
-def own_training(config: RunConfig, method: Method) -> TrainingConfig:
+def own_training(config: RunConfig) -> TrainingConfig:
     """Optimiser and schedule, with the rate and the weight decay that the method has of its own."""
-    own = method.config.model_dump(include={*OF_EVERY_METHOD}, exclude_none=True)
-    return config.training.model_copy(update=own)
+    options = method_options(find_method(config.method_kind), config.method, config.method_options)
+    return config.training.model_copy(update=options.model_dump(include={*OF_EVERY_METHOD}, exclude_none=True))
 
 
 def _check_stages(stages: tuple[Stage, ...], config: RunConfig) -> None:

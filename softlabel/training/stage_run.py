@@ -44,7 +44,7 @@ class StageRun:
         self._place = place
         self._engine = engine
         self._parts = stage_parts(config, stage)
-        training = own_training(config, method)
+        training = own_training(config)
         self.schedule = _schedule(training, stage, data)
         freeze_parts(method, self._parts)
         self.optimiser = _optimiser(training, config.method, method, stage)

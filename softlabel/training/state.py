@@ -18,7 +18,7 @@ from softlabel.training.optimisers import load_optimiser, optimiser_tensors
 
 @dataclass
 class Best:
-    """The selected weights: those of the epoch with the lowest selection score so far."""
+    """The selected weights: those of the epoch with the best selection score so far."""
 
     score: float
     stage: str

@@ -18,6 +18,7 @@ from softlabel.data.config import DataConfig
 from softlabel.errors import ConfigError
 from softlabel.networks.config import NetworkConfig
 from softlabel.training.config import RunConfig, TrainingConfig
+from tests.cli.conftest import Softlabel
 
 MODELS = (DataConfig, TrainingConfig, NetworkConfig)
 FIELDS = {name for model in MODELS for name in model.model_fields}
@@ -130,3 +131,12 @@ def test_refused_before_anything_is_written(words: list[str], need: str, softlab
     assert outcome.code == 2
     assert need in outcome.err
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("option", ["learning-rate", "weight-decay"])
+def test_a_rate_that_every_method_replaces_is_refused(option: str, softlabel: Softlabel) -> None:
+    own = ["--cross-entropy." + option, "0.03"]
+    outcome = softlabel("train", "--" + option, "0.5", *own)
+    assert outcome.code == 2
+    assert f"--{option} would not be read: cross_entropy has --cross-entropy.{option}" in outcome.err
+    assert softlabel("compare", "--epochs", "0", "--" + option, "0.5", *own).err.count("would not be read") == 0

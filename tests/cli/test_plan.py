@@ -22,6 +22,10 @@ def test_weights_and_rates_change_no_cost(options: dict[str, Any]) -> None:
     assert kind(**options) == kind(**first)
 
 
+def test_a_default_that_is_said_changes_nothing() -> None:
+    assert kind() == kind(label_weight=1.0) == kind(learning_rate=0.3)
+
+
 @pytest.mark.parametrize(
     "options", [{"label_weight": 0.0}, {"classifier_epochs": 3}, {"auxiliary_width": 2.0}, {"detach": False}]
 )

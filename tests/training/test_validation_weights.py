@@ -53,10 +53,10 @@ def test_epoch_and_temperature_have_the_best_score(table: Path, tmp_path: Path, 
     train(asked, folder=tmp_path / "run")
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     found = {name: [epoch["validation"][name] for epoch in result["curves"]] for name in ("nll", "balanced_nll")}
-    calibrated = [epoch["validation"]["calibrated_nll"] for epoch in result["curves"]]
+    calibrated = [epoch["validation"]["calibrated_selection"] for epoch in result["curves"]]
     assert result["selected_epoch"] == 1 + int(np.argmin(calibrated))
     assert result["validation"][score] == pytest.approx(min(calibrated))
-    assert all(after < before for after, before in zip(calibrated, found[score], strict=True))
+    assert all(after <= before for after, before in zip(calibrated, found[score], strict=True))
 
     validation = prepare(asked.data).splits.validation
     assert validation is not None
@@ -77,9 +77,21 @@ def test_an_epoch_is_judged_with_its_own_temperature(table: Path, tmp_path: Path
     train(config(table, "classes").model_copy(update={"training": training}), folder=tmp_path / "run")
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     before, after = (
-        [epoch["validation"][name] for epoch in result["curves"]] for name in ("balanced_nll", "calibrated_nll")
+        [epoch["validation"][name] for epoch in result["curves"]] for name in ("balanced_nll", "calibrated_selection")
     )
     assert result["selected_epoch"] == 1 + int(np.argmin(after)) != 1 + int(np.argmin(before))
+
+
+def test_of_epochs_with_every_row_right_the_surest_is_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "easy.csv"
+    path.write_text("a,kind\n" + "".join(f"{row % 2 + row / 1000},{'ab'[row % 2]}\n" for row in range(200)))
+    data = {"source": f"csv:{path}", "feature_columns": ["a"], "label_column": "kind"}
+    training = {"epochs": 5, "learning_rate": 0.05, "schedule": "constant"}
+    train(RunConfig.model_validate({"data": data, "training": training}), folder=tmp_path / "run")
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    before = [epoch["validation"]["nll"] for epoch in result["curves"]]
+    assert result["temperature_flag"] == "lower bound"
+    assert result["selected_epoch"] == 1 + int(np.argmin(before)) > 1
 
 
 def test_rows_without_one_class_count_alike(tmp_path: Path) -> None:

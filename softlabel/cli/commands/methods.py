@@ -52,8 +52,7 @@ def describe(name: str) -> dict[str, object]:
             "description": option.schema.get("description", ""),
             "takes": option.expectation,
         }
-        for option in options_of(kind.Config)
-        if option.name not in OF_EVERY_METHOD
+        for option in sorted(options_of(kind.Config), key=lambda option: option.name in OF_EVERY_METHOD)
     ]
     return {"name": name, "source": summary(name), "description": kind.__doc__ or "", "options": options}
 

@@ -38,7 +38,8 @@ def curve_section(comparison: Comparison) -> Section | None:
         "Training",
         [
             "Mean over seeds; the band reaches from the least to the greatest. Training losses of methods that train "
-            "on different labels cannot be compared with each other, validation scores can (before temperature)."
+            "on different labels cannot be compared with each other, validation scores can. They are drawn before "
+            "temperature; an epoch that a likelihood chooses is chosen after one of its own."
         ],
         legend=True,
         panels=[Panel(title, _draw(comparison, title, lines)) for title, lines in kept],

@@ -40,7 +40,7 @@ def understood(comparison: Comparison) -> list[tuple[str, str]]:
     ]
     worth = data.get("effective_validation_size")
     if is_number(worth) and worth != rows.get("validation"):
-        answers.insert(9, ("validation", f"worth {number(worth, 1)} rows when balanced by class"))
+        answers.insert(9, ("validation", f"every class counts alike, which makes it worth {number(worth, 1)} rows"))
     return [(heading, answer) for heading, answer in answers if answer]
 
 
