@@ -68,7 +68,7 @@ class FirstProcess:
 
     def epoch(self, record: dict[str, Any], optimiser: Optimizer | None) -> None:
         """Validate, select, log, and save when it is time."""
-        record["validation"] = self._validate(record["stage"] == self._stages[-1])
+        record["validation"] = self._validate()
         self._select(record)
         record.update(self._speed())
         self._state.records.append(record)
@@ -77,7 +77,7 @@ class FirstProcess:
             self._save(optimiser)
         self._progress.epoch(record)
 
-    def _validate(self, is_candidate: bool) -> dict[str, float | None]:
+    def _validate(self) -> dict[str, float | None]:
         validation = self._prepared.splits.validation
         if validation is None:
             return {}
@@ -85,7 +85,7 @@ class FirstProcess:
         was_training = network.training
         network.eval()
         prepared, task = self._prepared, self._state.method.task
-        calibrates, kept = is_candidate and task.selects_calibrated, list[Tensor]()
+        kept: list[Tensor] = []
         (evaluator,) = evaluate_at(
             network,
             validation,
@@ -94,11 +94,11 @@ class FirstProcess:
             prepared.config.groups,
             [1.0],
             device=network.device,
-            watch=(lambda _, logits: kept.append(logits)) if calibrates else None,
+            watch=(lambda _, logits: kept.append(logits)) if task.selects_calibrated else None,
         )
         network.train(was_training)
         scores = evaluator.scores()
-        if calibrates:
+        if task.selects_calibrated:
             scores[CALIBRATED] = self._calibrated(torch.cat(kept), validation)
         return scores
 

@@ -209,7 +209,16 @@ FREE_TEXT = frozenset(option.name for option in options_of(RunConfig) if "text" 
     "level_columns",
     "grid",
     # read only with others
-    *("milestones", "decay", "noise_kind", "normalise", "level_codes", "hidden", "validation_share"),
+    *(
+        "milestones",
+        "decay",
+        "noise_kind",
+        "normalise",
+        "level_codes",
+        "hidden",
+        "validation_share",
+        "validation_weights",
+    ),
     *("decoding", "tolerance", "unit"),
     # for these the source is opened
     *("test_share", "split_seed"),
