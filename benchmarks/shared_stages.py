@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 
 FAMILY = ("cross_entropy", "crt", "lws", "tau_norm", "ncm", "label_aware")
-OPTIONS = """--seeds 3 --jobs 2 --epochs 60 --resize 14x14 --imbalance 100 --training-share 0.5
+OPTIONS = """--seeds 2 --jobs 2 --epochs 60 --resize 14x14 --imbalance 100 --training-share 0.5
 --crt.classifier-epochs 6 --lws.classifier-epochs 6 --label-aware.classifier-epochs 6
 --label-aware.method mislas --label-aware.representation cross_entropy"""
 COMMAND = "import sys; from softlabel.cli.main import main; sys.exit(main())"
@@ -40,19 +40,24 @@ def seconds_of_runs(source: str) -> list[dict[str, float]]:
     return [{cell["method"]: cell["seconds"] for cell in cells if cell["seed"] == seed} for seed in seeds]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
-    options = parser.parse_args()
-    found = seconds_of_runs(options.source)
+def summary(found: list[dict[str, float]]) -> str:
+    """Median seconds of cross-entropy and of what each other run adds, and all of them over cross-entropy."""
     added = [{method: all_of - seed["cross_entropy"] for method, all_of in seed.items()} for seed in found]
     ratios = sorted(1 + sum(own.values()) / seed["cross_entropy"] for own, seed in zip(added, found, strict=True))
     lines = [f"{len(found)} seeds, torch {torch.__version__}, {platform.machine()}; median seconds"]
     lines += [f"cross_entropy   {statistics.median(seed['cross_entropy'] for seed in found):8.1f}"]
     lines += [f"{method:16}{statistics.median(own[method] for own in added):+8.1f}" for method in FAMILY[1:]]
     lines += [f"all together: {statistics.median(ratios):.2f} x cross_entropy ({ratios[0]:.2f} to {ratios[-1]:.2f})"]
-    text = "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", required=True)
+    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
+    options = parser.parse_args()
+    found = seconds_of_runs(options.source)
+    text = summary(found)
     print(text, end="")
     if options.out:
         options.out.with_suffix(".txt").write_text(text, encoding="utf-8")
