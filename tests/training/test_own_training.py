@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from softlabel.errors import ConfigError
-from softlabel.training.config import RunConfig
 from softlabel.training.setup import build_method
-from softlabel.training.shared_stages import stage_keys
 from softlabel.training.train import train
+from tests.training.test_shared_stages import config, keys
 from tests.training.tiny import fingerprint, tiny_prepared
 
 OWN = {"learning_rate": 0.02, "weight_decay": 0.01}
-
-
-def config(method: str, options: dict[str, Any], **training: Any) -> RunConfig:
-    values = {"epochs": 2, "batch_size": 32, "learning_rate": 0.05, **training}
-    return RunConfig.model_validate({"method": method, "training": values, "methods": {method: options}})
-
-
-def keys(method: str, options: dict[str, Any], **training: Any) -> list[str]:
-    asked = config(method, options, **training)
-    return stage_keys(asked, build_method(asked, tiny_prepared()))
 
 
 def test_its_own_rate_trains_as_the_same_rate_for_all_does(tmp_path: Path) -> None:
