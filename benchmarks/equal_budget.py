@@ -7,9 +7,9 @@
 
 Four settings a method: two learning rates, each with two values of the option that matters most in it (where it has
 none, of the weight decay). `softlabel compare` trains them with one seed that the final runs do not use, on a source
-without the final test rows. The setting with the lowest NLL on validation rows, after temperature, is
-written into the recipe; the table has all that were tried. A comparison that was stopped goes on
-with the same command; the settings tried stay in RECIPE-settings.toml, where the command was given.
+without the final test rows. The setting with the lowest NLL on validation rows, after temperature, is written into the
+recipe; the table has all that were tried. A comparison that was stopped goes on with the same command; the settings
+tried stay in RECIPE-settings.toml, where the command was given.
 """
 
 from __future__ import annotations
