@@ -43,6 +43,13 @@ def test_the_published_protocol_has_no_temperature(results: Callable[[str], Json
     assert "| score | value |" in card
 
 
+def test_it_says_what_counted_alike_for_the_temperature(results: Callable[[str], Json]) -> None:
+    found = results("full")
+    assert "fitted on validation rows." in model_card(found)
+    found["settings"]["data"]["validation_weights"] = "classes"
+    assert "fitted on validation rows, every class counting alike." in model_card(found)
+
+
 def test_no_finished_run_no_card(results: Callable[[str], Json]) -> None:
     with pytest.raises(ValueError, match="no run of this comparison finished"):
         model_card(results("full") | {"cells": []})
