@@ -1,11 +1,14 @@
 """Do a method's own scores of training rows find wrong labels, beside confident learning on out-of-sample predictions?
 
     python benchmarks/confident_learning.py --out benchmarks/results/confident-learning-cpu
+    python benchmarks/confident_learning.py --run runs/faces-0.2-0001 --methods cross_entropy dmue --out OUT
 
-The digits get wrong labels (10, 20 and 30 %, evenly), DMUE is trained, and its labels are reviewed (five folds). On
-the same out-of-sample probabilities the rival is cleanlab (`pip install cleanlab`): its three scores of a label, and
-its two ways to say which labels are wrong. Beside them 1 - alpha and the largest latent share of the run itself, which
-has seen the rows. Only rows that the run was trained on count: the others keep their labels.
+The digits get wrong labels (10, 20 and 30 %, evenly), DMUE is trained, and its labels are reviewed (five folds); or the
+runs of a comparison with `--noise` are, of the methods that are asked for. On the same out-of-sample probabilities the
+rival is cleanlab (`pip install cleanlab`): its three scores of a label, and its two ways to say which labels are wrong.
+Beside them 1 - alpha and the largest latent share of the run itself, which has seen the rows. Only rows that the run
+was trained on count: the others keep their labels. Where people gave the wrong labels, `--clean SOURCE` names the same
+rows with right ones.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import json
 import platform
 import statistics
 import tempfile
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,11 +28,12 @@ import torch
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
 import softlabel
 from softlabel.analysis.review import review
+from softlabel.training.config import RunConfig
+from softlabel.training.prepare import prepare
 from softlabel.training.row_scores import read_row_scores
 
 NOISE, FOLDS = (0.1, 0.2, 0.3), 5
@@ -39,35 +44,71 @@ Row = dict[str, Any]
 Flags = NDArray[np.bool_]
 
 
-def measured(runs: str, noise: float, seed: int) -> Row:
-    """One run, its review, and what each way makes of its labels."""
-    run = softlabel.train(**SETTINGS, noise=noise, split_seed=seed, seed=seed, runs=runs)
-    found = review(run.folder, FOLDS)
-    ids, own = read_row_scores(run.folder)
-    place = {row: position for position, row in enumerate(ids.tolist())}
+def of_digits(noise: float, seed: int) -> Row:
+    with tempfile.TemporaryDirectory() as runs:
+        run = softlabel.train(**SETTINGS, noise=noise, split_seed=seed, seed=seed, runs=runs)
+        data = f"digits, DMUE for {SETTINGS['epochs']} epochs, {noise:.0%} noise"
+        return {"data": data, "seed": seed, **measured(run.folder, None)}
+
+
+def of_comparison(run: Path, method: str, seed: int, clean: str | None) -> Row:
+    return {"data": f"{run.name}, {method}", "seed": seed, **measured(run / "cells" / f"{method}-seed{seed}", clean)}
+
+
+def measured(run: Path, clean: str | None) -> Row:
+    """The review of a run, and what each way makes of its labels."""
+    found = review(run, FOLDS)
+    place = trained_rows(run)
     trained = np.array([row in place for row in found.sample_id.tolist()])
-    order = [place[row] for row in found.sample_id[trained].tolist()]
+    ids = found.sample_id[trained]
     given, shares = found.given[trained], found.fitted.probabilities[trained].astype(np.float64)
     shares /= shares.sum(1, keepdims=True)
-    wrong = load_digits().target[found.sample_id[trained]] != given
+    wrong = right_labels(run, clean)[ids] != given
     doubts = {
-        "softlabel review, margin": -found.quality.margin[trained],
+        "softlabel review, confidence": -found.quality.confidence[trained],
         **{f"cleanlab, {name}": -get_label_quality_scores(given, shares, method=name) for name in SCORES},
-        "DMUE, 1 - alpha": 1 - own["alpha"][order].numpy(),
-        "DMUE, largest latent share": own["latent"][order].max(1).values.numpy(),
+        **own_doubts(run, [place[row] for row in ids.tolist()]),
     }
     sets = {
         "softlabel review, suspected": found.quality.suspected[trained],
         **{f"cleanlab, {name}": find_label_issues(given, shares, filter_by=name, n_jobs=1) for name in FILTERS},
     }
     return {
-        "noise": noise,
-        "seed": seed,
         "rows": len(wrong),
         "wrong": int(wrong.sum()),
         "scores": {name: ranked(doubt, wrong) for name, doubt in doubts.items()},
         "sets": {name: hit(flags, wrong) for name, flags in sets.items()},
     }
+
+
+def config_of(run: Path) -> RunConfig:
+    return RunConfig.model_validate(tomllib.loads((run / "config.toml").read_text(encoding="utf-8")))
+
+
+def trained_rows(run: Path) -> dict[int, int]:
+    """The rows that a run was trained on, and the place of each among them."""
+    config = config_of(run)
+    ids = prepare(config.data, config.task).splits.training.sample_id
+    return {row: place for place, row in enumerate(ids.tolist())}
+
+
+def right_labels(run: Path, clean: str | None) -> NDArray[np.int64]:
+    """The class of every row of a run's source before any noise."""
+    config = config_of(run)
+    right = config.data.model_copy(update={"noise": 0.0, "source": clean or config.data.source})
+    labels: NDArray[np.int64] = prepare(right, config.task).source.samples.annotation.numpy()
+    return labels
+
+
+def own_doubts(run: Path, order: list[int]) -> dict[str, NDArray[np.floating]]:
+    """Scores that the run itself has kept of its training rows, if any."""
+    if not (run / "training-rows.safetensors").exists():
+        return {}
+    own = read_row_scores(run)[1]
+    found = {"own 1 - alpha": 1 - own["alpha"][order].numpy()} if "alpha" in own else {}
+    if "latent" in own:
+        found["own largest latent share"] = own["latent"][order].max(1).values.numpy()
+    return found
 
 
 def ranked(doubt: NDArray[np.floating], wrong: Flags) -> dict[str, float]:
@@ -89,14 +130,11 @@ def hit(flags: Flags, wrong: Flags) -> dict[str, float]:
 
 
 def told(rows: list[Row]) -> str:
-    lines = [
-        f"digits, DMUE ({SETTINGS['epochs']} epochs), {FOLDS} folds, cleanlab {version('cleanlab')}, "
-        f"torch {torch.__version__}, {platform.machine()}"
-    ]
-    for noise in dict.fromkeys(row["noise"] for row in rows):
-        these = [row for row in rows if row["noise"] == noise]
+    lines = [f"{FOLDS} folds, cleanlab {version('cleanlab')}, torch {torch.__version__}, {platform.machine()}"]
+    for data in dict.fromkeys(row["data"] for row in rows):
+        these = [row for row in rows if row["data"] == data]
         wrong, total = (statistics.mean(row[name] for row in these) for name in ("wrong", "rows"))
-        lines += ["", f"{noise:.0%} noise: {wrong:.0f} of {total:.0f} labels are wrong; means of {len(these)} seeds"]
+        lines += ["", f"{data}: {wrong:.0f} of {total:.0f} labels are wrong; means of {len(these)} seeds"]
         for part in ("scores", "sets"):
             for name, first in these[0][part].items():
                 means = {key: statistics.mean(row[part][name][key] for row in these) for key in first}
@@ -110,19 +148,21 @@ def told(rows: list[Row]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="where to write OUT.json and OUT.txt")
-    parser.add_argument("--noise", type=float, nargs="*", default=NOISE, help="shares of wrong labels")
+    parser.add_argument("--noise", type=float, nargs="*", default=NOISE, help="shares of wrong labels among the digits")
+    parser.add_argument("--run", type=Path, help="a comparison whose runs are reviewed instead")
+    parser.add_argument("--methods", nargs="*", default=["dmue"], help="methods of the comparison")
+    parser.add_argument("--clean", help="source of the comparison's rows with right labels")
     parser.add_argument("--seeds", type=int, default=3)
-    arguments = parser.parse_args()
-    rows = []
-    for noise in arguments.noise:
-        for seed in range(arguments.seeds):
-            with tempfile.TemporaryDirectory() as runs:
-                rows.append(measured(runs, noise, seed))
+    asked = parser.parse_args()
+    rows: list[Row] = []
+    for case in asked.methods if asked.run else asked.noise:
+        for seed in range(asked.seeds):
+            rows.append(of_comparison(asked.run, case, seed, asked.clean) if asked.run else of_digits(case, seed))
             print(told(rows[-1:]), flush=True)
     print(told(rows), end="")
-    if arguments.out:
-        arguments.out.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        arguments.out.with_suffix(".txt").write_text(told(rows), encoding="utf-8")
+    if asked.out:
+        asked.out.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        asked.out.with_suffix(".txt").write_text(told(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

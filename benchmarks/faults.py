@@ -37,7 +37,7 @@ from tests.contract import test_durability
 from tests.faults import test_disk, test_interrupts, test_races
 from tests.faults.disk import Fault
 from tests.training import test_kill
-from tests.training.killed_run import STEPS_PER_EPOCH, command_line, forty_steps, server
+from tests.training.killed_run import STEPS_PER_EPOCH, command_line, run_of, server
 from tests.training.tiny import tiny_config, tiny_prepared
 
 
@@ -54,7 +54,7 @@ def every_step() -> list[int]:
     """Kills that together hit each of the forty steps once: an epoch is saved when the first step after it comes."""
     first = list(range(1, STEPS_PER_EPOCH + 1))
     later = [STEPS_PER_EPOCH + 1, *range(2, STEPS_PER_EPOCH + 1)]
-    return first + later * (forty_steps("cross_entropy").training.epochs - 1)
+    return first + later * (run_of("cross_entropy").training.epochs - 1)
 
 
 def all_disk_calls(fault: Fault) -> Callable[[Path], None]:

@@ -3,7 +3,7 @@
     python benchmarks/label_review.py --out benchmarks/results/label-review-cpu
 
 For each split seed the digits are given wrong labels (a tenth, evenly), a run is trained, and its labels are reviewed.
-The same margin from the run itself, which has seen its training rows, is the rival. Then every suggestion is accepted
+The same confidence from the run itself, which has seen its training rows, is the rival. Then every suggestion is accepted
 unseen, the recipe is trained again on these labels, and the test accuracy of both runs is compared. All of it by a
 recipe as it comes (ResNet-8, selected on validation rows), and by one that learns its labels by heart (an MLP, long,
 without augmentation or selection).
@@ -64,17 +64,17 @@ def measured(runs: Path, recipe: str, seed: int) -> Row:
         "accuracy_after": shipped(corrected.cell, "accuracy"),
         "nll_before": shipped(run.cell, "nll"),
         "nll_after": shipped(corrected.cell, "nll"),
-        **{f"precision_at_{top}": float(wrong[np.argsort(found.quality.margin)[:top]].mean()) for top in TOP},
+        **{f"precision_at_{top}": float(wrong[np.argsort(found.quality.confidence)[:top]].mean()) for top in TOP},
         **{f"in_sample_at_{top}": float(wrong[np.argsort(seen)[:top]].mean()) for top in TOP},
     }
 
 
 def in_sample(found: Review) -> NDArray[np.float64]:
-    """The margins by the run's own model, which was trained on most of the rows."""
+    """The confidences by the run's own model, which was trained on most of the rows."""
     model = load_model(found.run)
     with torch.no_grad():
         shares = model(found.inputs(np.arange(len(found)))).numpy()
-    return label_quality(shares, found.given).margin
+    return label_quality(shares, found.given).confidence
 
 
 def accepted(found: Review, path: Path) -> Path:

@@ -76,10 +76,10 @@ class Review:
         return ids
 
     def ranked(self, kind: Kind) -> NDArray[np.int64]:
-        """Positions of one kind: suspected labels, the least margin first, or all others, the most ambiguous first."""
+        """Positions of one kind: suspected labels, the least confidence first, or all others, the most ambiguous first."""
         suspected = self.quality.suspected
         if kind == "mislabelled":
-            return _sorted(np.flatnonzero(suspected), self.quality.margin)
+            return _sorted(np.flatnonzero(suspected), self.quality.confidence)
         return _sorted(np.flatnonzero(~suspected), -self.quality.ambiguity)
 
     def select(self, filters: Filters, kind: Kind) -> NDArray[np.int64]:

@@ -39,7 +39,7 @@ PAIRS_SHOWN = 12
 _TITLES: Mapping[Kind, str] = {"mislabelled": "Probably mislabelled rows", "ambiguous": "Most ambiguous rows"}
 _LEADS: Mapping[Kind, str] = {
     "mislabelled": "Another label has the largest probability, and as much as rows of that label have on average. "
-    "The least margin of the given label over all others stands first. The given label is set in bold.",
+    "The least probability of the given label stands first. The given label is set in bold.",
     "ambiguous": "Rows whose labels are not suspected, the highest entropy first: several labels may be true. "
     "Ambiguous is not wrong. The given label is set in bold.",
 }

@@ -72,6 +72,14 @@ def test_wrong_labels_come_first(reviewed: Review) -> None:
     assert (reviewed.quality.suggested == true)[suspects[:20]].mean() >= 0.95
 
 
+def test_suspects_go_by_confidence_and_the_others_by_entropy(reviewed: Review) -> None:
+    suspects, others = reviewed.ranked("mislabelled"), reviewed.ranked("ambiguous")
+    assert sorted([*suspects, *others]) == list(range(len(reviewed)))
+    assert (np.diff(reviewed.quality.confidence[suspects]) >= 0).all()
+    assert (np.diff(reviewed.quality.margin[suspects]) < 0).any()
+    assert (np.diff(reviewed.quality.ambiguity[others]) <= 0).all()
+
+
 def test_every_row_was_judged_by_a_model_that_did_not_see_it(run: Path, reviewed: Review) -> None:
     from softlabel.training.model_folder import load_model
 

@@ -17,7 +17,7 @@ from softlabel.methods.discovery import method_names
 from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.train import train
-from tests.training.killed_run import STEPS_PER_EPOCH, forty_steps, server, started
+from tests.training.killed_run import STEPS_PER_EPOCH, run_of, server, started
 from tests.training.test_resume import StopAfter
 from tests.training.tiny import fingerprint, tiny_config, tiny_for
 
@@ -29,12 +29,12 @@ every_method = pytest.mark.parametrize("method", method_names())
 @every_method
 def test_killed_in_step_after_step_a_run_comes_to_the_same_bits(tmp_path: Path, method: str) -> None:
     draws = random.Random(method)
-    survive(method, [draws.randint(1, 2 * STEPS_PER_EPOCH) for _ in range(KILLS)], tmp_path)
+    survive(method, [draws.randint(1, 2 * STEPS_PER_EPOCH) for _ in range(KILLS)], tmp_path, KILLS + 2)
 
 
-def survive(method: str, kills: Sequence[int], folder: Path) -> None:
+def survive(method: str, kills: Sequence[int], folder: Path, epochs: int = 10) -> None:
     """Go on with a run again and again, kill it each time after so many of its steps, and compare what it comes to."""
-    config, context = forty_steps(method), server()
+    config, context = run_of(method, epochs), server()
     for name, steps in (("whole", [None]), ("killed", [*kills, None])):
         for step in steps:
             process = started(context, config, folder / name, kill_at=step)

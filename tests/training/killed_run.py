@@ -24,11 +24,11 @@ def server() -> ForkServerContext:
     return context
 
 
-def forty_steps(method: str) -> RunConfig:
-    """A run of forty steps (per stage) with an average of the weights."""
+def run_of(method: str, epochs: int = 10) -> RunConfig:
+    """A run of four steps an epoch (per stage) with an average of the weights."""
     from tests.training.tiny import tiny_config
 
-    return tiny_config(epochs=10, batch_size=24).model_copy(update={"method": method})
+    return tiny_config(epochs=epochs, batch_size=24).model_copy(update={"method": method})
 
 
 class KillAt(Silent):

@@ -7,7 +7,7 @@ import random
 import time
 from pathlib import Path
 
-from tests.training.killed_run import forty_steps, server, started
+from tests.training.killed_run import run_of, server, started
 from tests.training.tiny import fingerprint
 
 KILLS = int(os.environ.get("SOFTLABEL_KILLS", "5"))
@@ -19,7 +19,7 @@ def test_a_run_that_is_killed_again_and_again_comes_to_the_same_bits(tmp_path: P
 
 def survive(method: str, kills: int, tmp_path: Path) -> None:
     """Kill runs at random moments, begin the next one when one has finished, and compare what they come to."""
-    config, context = forty_steps(method), server()
+    config, context = run_of(method), server()
     started(context, config, tmp_path / "whole").join()
     began = time.monotonic()
     started(context, config, tmp_path / "timed").join()
