@@ -76,7 +76,7 @@ class Review:
         return ids
 
     def ranked(self, kind: Kind) -> NDArray[np.int64]:
-        """Positions of one kind: suspected labels, the least confident first, or the others, the most ambiguous first."""
+        """Positions of one kind: suspected labels, least confident first, or all others, most ambiguous first."""
         suspected = self.quality.suspected
         if kind == "mislabelled":
             return _sorted(np.flatnonzero(suspected), self.quality.confidence)
