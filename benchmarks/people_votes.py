@@ -37,7 +37,7 @@ COLUMNS = {
 
 
 def of_model(cell: Path, votes: DataConfig) -> Agreement:
-    return evaluate_against_votes(cell, votes)[1]
+    return evaluate_against_votes(cell, votes).votes
 
 
 def of_training_rows(cell: Path, votes: Tensor, given: dict[int, int]) -> Agreement | None:

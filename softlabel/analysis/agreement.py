@@ -85,9 +85,20 @@ class Agreement:
         }
 
 
+@dataclass(frozen=True)
+class ScoredAgainstVotes(Rescored):
+    """Scores of the shipped model on rows with votes, and how near its distributions come to these."""
+
+    votes: Agreement
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {**super().to_json(), "votes": self.votes.to_json()}
+
+
 def evaluate_against_votes(
     run: str | Path, other: DataConfig | None = None, split: Split | None = None
-) -> tuple[Rescored, Agreement]:
+) -> ScoredAgainstVotes:
     """The scores of `softlabel.training.rescore.evaluate`, and the agreement with the votes of the same rows.
 
     Raises as `evaluate`; UnsupportedError where the rows have no counts of votes.
@@ -104,7 +115,7 @@ def evaluate_against_votes(
 
     scored = evaluate(run, other, split, watch=watch)
     logs, votes = (torch.cat(parts) for parts in zip(*kept, strict=True))
-    return scored, agreement(logs, votes)
+    return ScoredAgainstVotes(**vars(scored), votes=agreement(logs, votes))
 
 
 def refuse_no_counts(part: LabelledPart) -> Tensor:
@@ -112,12 +123,10 @@ def refuse_no_counts(part: LabelledPart) -> Tensor:
     annotation = part.samples.annotation
     if part.task.annotation_kind != "distribution":
         raise UnsupportedError(
-            f"--votes: rows of {part.source} have no votes; name others with --source and --vote-columns"
+            f"rows of {part.source} have no votes to compare with; another source and its vote columns can be named"
         )
     if not bool((annotation == annotation.round()).all()) or float(annotation.sum(-1).max()) < 2:
-        raise UnsupportedError(
-            f"--votes: rows of {part.source} hold shares, expected counts, which say how many people voted"
-        )
+        raise UnsupportedError(f"rows of {part.source} hold shares, expected counts, which say how many people voted")
     return annotation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from softlabel.cli.answers import shortened
 from softlabel.cli.configuration import assemble
@@ -16,6 +16,7 @@ from softlabel.experiments.config import CompareConfig, default_compare_config
 from softlabel.training.config import RunConfig
 
 if TYPE_CHECKING:
+    from softlabel.analysis.agreement import ScoredAgainstVotes
     from softlabel.analysis.review import Review
     from softlabel.experiments.compare import CompareProgress
     from softlabel.training.export import ExportReport
@@ -103,9 +104,20 @@ def compare(
     return Comparison(folder, results_of(folder))
 
 
-def evaluate(run: PathLike, *, split: Split | None = None, **options: Any) -> Rescored:
+@overload
+def evaluate(
+    run: PathLike, *, votes: Literal[True], split: Split | None = None, **options: Any
+) -> ScoredAgainstVotes: ...
+
+
+@overload
+def evaluate(run: PathLike, *, votes: bool = False, split: Split | None = None, **options: Any) -> Rescored: ...
+
+
+def evaluate(run: PathLike, *, votes: bool = False, split: Split | None = None, **options: Any) -> Rescored:
     """Score the model of a run on a split of its own data, or, with `source`, on other labelled data.
 
+    votes     compare the distributions with the votes that the rows have, and these halved: the answer's `votes`
     options   how other data are read: source, image_column, label_column, resize, … as in `softlabel evaluate --help`
     """
     from softlabel.cli.commands.evaluate import READING, other_data
@@ -115,9 +127,10 @@ def evaluate(run: PathLike, *, split: Split | None = None, **options: Any) -> Re
         raise ConfigError(f"there is no option {wrong[0]}; evaluate takes {', '.join(READING)}")
     other = other_data(options, split, str)
 
+    from softlabel.analysis.agreement import evaluate_against_votes
     from softlabel.training.rescore import evaluate as score
 
-    return score(model_folder(Path(run)), other, split)
+    return (evaluate_against_votes if votes else score)(model_folder(Path(run)), other, split)
 
 
 def predict(

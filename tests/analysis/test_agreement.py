@@ -11,10 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
+import softlabel as package
 from softlabel.analysis.agreement import OFF_VOTES, PRIOR, agreement
 from softlabel.cli.agreement_table import agreement_table
 from softlabel.cli.main import main
 from softlabel.data.config import DataConfig
+from softlabel.errors import UnsupportedError
 from softlabel.metrics.vote_agreement import jensen_shannon, shares
 from softlabel.training.model_folder import load_model
 from softlabel.training.predict import training_data
@@ -131,6 +133,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 COLUMNS = ["--feature-columns", "a,b"]
+VOTES = ["--vote-columns", "v_*"]
 
 
 def test_the_command_tells_both(run: Path, softlabel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,13 +155,25 @@ def test_the_command_tells_both(run: Path, softlabel, monkeypatch: pytest.Monkey
     assert "votes" not in json.loads(softlabel("evaluate", str(folder), "--json").out)
 
 
+def test_the_function_answers_as_the_command_does(run: Path, softlabel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run.parent)
+    folder = sorted(run.iterdir())[-1]
+    other = {"source": "csv:votes.csv", "feature_columns": ["a", "b"], "vote_columns": ["v_*"]}
+    told = package.evaluate(folder, votes=True, **other)
+    words = softlabel("evaluate", str(folder), "--votes", "--json", "--source", "csv:votes.csv", *COLUMNS, *VOTES)
+    assert told.to_json() == json.loads(words.out)
+    assert told.votes.rows == told.rows
+    with pytest.raises(UnsupportedError, match="no votes to compare with"):
+        package.evaluate(folder, votes=True, source="csv:labels.csv", feature_columns=["a", "b"], label_column="kind")
+
+
 @pytest.mark.parametrize(
     ("source", "column", "words"),
     [
         (
             "csv:labels.csv",
             ["--label-column", "kind"],
-            "rows of csv:labels.csv have no votes; name others with --source",
+            "rows of csv:labels.csv have no votes to compare with",
         ),
         ("csv:shares.csv", ["--vote-columns", "v_*"], "rows of csv:shares.csv hold shares, expected counts"),
     ],

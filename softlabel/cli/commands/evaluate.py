@@ -77,18 +77,13 @@ def run(words: list[str]) -> int:
     folder = model_folder(arguments.run)
     other = other_data(given_options(arguments, DataConfig), arguments.split, spell_flag)
 
+    from softlabel.analysis.agreement import ScoredAgainstVotes, evaluate_against_votes
     from softlabel.training.rescore import evaluate
 
-    agreement = None
-    if arguments.votes:
-        from softlabel.analysis.agreement import evaluate_against_votes
-
-        scored, agreement = evaluate_against_votes(folder, other, arguments.split)
-    else:
-        scored = evaluate(folder, other, arguments.split)
+    scored = (evaluate_against_votes if arguments.votes else evaluate)(folder, other, arguments.split)
     console = Console(arguments.json)
     if arguments.json:
-        console.document(scored.to_json() | ({} if agreement is None else {"votes": agreement.to_json()}))
+        console.document(scored.to_json())
     else:
         console.say(line("data", f"{scored.source}, {scored.split} rows ({scored.rows:,})"))
         for note in worth_saying(scored.notes):
@@ -96,10 +91,10 @@ def run(words: list[str]) -> int:
         console.say("")
         heading = temperature_title(scored.temperature, None, None)
         console.say(scores_table(scored.before, scored.after, scored.titles, heading, f"{scored.split} rows"))
-        if agreement is not None:
+        if isinstance(scored, ScoredAgainstVotes):
             from softlabel.cli.agreement_table import agreement_table
 
-            console.say("\n" + agreement_table(agreement))
+            console.say("\n" + agreement_table(scored.votes))
     return exit_code(limits, scored.after, f"{scored.split} rows", console, events=False)
 
 
