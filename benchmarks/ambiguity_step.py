@@ -7,7 +7,9 @@ with its branches as a list of modules: each one runs on the rows that it learns
 on the rows of its own class, as the released code does. The variants take turns, one step each, in changing order; a
 round gives one ratio to cross-entropy and one to the loop, and the medians over the rounds count. On a CPU, seconds are
 those that the process had a processor for, so that other work on the machine counts less. Beside the times: bytes kept
-for the backward pass and calls of convolutions, which do not vary.
+for the backward pass, calls of convolutions, and the loop's floating-point operations, which do not vary. A product of
+two large matrices takes its turn too: were the branches' operations as fast as its, and nothing else to be done for
+them, a step would take no less than the bound that is printed.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from softlabel.data.batch import Batch
 from softlabel.methods.discovery import find_method
@@ -37,7 +40,8 @@ from softlabel.tasks.classification import Classification
 
 CLASSES = 10
 INPUTS = InputSpec(kind="image", shape=(3, 32, 32), mean=[0.5] * 3, std=[0.25] * 3)
-VARIANTS = ("cross_entropy", "dmue, branches in a loop", "dmue", "dmue_shared", "scn")
+PLAIN, LOOP = "cross_entropy", "dmue, branches in a loop"
+VARIANTS = (PLAIN, LOOP, "dmue", "dmue_shared", "scn")
 
 
 class Loop(nn.Module):
@@ -93,6 +97,25 @@ class Step:
         return torch.stack([weights.get(name, 1.0) * term.sum / term.mass for name, term in terms.items()]).sum()
 
 
+class Product:
+    """A product of square matrices, ready to be made."""
+
+    SIDE = 1024
+
+    def __init__(self, device: torch.device) -> None:
+        self.matrix = torch.randn(self.SIDE, self.SIDE, device=device)
+
+    def run(self, batch: Batch) -> float:
+        """Seconds of ten."""
+        clock = time.perf_counter if batch.inputs.is_cuda else time.process_time
+        start = clock()
+        for _ in range(10):
+            self.matrix @ self.matrix
+        if batch.inputs.is_cuda:
+            torch.cuda.synchronize()
+        return clock() - start
+
+
 class Convolutions(TorchDispatchMode):
     """Counts the calls of convolutions and their gradients."""
 
@@ -123,8 +146,15 @@ def kept_bytes(step: Step, batch: Batch) -> int:
     return total
 
 
-def measure(rounds: int, device: torch.device) -> dict[str, Any]:
-    """Per variant: milliseconds, ratios with their quartiles, bytes kept, and calls."""
+def operations(step: Step, batch: Batch) -> int:
+    """Floating-point operations of matrix products and convolutions in a step."""
+    with FlopCounterMode(display=False) as counter:
+        step.loss(batch).backward()
+    return counter.get_total_flops()
+
+
+def measure(rounds: int, device: torch.device) -> tuple[dict[str, Any], dict[str, float]]:
+    """Per variant: milliseconds, ratios with their quartiles, bytes kept, and calls; and the bound of batched steps."""
     inputs = torch.randint(0, 256, (128, 3, 32, 32), dtype=torch.uint8)
     batch = Batch(inputs, torch.arange(128) % CLASSES, torch.arange(128)).to(device)
     steps = {name: Step(name, device) for name in VARIANTS}
@@ -134,23 +164,40 @@ def measure(rounds: int, device: torch.device) -> dict[str, Any]:
         with Convolutions() as calls:
             step.loss(batch).backward()
         counted[name] = (kept_bytes(step, batch), calls.count)
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    order = list(steps)
+    flops = {name: operations(steps[name], batch) for name in (PLAIN, LOOP)}
+    timed: dict[str, Step | Product] = {**steps, "product": Product(device)}
+    times: dict[str, list[float]] = {name: [] for name in timed}
+    order = list(timed)
     for _ in range(rounds):
         random.shuffle(order)
         for name in order:
-            times[name].append(steps[name].run(batch))
-    plain = counted["cross_entropy"][0]
-    return {
+            times[name].append(timed[name].run(batch))
+    plain = counted[PLAIN][0]
+    entries = {
         name: {
             "milliseconds": round(1000 * statistics.median(seconds), 1),
-            "to_cross_entropy": quartiles(seconds, times["cross_entropy"]),
-            "to_loop": quartiles(seconds, times["dmue, branches in a loop"]),
+            "to_cross_entropy": quartiles(seconds, times[PLAIN]),
+            "to_loop": quartiles(seconds, times[LOOP]),
             "kept_megabytes": round(counted[name][0] / 1e6, 1),
             "kept_to_cross_entropy": round(counted[name][0] / plain, 2),
             "convolution_calls": counted[name][1],
         }
         for name, seconds in times.items()
+        if name in steps
+    }
+    return entries, bound(flops, {name: statistics.median(seconds) for name, seconds in times.items()})
+
+
+def bound(flops: dict[str, int], seconds: dict[str, float]) -> dict[str, float]:
+    """How long a step would take whose branches calculate as fast as a large product of matrices does."""
+    speed = 10 * 2 * Product.SIDE**3 / seconds["product"]
+    least = seconds[PLAIN] + (flops[LOOP] - flops[PLAIN]) / speed
+    return {
+        "gigaflops_a_second": round(speed / 1e9, 1),
+        "gigaflops_of_plain": round(flops[PLAIN] / 1e9, 1),
+        "gigaflops_of_loop": round(flops[LOOP] / 1e9, 1),
+        "least_milliseconds": round(1000 * least, 1),
+        "loop_to_least": round(seconds[LOOP] / least, 2),
     }
 
 
@@ -167,7 +214,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    found = measure(options.rounds, torch.device(options.device))
+    found, least = measure(options.rounds, torch.device(options.device))
     lines = [
         f"python benchmarks/ambiguity_step.py: {options.rounds} rounds, torch {torch.__version__}, {options.device},"
         f" {platform.machine()}, {options.threads} thread(s); ResNet-32, 10 classes, batch 128",
@@ -179,10 +226,22 @@ def main() -> None:
         )
         kept = f"{entry['kept_megabytes']:.0f} ({entry['kept_to_cross_entropy']:.2f} x)"
         lines.append(f"{name:26}{entry['milliseconds']:10.1f}{ratios}   {kept:>14} {entry['convolution_calls']:>10}")
+    lines += [
+        f"operations: cross_entropy {least['gigaflops_of_plain']:.1f}, loop {least['gigaflops_of_loop']:.1f} GFLOP"
+        f" a step; a large product of matrices runs at {least['gigaflops_a_second']:.1f} GFLOP/s",
+        f"bound: branches at that speed and plain training as it is would take {least['least_milliseconds']:.0f} ms,"
+        f" {least['loop_to_least']:.2f} times as fast as the loop",
+    ]
     print("\n".join(lines))
     if options.out:
         options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        results = {"steps": found, "torch": torch.__version__, "threads": options.threads, "device": options.device}
+        results = {
+            "steps": found,
+            "bound": least,
+            "torch": torch.__version__,
+            "threads": options.threads,
+            "device": options.device,
+        }
         options.out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
