@@ -7,8 +7,8 @@ The digits get wrong labels (10, 20 and 30 %, evenly), DMUE is trained, and its 
 runs of a comparison with `--noise` are, of the methods that are asked for. On the same out-of-sample probabilities the
 rival is cleanlab (`pip install cleanlab`): its three scores of a label, and its two ways to say which labels are wrong.
 Beside them 1 - alpha and the largest latent share of the run itself, which has seen the rows. Only rows that the run
-was trained on count: the others keep their labels. Where people gave the wrong labels, `--clean SOURCE` names the same
-rows with right ones.
+was trained on count: the others keep their labels. The area within labels is that of the pairs of rows with the same
+label. Where people gave the wrong labels, `--clean SOURCE` names the same rows with right ones.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
+from doubted_rows import area_within
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
@@ -76,7 +77,7 @@ def measured(run: Path, clean: str | None) -> Row:
     return {
         "rows": len(wrong),
         "wrong": int(wrong.sum()),
-        "scores": {name: ranked(doubt, wrong) for name, doubt in doubts.items()},
+        "scores": {name: ranked(doubt, wrong, given) for name, doubt in doubts.items()},
         "sets": {name: hit(flags, wrong) for name, flags in sets.items()},
     }
 
@@ -111,11 +112,12 @@ def own_doubts(run: Path, order: list[int]) -> dict[str, NDArray[np.floating]]:
     return found
 
 
-def ranked(doubt: NDArray[np.floating], wrong: Flags) -> dict[str, float]:
-    """Area under the ROC curve, and precision of the first 50 and of as many as are wrong."""
+def ranked(doubt: NDArray[np.floating], wrong: Flags, given: NDArray[np.int64]) -> dict[str, float]:
+    """Areas under the ROC curve, and precision of the first 50 and of as many as are wrong."""
     first = wrong[np.argsort(-doubt, kind="stable")]
     return {
         "auc": float(roc_auc_score(wrong, doubt)),
+        "within labels": area_within(*map(torch.from_numpy, (doubt, wrong, given))),
         "first 50": float(first[:50].mean()),
         "as many as wrong": float(first[: wrong.sum()].mean()),
     }

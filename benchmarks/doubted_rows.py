@@ -4,8 +4,10 @@
 
 For every run of a comparison with `--noise` that kept scores of its training rows: the area under the ROC curve of
 1 - alpha, and of the largest share of the latent distribution, for labels that are not those of the same data without
-noise; and the share of wrong ones among as many first rows as there are wrong ones. Where people gave the wrong labels,
-`--clean SOURCE` names the same rows with right ones.
+noise; and the share of wrong ones among as many first rows as there are wrong ones. Beside them what needs no training:
+how few rows have the same label, as even noise gives rare labels to rows of common classes. What a score knows besides
+is its area within labels, of the pairs of a wrong and a right row with the same label. Where people gave the wrong
+labels, `--clean SOURCE` names the same rows with right ones.
 """
 
 from __future__ import annotations
@@ -32,10 +34,26 @@ def doubts(scores: dict[str, Tensor]) -> dict[str, Tensor]:
     return {**found, "largest latent share": scores["latent"].max(1).values} if "latent" in scores else found
 
 
-def measured(doubt: Tensor, wrong: Tensor) -> dict[str, float]:
-    """Area under the ROC curve, and precision among as many rows as are wrong."""
-    first = doubt.argsort(descending=True)[: int(wrong.sum())]
-    return {"auc": float(roc_auc_score(wrong, doubt)), "precision": float(wrong[first].float().mean())}
+def measured(doubt: Tensor, wrong: Tensor, given: Tensor) -> dict[str, float]:
+    """Areas under the ROC curve, over all rows and within labels, and precision among as many rows as are wrong."""
+    first = doubt.argsort(descending=True, stable=True)[: int(wrong.sum())]
+    return {
+        "auc": float(roc_auc_score(wrong, doubt)),
+        "within": area_within(doubt, wrong, given),
+        "precision": float(wrong[first].float().mean()),
+    }
+
+
+def area_within(doubt: Tensor, wrong: Tensor, given: Tensor) -> float:
+    """Of the pairs of a wrong and a right row with the same label, those in which the wrong one is doubted more."""
+    ordered, pairs = 0.0, 0
+    for label in given.unique():
+        rows = given == label
+        count = int(wrong[rows].sum()) * int((~wrong[rows]).sum())
+        if count:
+            ordered += count * float(roc_auc_score(wrong[rows], doubt[rows]))
+            pairs += count
+    return ordered / pairs
 
 
 def main() -> None:
@@ -48,18 +66,21 @@ def main() -> None:
     noisy = prepare(config.data, config.task).splits.training
     right = config.data.model_copy(update={"noise": 0.0, "source": options.clean or config.data.source})
     flags = noisy.annotation != prepare(right, config.task).source.samples.annotation[noisy.sample_id]
-    wrong_of = dict(zip(noisy.sample_id.tolist(), flags.tolist(), strict=True))
-    found: dict[str, list[dict[str, Any]]] = {}
+    place = {row: position for position, row in enumerate(noisy.sample_id.tolist())}
+    rarity = -noisy.annotation.bincount()[noisy.annotation].double()
+    found: dict[str, list[dict[str, Any]]] = {"no method, rarity": [measured(rarity, flags, noisy.annotation)]}
     for cell in sorted((options.run / "cells").iterdir()):
         ids, scores = read_row_scores(cell)
-        wrong = torch.tensor([wrong_of[row] for row in ids.tolist()], dtype=torch.bool)
+        rows = torch.tensor([place[row] for row in ids.tolist()])
         for name, doubt in doubts(scores).items():
-            found.setdefault(f"{cell.name.rpartition('-seed')[0]}, {name}", []).append(measured(doubt, wrong))
-    share = statistics.fmean(wrong_of.values())
-    lines = [f"{len(wrong_of):,} training rows, {100 * share:.1f} % of them with a wrong label", ""]
+            method = cell.name.rpartition("-seed")[0]
+            found.setdefault(f"{method}, {name}", []).append(measured(doubt, flags[rows], noisy.annotation[rows]))
+    share = flags.double().mean()
+    lines = [f"{len(flags):,} training rows, {100 * share:.1f} % of them with a wrong label", ""]
     for name, seeds in found.items():
-        means = (statistics.fmean(seed[key] for seed in seeds) for key in ("auc", "precision"))
-        lines.append(f"{name:42} AUC {next(means):.3f}   precision {next(means):.3f}   {len(seeds)} seeds")
+        auc, within, precision = (statistics.fmean(seed[key] for seed in seeds) for key in seeds[0])
+        numbers = f"AUC {auc:.3f}   within labels {within:.3f}   precision {precision:.3f}"
+        lines.append(f"{name:36} {numbers}   {len(seeds)} seed{'s'[: len(seeds) > 1]}")
     print("\n".join(lines))
     if options.out:
         options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
