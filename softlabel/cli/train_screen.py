@@ -36,8 +36,8 @@ class TrainScreen:
         method = f"{self._config.method}, seed {self._config.seed}, {start.precision}"
         going_on = f"; goes on after {start.images_done:,} of {start.images:,} images" if start.resumed else ""
         self._console.say(line("method", method + going_on))
-        if start.note is not None:
-            self._console.say(line("note", start.note))
+        for note in start.notes:
+            self._console.say(line("note", note))
         self._say_plan(start)
         self._progress.begin(start)
 

@@ -86,7 +86,7 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         finished = [(cell.name, cell.result()["test_hash"]) for cell in cells if cell.finished]
         refuse_other_test_rows(prepared.splits.test_hash, finished, str(run.path))
         jobs = jobs_that_pay_off(config, len(cells))
-        notes = dict.fromkeys(note for method in methods.values() if (note := method.cost_note()) is not None)
+        notes = dict.fromkeys(note for method in methods.values() for note in method.notes(config.training.sampler))
         progress.begin(run.path, prepared, cells, jobs, [*notes, *_own_training(methods)])
         failures = run_cells(
             cells, jobs, lambda: progress.update(cells), lambda failure: progress.failed(failure.cell, failure.reason)

@@ -29,6 +29,7 @@ from softlabel.global_batch import first_row, gathered
 from softlabel.losses import cross_entropy, similarity_distance
 from softlabel.losses.reduction import SumAndMass
 from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.methods.stage import SamplerName
 from softlabel.networks.branches import Branches
 from softlabel.networks.class_means import ClassMeans
 from softlabel.networks.network import Network, Pyramid
@@ -36,6 +37,8 @@ from softlabel.networks.uncertainty import PairwiseUncertainty, class_similarity
 from softlabel.tasks.task import Task
 
 MANY_TIMES = 5
+UNEVEN = 5
+"""Times as many rows of the largest class as of the smallest, from which on a person is told."""
 
 
 class DMUE(Method):
@@ -79,6 +82,7 @@ class DMUE(Method):
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
         asked = self.config
+        self._rows_of_classes = tuple(training_set.class_counts.aminmax())
         self.branches: nn.Module | None = None
         self.uncertainty: PairwiseUncertainty | None = None
         self.means: ClassMeans | None = None
@@ -182,7 +186,10 @@ class DMUE(Method):
         found: Tensor = self.uncertainty(similarity, F.one_hot(index, self.num_classes).float())
         return found
 
-    def cost_note(self) -> str | None:
+    def notes(self, sampler: SamplerName) -> list[str]:
+        return [note for note in (self._cost(), self._unevenness(sampler)) if note is not None]
+
+    def _cost(self) -> str | None:
         if self.branches is None:
             return None
         extra, shipped = (sum(p.numel() for p in part.parameters()) for part in (self.branches, self.network))
@@ -191,6 +198,15 @@ class DMUE(Method):
         return (
             f"dmue trains a copy of the last stage for each of {self.num_classes} classes: {extra / 1e6:.1f} M weights "
             f"beside the {shipped / 1e6:.1f} M that ship; dmue_shared has classifiers alone"
+        )
+
+    def _unevenness(self, sampler: SamplerName) -> str | None:
+        few, many = self._rows_of_classes
+        if self.uncertainty is None or sampler == "balanced" or many < UNEVEN * few:
+            return None
+        return (
+            f"classes have from {few:,.0f} to {many:,.0f} rows, and dmue's confidence takes rare labels for wrong ones: "
+            "sampler=balanced draws classes alike, uncertainty=false leaves the confidence out"
         )
 
     def row_scores(self, batch: Batch) -> Mapping[str, Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from softlabel.data.batch import Batch
 from softlabel.labels import LabelDistribution
 from softlabel.losses import SumAndMass
-from softlabel.methods.stage import Stage
+from softlabel.methods.stage import SamplerName, Stage
 from softlabel.networks.heads import HeadName
 from softlabel.networks.network import Network
 from softlabel.running_state import AllReduce, RunningState
@@ -175,9 +175,9 @@ class Method(nn.Module):
         """Learned tables (K, K) by title, which the report draws and the run folder keeps."""
         return {}
 
-    def cost_note(self) -> str | None:
-        """What a person should know of the cost before the training starts; None where it is nothing special."""
-        return None
+    def notes(self, sampler: SamplerName) -> list[str]:
+        """What a person should know before the training starts: a special cost, data that it is not made for."""
+        return []
 
     def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
         """What this stage depends on: runs whose stages have equal fingerprints, up to here, may share them."""

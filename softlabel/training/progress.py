@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
@@ -32,7 +32,7 @@ class RunStart:
     images, epochs   samples and epochs that the whole run will see, over all stages
     images_done      samples that it saw before it was resumed
     precision        fp32 or bf16, as asked for or as measured
-    note             what the method says of its cost
+    notes            what the method says of its cost, and of the data
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class RunStart:
     epochs: int
     resumed: bool
     precision: str
-    note: str | None = None
+    notes: Sequence[str] = ()
 
 
 class Progress(Protocol):

@@ -208,8 +208,8 @@ def _run_first(run: RunFolder, training: Training, progress: Progress, shared: S
     if training.checkpoint is not None:
         state.restore_position(training.checkpoint)
         run.log(f"goes on after {len(state.records)} epochs")
-    note = state.method.cost_note()
-    progress.begin(RunStart(run.path, training.prepared, images, state.images, epochs, resumed, precision, note))
+    notes = state.method.notes(config.training.sampler)
+    progress.begin(RunStart(run.path, training.prepared, images, state.images, epochs, resumed, precision, notes))
     checkpoints = CheckpointFolder(run.path / "checkpoints")
     make_folder(checkpoints.path)
     try:

@@ -208,10 +208,27 @@ def test_many_classes_are_told_what_they_cost():
     notes = []
     for kind in (DMUE, DMUEShared):
         network = build_network(NetworkConfig(backbone="resnet8"), inputs, 30, 0)
-        notes.append(kind(kind.Config(), network, Classification(names), counts).cost_note())
-    assert notes[0] is not None
-    assert "for each of 30 classes: 1.7 M weights beside the 0.1 M that ship; dmue_shared" in notes[0]
-    assert notes[1] is None
+        notes.append(kind(kind.Config(), network, Classification(names), counts).notes("instance"))
+    assert len(notes[0]) == 1
+    assert "for each of 30 classes: 1.7 M weights beside the 0.1 M that ship; dmue_shared" in notes[0][0]
+    assert notes[1] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_uneven_classes_are_told_what_the_confidence_does(name):
+    network = build_network(NetworkConfig(backbone="mlp", hidden=[6]), FEATURES, 4, 0)
+    kind, task = {"dmue": DMUE, "dmue_shared": DMUEShared}[name], Classification(list("abcd"))
+
+    def notes(counts, sampler="instance", **options):
+        training_set = TrainingSet(60, torch.tensor(counts), lambda folder: None)
+        return kind(kind.Config(**options), network, task, training_set).notes(sampler)
+
+    (told,) = notes([50.0, 10.0, 20.0, 1200.0])
+    assert "from 10 to 1,200 rows" in told
+    assert len(notes([50.0, 10.0, 20.0, 50.0])) == 1
+    assert notes([50.0, 11.0, 20.0, 50.0]) == []
+    assert notes([50.0, 10.0, 20.0, 1200.0], sampler="balanced") == []
+    assert notes([50.0, 10.0, 20.0, 1200.0], uncertainty=False) == []
 
 
 def test_what_is_kept_of_each_row():
