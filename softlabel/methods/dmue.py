@@ -205,8 +205,8 @@ class DMUE(Method):
         if self.uncertainty is None or sampler == "balanced" or many < UNEVEN * few:
             return None
         return (
-            f"classes have from {few:,.0f} to {many:,.0f} rows, and dmue's confidence takes rare labels for wrong ones: "
-            "sampler=balanced draws classes alike, uncertainty=false leaves the confidence out"
+            f"with classes of {few:,.0f} to {many:,.0f} rows dmue's confidence takes rare labels for wrong ones; "
+            "it needs sampler=balanced, or else uncertainty=false"
         )
 
     def row_scores(self, batch: Batch) -> Mapping[str, Tensor]:
