@@ -4,7 +4,7 @@
     python benchmarks/confident_learning.py --run runs/faces-0.2-0001 --methods cross_entropy dmue --out OUT
 
 The digits get wrong labels (10, 20 and 30 %, evenly), DMUE is trained, and its labels are reviewed (five folds); or the
-runs of a comparison with `--noise` are, of the methods that are asked for. On the same out-of-sample probabilities the
+runs of a comparison are reviewed, of the methods that `--methods` names. On the same out-of-sample probabilities the
 rival is cleanlab (`pip install cleanlab`): its three scores of a label, and its two ways to say which labels are wrong.
 Beside them 1 - alpha and the largest latent share of the run itself, which has seen the rows. Only rows that the run
 was trained on count: the others keep their labels. The area within labels is that of the pairs of rows with the same
@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
-from doubted_rows import area_within
+from doubted_rows import area_within, doubts
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
@@ -59,16 +59,15 @@ def of_comparison(run: Path, method: str, seed: int, clean: str | None) -> Row:
 def measured(run: Path, clean: str | None) -> Row:
     """The review of a run, and what each way makes of its labels."""
     found = review(run, FOLDS)
-    place = trained_rows(run)
-    trained = np.array([row in place for row in found.sample_id.tolist()])
+    trained = np.isin(found.sample_id, trained_rows(run))
     ids = found.sample_id[trained]
     given, shares = found.given[trained], found.fitted.probabilities[trained].astype(np.float64)
     shares /= shares.sum(1, keepdims=True)
     wrong = right_labels(run, clean)[ids] != given
-    doubts = {
+    found_doubts = {
         "softlabel review, confidence": -found.quality.confidence[trained],
         **{f"cleanlab, {name}": -get_label_quality_scores(given, shares, method=name) for name in SCORES},
-        **own_doubts(run, [place[row] for row in ids.tolist()]),
+        **own_doubts(run, ids),
     }
     sets = {
         "softlabel review, suspected": found.quality.suspected[trained],
@@ -77,7 +76,7 @@ def measured(run: Path, clean: str | None) -> Row:
     return {
         "rows": len(wrong),
         "wrong": int(wrong.sum()),
-        "scores": {name: ranked(doubt, wrong, given) for name, doubt in doubts.items()},
+        "scores": {name: ranked(doubt, wrong, given) for name, doubt in found_doubts.items()},
         "sets": {name: hit(flags, wrong) for name, flags in sets.items()},
     }
 
@@ -86,11 +85,11 @@ def config_of(run: Path) -> RunConfig:
     return RunConfig.model_validate(tomllib.loads((run / "config.toml").read_text(encoding="utf-8")))
 
 
-def trained_rows(run: Path) -> dict[int, int]:
-    """The rows that a run was trained on, and the place of each among them."""
+def trained_rows(run: Path) -> NDArray[np.int64]:
+    """The rows that a run was trained on."""
     config = config_of(run)
-    ids = prepare(config.data, config.task).splits.training.sample_id
-    return {row: place for place, row in enumerate(ids.tolist())}
+    ids: NDArray[np.int64] = prepare(config.data, config.task).splits.training.sample_id.numpy()
+    return ids
 
 
 def right_labels(run: Path, clean: str | None) -> NDArray[np.int64]:
@@ -101,15 +100,14 @@ def right_labels(run: Path, clean: str | None) -> NDArray[np.int64]:
     return labels
 
 
-def own_doubts(run: Path, order: list[int]) -> dict[str, NDArray[np.floating]]:
-    """Scores that the run itself has kept of its training rows, if any."""
+def own_doubts(run: Path, ids: NDArray[np.int64]) -> dict[str, NDArray[np.floating]]:
+    """Scores that the run itself has kept of these of its training rows, if any."""
     if not (run / "training-rows.safetensors").exists():
         return {}
-    own = read_row_scores(run)[1]
-    found = {"own 1 - alpha": 1 - own["alpha"][order].numpy()} if "alpha" in own else {}
-    if "latent" in own:
-        found["own largest latent share"] = own["latent"][order].max(1).values.numpy()
-    return found
+    stored, scores = read_row_scores(run)
+    place = {row: position for position, row in enumerate(stored.tolist())}
+    order = [place[row] for row in ids.tolist()]
+    return {f"own {name}": doubt[order].numpy() for name, doubt in doubts(scores).items()}
 
 
 def ranked(doubt: NDArray[np.floating], wrong: Flags, given: NDArray[np.int64]) -> dict[str, float]:

@@ -6,14 +6,16 @@ For every run of a comparison with `--noise` that kept scores of its training ro
 1 - alpha, and of the largest share of the latent distribution, for labels that are not those of the same data without
 noise; and the share of wrong ones among as many first rows as there are wrong ones. Beside them what needs no training:
 how few rows have the same label, as even noise gives rare labels to rows of common classes. What a score knows besides
-is its area within labels, of the pairs of a wrong and a right row with the same label. Where people gave the wrong
-labels, `--clean SOURCE` names the same rows with right ones.
+is its area within labels, of the pairs of a wrong and a right row with the same label; and how much of it is the label
+alone is the share of its variance between labels. Where people gave the wrong labels, `--clean SOURCE` names the same
+rows with right ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import tomllib
 from pathlib import Path
@@ -40,12 +42,13 @@ def measured(doubt: Tensor, wrong: Tensor, given: Tensor) -> dict[str, float]:
     return {
         "auc": float(roc_auc_score(wrong, doubt)),
         "within": area_within(doubt, wrong, given),
+        "label": between_labels(doubt, given),
         "precision": float(wrong[first].float().mean()),
     }
 
 
 def area_within(doubt: Tensor, wrong: Tensor, given: Tensor) -> float:
-    """Of the pairs of a wrong and a right row with the same label, those in which the wrong one is doubted more."""
+    """Of the pairs of a wrong and a right row with one label, those whose wrong one is doubted more; NaN for none."""
     ordered, pairs = 0.0, 0
     for label in given.unique():
         rows = given == label
@@ -53,7 +56,14 @@ def area_within(doubt: Tensor, wrong: Tensor, given: Tensor) -> float:
         if count:
             ordered += count * float(roc_auc_score(wrong[rows], doubt[rows]))
             pairs += count
-    return ordered / pairs
+    return ordered / pairs if pairs else math.nan
+
+
+def between_labels(doubt: Tensor, given: Tensor) -> float:
+    """The share of a score's variance that is between the means of the labels; NaN where the score is constant."""
+    counts = given.bincount().double()
+    means = torch.zeros_like(counts).index_add(0, given, doubt.double()) / counts.clamp_min(1)
+    return float(means[given].var(correction=0) / doubt.double().var(correction=0))
 
 
 def main() -> None:
@@ -78,9 +88,9 @@ def main() -> None:
     share = flags.double().mean()
     lines = [f"{len(flags):,} training rows, {100 * share:.1f} % of them with a wrong label", ""]
     for name, seeds in found.items():
-        auc, within, precision = (statistics.fmean(seed[key] for seed in seeds) for key in seeds[0])
-        numbers = f"AUC {auc:.3f}   within labels {within:.3f}   precision {precision:.3f}"
-        lines.append(f"{name:36} {numbers}   {len(seeds)} seed{'s'[: len(seeds) > 1]}")
+        mean = {key: statistics.fmean(seed[key] for seed in seeds) for key in seeds[0]}
+        areas = f"AUC {mean['auc']:.3f}   within labels {mean['within']:.3f}   precision {mean['precision']:.3f}"
+        lines.append(f"{name:34} {areas}   by the label {mean['label']:.2f}   {len(seeds)} seed{'s'[: len(seeds) > 1]}")
     print("\n".join(lines))
     if options.out:
         options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -2,9 +2,9 @@
 
     python benchmarks/people_votes.py runs/ferplus-noise-0.1-0001 --votes packed:DATA/ferplus_test --out OUT
 
-Every model of the comparison is scored against the votes of these rows, as `softlabel evaluate --votes` does, beside
-one half of the voters against the other. Where training rows have votes too, so is what DMUE makes of these rows: alpha
-of the given label, and the rest of the latent distribution.
+Every model of the comparison is scored against one half of the votes of these rows, as `softlabel evaluate --votes`
+does, beside the other half of the voters. Where training rows have votes too, so is what DMUE makes of these rows:
+alpha of the given label, and the rest of the latent distribution. OUT.json has the scores against all votes too.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ COLUMNS = {
     "all.kendall": "Kendall, all",
     "off.kendall": "Kendall, other",
 }
+NAMES = 70
 
 
 def of_model(cell: Path, votes: DataConfig) -> Agreement:
@@ -78,12 +79,12 @@ def of_run(run: Path, source: str) -> dict[str, list[Row]]:
 
 
 def lines_of(found: dict[str, list[Row]]) -> list[str]:
-    lines = [f"{'':60}" + "".join(f"{title:>20}" for title in COLUMNS.values())]
+    lines = [f"{'':{NAMES}}" + "".join(f"{title:>20}" for title in COLUMNS.values())]
     for name, seeds in found.items():
-        lines.append(f"{name:60}" + "".join(f"{_mean(seeds, score, 'model'):>20}" for score in COLUMNS))
+        lines.append(f"{name:{NAMES}}" + "".join(f"{_mean(seeds, score, 'model_half'):>20}" for score in COLUMNS))
     for rows, seeds in {seeds[0]["rows"]: seeds for seeds in found.values()}.items():  # test rows, and training rows
-        said = f"half of the voters ({rows:,} rows, {seeds[0]['off_label_rows']:,} with 3 other votes)"
-        lines.append(f"{said:60}" + "".join(f"{_mean(seeds, score, 'half'):>20}" for score in COLUMNS))
+        said = f"the other half of the voters ({rows:,} rows, {seeds[0]['off_label_rows']:,} with 3 other votes)"
+        lines.append(f"{said:{NAMES}}" + "".join(f"{_mean(seeds, score, 'half'):>20}" for score in COLUMNS))
     return lines
 
 
@@ -91,7 +92,7 @@ def _mean(seeds: list[Row], score: str, which: str) -> str:
     values = [seed["scores"][score][which]["value"] for seed in seeds]
     if None in values:
         return "–"
-    spread = f" ±{statistics.stdev(values):.3f}" if len(values) > 1 and which == "model" else ""
+    spread = f" ±{statistics.stdev(values):.3f}" if len(values) > 1 and which == "model_half" else ""
     return f"{statistics.mean(values):.3f}{spread}"
 
 

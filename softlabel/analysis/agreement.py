@@ -123,7 +123,7 @@ def refuse_no_counts(part: LabelledPart) -> Tensor:
     annotation = part.samples.annotation
     if part.task.annotation_kind != "distribution":
         raise UnsupportedError(
-            f"rows of {part.source} have no votes to compare with; another source and its vote columns can be named"
+            f"rows of {part.source} have no votes to compare with; of other rows, source and vote columns can be named"
         )
     if not bool((annotation == annotation.round()).all()) or float(annotation.sum(-1).max()) < 2:
         raise UnsupportedError(f"rows of {part.source} hold shares, expected counts, which say how many people voted")

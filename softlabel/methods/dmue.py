@@ -38,7 +38,7 @@ from softlabel.tasks.task import Task
 
 MANY_TIMES = 5
 UNEVEN = 5
-"""Times as many rows of the largest class as of the smallest, from which on a person is told."""
+"""Times as many rows of the largest class as of the smallest, from which on a person is told; seen at 17 and at 20."""
 
 
 class DMUE(Method):
@@ -205,8 +205,8 @@ class DMUE(Method):
         if self.uncertainty is None or sampler == "balanced" or many < UNEVEN * few:
             return None
         return (
-            f"with classes of {few:,.0f} to {many:,.0f} rows dmue's confidence takes rare labels for wrong ones; "
-            "it needs sampler=balanced, or else uncertainty=false"
+            f"classes have {few:,.0f} to {many:,.0f} rows: dmue's confidence may count rare ones for little "
+            "(sampler=balanced, or uncertainty=false)"
         )
 
     def row_scores(self, batch: Batch) -> Mapping[str, Tensor]:

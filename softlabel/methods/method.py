@@ -176,7 +176,7 @@ class Method(nn.Module):
         return {}
 
     def notes(self, sampler: SamplerName) -> list[str]:
-        """What a person should know before the training starts: a special cost, data that it is not made for."""
+        """What a person should know before the training starts: a special cost, data that do not suit it."""
         return []
 
     def fingerprint(self, stage: Stage) -> Mapping[str, Any]:

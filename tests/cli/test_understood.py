@@ -125,3 +125,13 @@ def test_a_rate_of_a_methods_own_is_said(softlabel: Softlabel) -> None:
     both = softlabel("compare", *small, *names, "--quick.learning-rate", "0.2", "--quick.weight-decay", "0")
     assert "sgd, rate 0.1" in both.err + both.out
     assert "note     quick: learning rate 0.2, weight decay 0" in both.err + both.out
+
+
+@pytest.mark.parametrize(
+    "words", [["train", "--method", "dmue"], ["compare", "--methods", "dmue,dmue_shared", "--seeds", "1"]]
+)
+def test_what_a_method_has_to_say_is_said_once_before_it_trains(words: list[str], softlabel: Any) -> None:
+    done = softlabel(*words, "--imbalance", "20", "--epochs", "1", "--backbone", "mlp")
+    before = " ".join(done.out[: done.out.index("plan ")].split())
+    assert before.count("dmue trains a copy of the last stage for each of 10 classes") == 1
+    assert before.count("classes have 6 to 128 rows: dmue's confidence may count rare ones for little") == 1

@@ -224,7 +224,7 @@ def test_uneven_classes_are_told_what_the_confidence_does(name):
         return kind(kind.Config(**options), network, task, training_set).notes(sampler)
 
     (told,) = notes([50.0, 10.0, 20.0, 1200.0])
-    assert "classes of 10 to 1,200 rows" in told
+    assert "classes have 10 to 1,200 rows: dmue's confidence" in told
     assert len(notes([50.0, 10.0, 20.0, 50.0])) == 1
     assert notes([50.0, 11.0, 20.0, 50.0]) == []
     assert notes([50.0, 10.0, 20.0, 1200.0], sampler="balanced") == []
