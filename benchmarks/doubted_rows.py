@@ -7,8 +7,8 @@ For every run of a comparison with `--noise` that kept scores of its training ro
 noise; and the share of wrong ones among as many first rows as there are wrong ones. Beside them what needs no training:
 how few rows have the same label, as even noise gives rare labels to rows of common classes. What a score knows besides
 is its area within labels, of the pairs of a wrong and a right row with the same label; and how much of it is the label
-alone is the share of its variance between labels. Where people gave the wrong labels, `--clean SOURCE` names the same
-rows with right ones.
+alone is the share of its variance between labels; the means of alpha by label are listed too. Where people gave the
+wrong labels, `--clean SOURCE` names the same rows with right ones.
 """
 
 from __future__ import annotations
@@ -61,9 +61,53 @@ def area_within(doubt: Tensor, wrong: Tensor, given: Tensor) -> float:
 
 def between_labels(doubt: Tensor, given: Tensor) -> float:
     """The share of a score's variance that is between the means of the labels; NaN where the score is constant."""
-    counts = given.bincount().double()
-    means = torch.zeros_like(counts).index_add(0, given, doubt.double()) / counts.clamp_min(1)
+    means = means_of_labels(doubt, given)
     return float(means[given].var(correction=0) / doubt.double().var(correction=0))
+
+
+def means_of_labels(values: Tensor, given: Tensor) -> Tensor:
+    """The mean of the rows with each label, (K,); 0 for a label without rows."""
+    counts = given.bincount().double()
+    return torch.zeros_like(counts).index_add(0, given, values.double()) / counts.clamp_min(1)
+
+
+def of_run(run: Path, clean: str | None) -> dict[str, Any]:
+    """Of each method and score the measures of every seed; and of alpha the mean by label."""
+    config = CompareConfig.model_validate(tomllib.loads((run / "config.toml").read_text(encoding="utf-8")))
+    prepared = prepare(config.data, config.task)
+    noisy = prepared.splits.training
+    right = config.data.model_copy(update={"noise": 0.0, "source": clean or config.data.source})
+    wrong = noisy.annotation != prepare(right, config.task).source.samples.annotation[noisy.sample_id]
+    place = {row: position for position, row in enumerate(noisy.sample_id.tolist())}
+    counts = noisy.annotation.bincount()
+    rarity = -counts[noisy.annotation].double()
+    found: dict[str, list[dict[str, float]]] = {"no method, rarity": [measured(rarity, wrong, noisy.annotation)]}
+    alphas: dict[str, list[list[float]]] = {}
+    for cell in sorted((run / "cells").iterdir()):
+        ids, scores = read_row_scores(cell)
+        method = cell.name.rpartition("-seed")[0]
+        rows = torch.tensor([place[row] for row in ids.tolist()])
+        for name, doubt in doubts(scores).items():
+            found.setdefault(f"{method}, {name}", []).append(measured(doubt, wrong[rows], noisy.annotation[rows]))
+        if "alpha" in scores:
+            alphas.setdefault(method, []).append(means_of_labels(scores["alpha"], noisy.annotation[rows]).tolist())
+    labels = dict(zip(prepared.task.class_names, counts.tolist(), strict=True))
+    return {"rows": len(wrong), "wrong": int(wrong.sum()), "labels": labels, "scores": found, "alpha": alphas}
+
+
+def told(result: dict[str, Any]) -> str:
+    share = 100 * result["wrong"] / result["rows"]
+    lines = [f"{result['rows']:,} training rows, {share:.1f} % of them with a wrong label", ""]
+    for name, seeds in result["scores"].items():
+        mean = {key: statistics.fmean(seed[key] for seed in seeds) for key in seeds[0]}
+        areas = f"AUC {mean['auc']:.3f}   within labels {mean['within']:.3f}   precision {mean['precision']:.3f}"
+        lines.append(f"{name:34} {areas}   by the label {mean['label']:.2f}   {len(seeds)} seed{'s'[: len(seeds) > 1]}")
+    if result["alpha"]:
+        lines += ["", f"{'mean alpha by label':20}" + "".join(f"{name[:10]:>11}" for name in result["labels"])]
+        lines.append(f"{'rows':20}" + "".join(f"{count:11,}" for count in result["labels"].values()))
+    for method, seeds in result["alpha"].items():
+        lines.append(f"{method:20}" + "".join(f"{statistics.fmean(means):11.3f}" for means in zip(*seeds, strict=True)))
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -72,29 +116,11 @@ def main() -> None:
     parser.add_argument("--clean", help="source of the same rows with right labels")
     parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
     options = parser.parse_args()
-    config = CompareConfig.model_validate(tomllib.loads((options.run / "config.toml").read_text(encoding="utf-8")))
-    noisy = prepare(config.data, config.task).splits.training
-    right = config.data.model_copy(update={"noise": 0.0, "source": options.clean or config.data.source})
-    flags = noisy.annotation != prepare(right, config.task).source.samples.annotation[noisy.sample_id]
-    place = {row: position for position, row in enumerate(noisy.sample_id.tolist())}
-    rarity = -noisy.annotation.bincount()[noisy.annotation].double()
-    found: dict[str, list[dict[str, Any]]] = {"no method, rarity": [measured(rarity, flags, noisy.annotation)]}
-    for cell in sorted((options.run / "cells").iterdir()):
-        ids, scores = read_row_scores(cell)
-        rows = torch.tensor([place[row] for row in ids.tolist()])
-        for name, doubt in doubts(scores).items():
-            method = cell.name.rpartition("-seed")[0]
-            found.setdefault(f"{method}, {name}", []).append(measured(doubt, flags[rows], noisy.annotation[rows]))
-    share = flags.double().mean()
-    lines = [f"{len(flags):,} training rows, {100 * share:.1f} % of them with a wrong label", ""]
-    for name, seeds in found.items():
-        mean = {key: statistics.fmean(seed[key] for seed in seeds) for key in seeds[0]}
-        areas = f"AUC {mean['auc']:.3f}   within labels {mean['within']:.3f}   precision {mean['precision']:.3f}"
-        lines.append(f"{name:34} {areas}   by the label {mean['label']:.2f}   {len(seeds)} seed{'s'[: len(seeds) > 1]}")
-    print("\n".join(lines))
+    result = of_run(options.run, options.clean)
+    print(told(result), end="")
     if options.out:
-        options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        options.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        options.out.with_suffix(".txt").write_text(told(result), encoding="utf-8")
+        options.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
