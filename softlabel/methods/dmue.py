@@ -9,7 +9,8 @@ branches lead at first, the target branch later (10). Only the target branch shi
 Other than the released code, as it contradicts the paper: the uncertainty module is trained; no batch is left out for
 a class that it lacks; the latent distribution costs no second pass and leaves no trace in any batch normalisation, as
 a row of class y is normalised in branch y by the statistics of the other rows. Its steeper ramp and its scaling of the
-similarities are options.
+similarities are options. Ours is a confidence that is not told the label (`knows_label`): one that is told can become a
+weight of the label, whatever the sample.
 """
 
 from __future__ import annotations
@@ -52,6 +53,10 @@ class DMUE(Method):
         latent_weight: float = Field(0.5, ge=0, description="weight of the latent distribution's term (omega)")
         similarity_weight: float = Field(1000.0, ge=0, description="weight of similarity preserving (gamma)")
         uncertainty: bool = Field(True, description="scale the logits by a confidence from the batch's similarities")
+        knows_label: bool = Field(
+            True,
+            description="tell the confidence which class the label is, as published; if not, leave the sample out too",
+        )
         latent_from: Literal["others", "all"] = Field(
             "others", description="a branch per class that knows the other ones, or one branch that knows all"
         )
@@ -90,7 +95,7 @@ class DMUE(Method):
             shape = (1, task.num_classes) if asked.latent_from == "all" else (task.num_classes, task.num_classes - 1)
             self.branches = self.make_branches(*shape)
         if asked.uncertainty:
-            self.uncertainty = PairwiseUncertainty(self.num_classes)
+            self.uncertainty = PairwiseUncertainty(self.num_classes, asked.knows_label)
             self.means = ClassMeans(self.num_classes, network.backbone.num_features) if asked.bank else None
         self.begin_epoch(0, 1)
 
@@ -176,7 +181,8 @@ class DMUE(Method):
         """alpha (n,): of rows (n, D), from their similarity to all rows of the batch (N, D)."""
         assert self.uncertainty is not None
         one_hot = F.one_hot(classes, self.num_classes).float()
-        place = torch.arange(len(index), device=index.device) + first_row(index) if self.config.exclude_self else None
+        leaves_out = self.config.exclude_self or not self.config.knows_label
+        place = torch.arange(len(index), device=index.device) + first_row(index) if leaves_out else None
         if self.means is not None and self.training:
             self.means.follow(others.detach(), one_hot)
         means = None if self.means is None else self.means.current
@@ -202,11 +208,12 @@ class DMUE(Method):
 
     def _unevenness(self, sampler: SamplerName) -> str | None:
         few, many = self._rows_of_classes
-        if self.uncertainty is None or sampler == "balanced" or many < UNEVEN * few:
+        blind = self.uncertainty is None or not self.uncertainty.knows_label
+        if blind or sampler == "balanced" or many < UNEVEN * few:
             return None
         return (
-            f"classes have {few:,.0f} to {many:,.0f} rows: dmue's confidence may count rare ones for little "
-            "(sampler=balanced, or uncertainty=false)"
+            f"classes have {few:,.0f} to {many:,.0f} rows: dmue's confidence may count rare ones for little, "
+            "unless knows_label=false"
         )
 
     def row_scores(self, batch: Batch) -> Mapping[str, Tensor]:

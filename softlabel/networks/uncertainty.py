@@ -8,18 +8,30 @@ from torch.nn import functional as F
 
 
 class PairwiseUncertainty(nn.Module):
-    """Similarity of a row to each class, and its own class -> confidence in (0, 1)."""
+    """Similarity of a row to each class, and its own class -> confidence in (0, 1).
 
-    def __init__(self, num_classes: int) -> None:
+    knows_label   False for a confidence that is not told which class the row's own is: its similarity comes first, the
+                  others follow in descending order
+    """
+
+    def __init__(self, num_classes: int, knows_label: bool = True) -> None:
         super().__init__()
-        self.hidden = nn.Linear(2 * num_classes, num_classes, bias=False)
+        self.knows_label = knows_label
+        self.hidden = nn.Linear((1 + knows_label) * num_classes, num_classes, bias=False)
         self.activation = nn.PReLU()
         self.output = nn.Linear(num_classes, 1, bias=False)
 
     def forward(self, similarity: Tensor, one_hot: Tensor) -> Tensor:
         """(N, K), (N, K) -> (N,)."""
-        statistics = torch.cat([similarity, one_hot], -1)
+        statistics = torch.cat([similarity, one_hot], -1) if self.knows_label else own_first(similarity, one_hot)
         return torch.sigmoid(self.output(self.activation(self.hidden(statistics))))[:, 0]
+
+
+def own_first(similarity: Tensor, one_hot: Tensor) -> Tensor:
+    """Similarity (N, K) to the row's own class (N, K), then to the others in descending order, (N, K)."""
+    own = one_hot.bool()
+    others = similarity[~own].view(len(similarity), -1)
+    return torch.cat([similarity[own][:, None], others.sort(-1, descending=True).values], -1)
 
 
 def class_similarity(

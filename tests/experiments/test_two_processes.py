@@ -17,7 +17,7 @@ from typing import Any
 from softlabel.report.html import render_report
 
 TIMES = {"created": "", "seconds": 1.0, "total_seconds": 1.0, "images_per_second": 1.0, "bytes": 1}
-WORDS = "compare --methods label_smoothing,online_label_smoothing --seeds 2 --epochs 2 --backbone mlp --jobs 1"
+WORDS = "compare --methods label_smoothing,online_label_smoothing --seeds 2 --epochs 2 --backbone mlp --jobs 2"
 
 
 def started(folder: Path, hash_seed: int) -> subprocess.Popen[bytes]:

@@ -113,6 +113,19 @@ def test_the_confidence_scales_the_logits():
     torch.testing.assert_close(found, expected)
 
 
+def test_a_confidence_that_is_not_told_the_label_leaves_the_sample_out():
+    method = made("dmue", knows_label=False).eval()
+    features, index = torch.randn(4, 6), torch.arange(4)
+    with torch.no_grad():
+        alone = method.confidence(features, index, features, index)
+        cosine = F.normalize(features) @ F.normalize(features).T
+        others = cosine[~torch.eye(4, dtype=torch.bool)].view(4, 3).sort(-1, descending=True).values
+        statistics = torch.cat([torch.zeros(4, 1), others], -1)  # no other row of its class
+        part = method.uncertainty
+        expected = torch.sigmoid(part.output(part.activation(part.hidden(statistics))))[:, 0]
+    torch.testing.assert_close(alone, expected)
+
+
 def test_gradient_of_the_confidence():
     logits = torch.randn(6, 4, dtype=torch.float64)
     alpha = torch.rand(6, dtype=torch.float64, requires_grad=True)
@@ -229,6 +242,7 @@ def test_uneven_classes_are_told_what_the_confidence_does(name):
     assert notes([50.0, 11.0, 20.0, 50.0]) == []
     assert notes([50.0, 10.0, 20.0, 1200.0], sampler="balanced") == []
     assert notes([50.0, 10.0, 20.0, 1200.0], uncertainty=False) == []
+    assert notes([50.0, 10.0, 20.0, 1200.0], knows_label=False) == []
 
 
 def test_what_is_kept_of_each_row():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from softlabel.networks.class_means import ClassMeans
-from softlabel.networks.uncertainty import PairwiseUncertainty, class_similarity, min_max_scaled
+from softlabel.networks.uncertainty import PairwiseUncertainty, class_similarity, min_max_scaled, own_first
 
 NUM_CLASSES = 4
 
@@ -65,6 +65,24 @@ def test_the_confidence_is_two_layers_and_a_sigmoid() -> None:
     hidden = np.concatenate([similarity.double().numpy(), one_hot.double().numpy()], 1) @ w1.T
     hidden = np.where(hidden > 0, hidden, slope * hidden)
     np.testing.assert_allclose(module(similarity, one_hot).detach(), 1 / (1 + np.exp(-hidden @ w2[0])), rtol=1e-5)
+
+
+@given(st.lists(st.integers(0, NUM_CLASSES - 1), min_size=1, max_size=6), st.integers(0, 100))
+def test_own_similarity_comes_first_and_the_others_descend(index: list[int], seed: int) -> None:
+    similarity = torch.randn(len(index), NUM_CLASSES, generator=torch.Generator().manual_seed(seed))
+    found = own_first(similarity, F.one_hot(torch.tensor(index), NUM_CLASSES).float())
+    for row, y, values in zip(found.tolist(), index, similarity.tolist(), strict=True):
+        assert row == [values[y], *sorted((v for k, v in enumerate(values) if k != y), reverse=True)]
+
+
+def test_a_confidence_that_is_not_told_the_label_does_not_know_the_classes_by_name() -> None:
+    torch.manual_seed(0)
+    similarity, one_hot = torch.randn(8, NUM_CLASSES), F.one_hot(torch.arange(8) % NUM_CLASSES, NUM_CLASSES).float()
+    renamed = torch.randperm(NUM_CLASSES)
+    for knows_label in (True, False):
+        module = PairwiseUncertainty(NUM_CLASSES, knows_label)
+        as_before = module(similarity[:, renamed], one_hot[:, renamed])
+        assert torch.allclose(as_before, module(similarity, one_hot)) is not knows_label
 
 
 def test_scaling_of_equal_similarities_is_finite() -> None:
