@@ -153,7 +153,7 @@ def operations(step: Step, batch: Batch) -> int:
     return counter.get_total_flops()
 
 
-def measure(rounds: int, device: torch.device) -> tuple[dict[str, Any], dict[str, float]]:
+def measure(rounds: int, device: torch.device) -> tuple[dict[str, Any], dict[str, Any]]:
     """Per variant: milliseconds, ratios with their quartiles, bytes kept, and calls; and the bound of batched steps."""
     inputs = torch.randint(0, 256, (128, 3, 32, 32), dtype=torch.uint8)
     batch = Batch(inputs, torch.arange(128) % CLASSES, torch.arange(128)).to(device)

@@ -18,7 +18,7 @@ print(found)
 """
 
 
-@pytest.mark.parametrize("how", ["stdin", "file"])
+@pytest.mark.parametrize("how", ["stdin", "file", "argument"])
 def test_a_script_needs_neither_a_file_nor_a_guard(how: str, tmp_path: Path) -> None:
     done = script(SCRIPT, how, tmp_path)
     assert "cross_entropy is the only method with a result" in " ".join(done.split())
@@ -40,7 +40,7 @@ def script(text: str, how: str, folder: Path) -> str:
     """What a new Python printed that has the text from stdin, from a file or as an argument."""
     text = text.format(runs=str(folder / "runs"))
     (folder / "script.py").write_text(text)
-    words = {"stdin": ["-"], "file": [str(folder / "script.py")]}[how]
+    words = {"stdin": ["-"], "file": [str(folder / "script.py")], "argument": ["-c", text]}[how]
     given = text if how == "stdin" else ""
     done = subprocess.run([sys.executable, *words], input=given, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -130,7 +130,7 @@ def test_a_rate_of_a_methods_own_is_said(softlabel: Softlabel) -> None:
 @pytest.mark.parametrize(
     "words", [["train", "--method", "dmue"], ["compare", "--methods", "dmue,dmue_shared", "--seeds", "1"]]
 )
-def test_what_a_method_has_to_say_is_said_once_before_it_trains(words: list[str], softlabel: Any) -> None:
+def test_what_a_method_has_to_say_is_said_once_before_it_trains(words: list[str], softlabel: Softlabel) -> None:
     done = softlabel(*words, "--imbalance", "20", "--epochs", "1", "--backbone", "mlp")
     before = " ".join(done.out[: done.out.index("plan ")].split())
     assert before.count("dmue trains a copy of the last stage for each of 10 classes") == 1
