@@ -41,11 +41,12 @@ OPTIONS: dict[str, tuple[str, tuple[Any, Any]]] = {
     "crt_smoothed": ("epsilon", (0.1, 0.2)),
     "crt_online": ("hard_weight", (0.5, 0.8)),
     "lws": ("classifier_learning_rate", (0.02, 0.1)),
-    "tau_norm": ("tau", (0.5, 1.0)),
-    "ncm": ("distance", ("cosine", "euclidean")),
+    "tau_norm": ("weight_decay", (5e-4, 2e-3)),
+    "ncm": ("features", ("centred", "plain")),
     "mislas": ("head_epsilon", (0.1, 0.3)),
     "dive": ("power", (0.5, 1.0)),
-    "dasl": ("label_weight", (0.3, 1.0)),
+    "dasl": ("scale_by_temperature", (False, True)),
+    "dasl_prior": ("label_weight", (0.3, 1.0)),
 }
 
 

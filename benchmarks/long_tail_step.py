@@ -38,8 +38,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], int]] = {
     "  without label distillation": ("dasl", {"label_weight": 0.0}, 0),
     "  auxiliary network only": ("dasl", {"feature_weight": 0.0, "label_weight": 0.0}, 0),
     "  width 2, depth 2": ("dasl", {"auxiliary_width": 2.0, "auxiliary_depth": 2}, 0),
-    "dasl, stage 2, prior": ("dasl", {}, 1),
-    "dasl, stage 2, retrain": ("dasl", {"classifier_auxiliary": "retrain"}, 1),
+    "dasl, stage 2": ("dasl", {}, 1),
+    "dasl_prior, stage 2": ("dasl_prior", {}, 1),
     "crt, stage 2": ("crt", {}, 1),
 }
 

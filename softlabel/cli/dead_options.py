@@ -42,6 +42,21 @@ def _has_values(config: Any) -> bool:
     return config.data.value_column is not None or config.data.source.split(":")[0] == "packed"
 
 
+def _draws_evenly(config: Any) -> bool:
+    """Whether a stage of some method draws classes equally often."""
+    from softlabel.methods.discovery import find_method, method_names
+
+    named = config.comparison.methods if hasattr(config, "comparison") else [config.method]
+    samplers = {config.training.sampler}
+    for name in named:
+        own = config.methods.get(name, {})
+        kind = own.get("method", name)
+        fields = find_method(kind).Config.model_fields if kind in method_names() else {}
+        if "classifier_sampler" in fields:
+            samplers.add(own.get("classifier_sampler", fields["classifier_sampler"].default))
+    return "balanced" in samplers
+
+
 _TABLE: _Rule = (_is_table, "a table: --source csv:PATH, parquet:PATH or hub:NAME")
 _IMAGES: _Rule = (_has_images, "images: --source folder:PATH, or --image-column")
 _AXIS: _Rule = (lambda config: _has_values(config) or bool(config.data.value_columns), "--value-column(s)")
@@ -73,6 +88,11 @@ _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "decay": _STEP,
     "validation_share": _HOLD_OUT,
     "validation_weights": _HOLD_OUT,
+    "nesterov": (
+        lambda config: config.training.optimiser == "sgd" and config.training.momentum > 0,
+        "--optimiser sgd with --momentum above 0",
+    ),
+    "balanced_epoch": (_draws_evenly, "--sampler balanced, or a method whose classifier is trained so, such as crt"),
     "noise_kind": (lambda config: config.data.noise > 0, "--noise above 0"),
     "hidden": (_has_mlp, "--backbone mlp"),
 }

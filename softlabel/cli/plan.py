@@ -51,7 +51,7 @@ def kind_of_run(config: RunConfig, prepared: Prepared) -> str:
     A weight of 0 may switch something off, and a number that changes the size of a network is seen by its parameters.
     """
     method = build_method(config, prepared)
-    options = method.config.model_dump(mode="json", exclude={*OF_EVERY_METHOD})
+    options = method.config.model_dump(mode="json", exclude={*OF_EVERY_METHOD} - {"balanced_epoch"})
     options = {name: value != 0 if isinstance(value, float) else value for name, value in options.items()}
     size = sum(parameter.numel() for parameter in method.parameters())
     return json.dumps([config.method_kind, options, size], sort_keys=True)

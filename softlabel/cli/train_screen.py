@@ -63,6 +63,8 @@ class TrainScreen:
         cell, scores = result.cell, result.cell["selected"]
         heading = temperature_title(cell["temperature"], cell["temperature_interval"], cell["temperature_flag"])
         say("\n" + scores_table(scores["before"], scores["after"], self._titles(), heading, "test split") + "\n")
+        for name, value in cell.get("chosen_options", {}).items():
+            say(line("chosen", f"{name} {value:g}, on validation rows"))
         say(line("next", f"softlabel predict {result.folder} INPUT"))
         say(folder_line(result.folder))
         self._console.event("result", folder=str(result.folder.resolve()), result=result.cell)

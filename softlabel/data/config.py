@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Size = Annotated[int, Field(ge=1)]
+BalancedEpoch = Literal["rows", "classes"]
+"""How many draws an epoch of class-balanced sampling has: one per row, or classes times rows of the largest class."""
 MOST_MEGAPIXELS = 89
 """Pillow warns of a bomb above 89.5 megapixels, for all of a process; a limit below that leaves its setting alone."""
 

@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from softlabel.data.config import BalancedEpoch
+
 SamplerName = Literal["instance", "square-root", "balanced", "progressive"]
 _EXPONENT = {"instance": 1.0, "square-root": 0.5, "balanced": 0.0}
 
@@ -33,12 +35,14 @@ def epoch_order(
     epochs: int,
     generator: torch.Generator,
     head_limit: int | None = None,
+    balanced_epoch: BalancedEpoch = "rows",
 ) -> Tensor:
     """Positions of one epoch, int64, in the order of the visit; class_index (N,) is the class of each row.
 
     The instance sampler visits every row once. The others draw classes by `class_probabilities`, then a row of the
-    class, with replacement, as many as there are rows. `head_limit` first leaves at most so many rows of a class, drawn
-    anew in each epoch.
+    class, with replacement, as many as there are rows; of the balanced one, with `balanced_epoch` classes, as many as
+    if every class that has rows had those of the largest (the released code of Kang et al.). `head_limit` first leaves
+    at most so many rows of a class, drawn anew in each epoch.
     """
     order = torch.randperm(len(class_index), generator=generator)
     if head_limit is not None:
@@ -48,8 +52,10 @@ def epoch_order(
     grouped = order[class_index[order].argsort(stable=True)]
     counts = torch.bincount(class_index[order])
     probabilities = class_probabilities(counts, sampler, epoch=epoch, epochs=epochs)
-    drawn = torch.multinomial(probabilities, len(order), replacement=True, generator=generator)
-    within = torch.rand(len(order), dtype=torch.float64, generator=generator) * counts[drawn]
+    whole = sampler == "balanced" and balanced_epoch == "classes"
+    draws = int(counts.max() * (counts > 0).sum()) if whole else len(order)
+    drawn = torch.multinomial(probabilities, draws, replacement=True, generator=generator)
+    within = torch.rand(draws, dtype=torch.float64, generator=generator) * counts[drawn]
     starts = counts.cumsum(0) - counts
     return grouped[starts[drawn] + within.long()]
 

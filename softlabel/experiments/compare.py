@@ -122,10 +122,14 @@ def _own_training(methods: Mapping[str, Method]) -> list[str]:
         for name, method in methods.items()
     }
     return [
-        f"{name}: " + ", ".join(f"{option.replace('_', ' ')} {value:g}" for option, value in given.items())
+        f"{name}: " + ", ".join(f"{option.replace('_', ' ')} {_shown(value)}" for option, value in given.items())
         for name, given in own.items()
         if given
     ]
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def jobs_that_pay_off(config: CompareConfig, cells: int) -> int:

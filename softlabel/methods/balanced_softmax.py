@@ -24,3 +24,7 @@ class BalancedSoftmax(Method):
     def forward(self, batch: Batch) -> Terms:
         logits = self.network(batch.inputs) + self.log_counts
         return {"cross_entropy": cross_entropy(logits, self.task.label(batch.annotation), reduction="sum_and_mass")}
+
+    @property
+    def corrects_prior(self) -> bool:
+        return True

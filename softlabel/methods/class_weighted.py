@@ -50,3 +50,7 @@ class ClassWeighted(Method):
         weight = self.weight if self.weighs else torch.ones_like(self.weight)
         loss = cross_entropy(self.network(batch.inputs), label, weight=weight, reduction="sum_and_mass")
         return {"cross_entropy": loss}
+
+    @property
+    def corrects_prior(self) -> bool:
+        return bool(self.weight.min() < self.weight.max()) and self.config.defer < 1

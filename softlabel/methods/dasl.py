@@ -3,18 +3,17 @@
 Published: two stages; an auxiliary network that takes every level of the backbone's pyramid, fuses them, and returns
 features per level and logits z_a; in stage 1 L_gt2c + L_gt2a + L_a2c (cross-entropy of classifier and of auxiliary
 network, and KL(softmax(z_a / T) || softmax(z_c / T))) with feature-level distillation, under instance sampling; soft
-labels of the auxiliary network in stage 2 too, as the frozen backbone must not make its own.
+labels of the auxiliary network in stage 2 too, where the representation of stage 1 must not make them.
 
 Inferred, as the full text and code are not public: the layers of the auxiliary network, attention transfer as the
-feature-level loss, the factor T^2, all weights, that the teacher's side is detached, and the whole recipe of stage 2.
-Re-training the auxiliary network in stage 2 follows the paper's argument most closely; freezing it and taking the
-class prior out of its logits keeps its labels soft for rare classes, which re-training on them does not.
+feature-level loss, all weights, that the teacher's side is detached, and the whole recipe of stage 2. There the
+auxiliary network is trained on, so that its labels come from a representation of its own on the frozen maps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -33,32 +32,38 @@ from softlabel.networks.network import Network, Pyramid
 from softlabel.tasks.task import Task
 
 
+class AuxiliaryLabelsConfig(MethodConfig):
+    """How an auxiliary network teaches, and how the classifier is learned."""
+
+    temperature: float = Field(4.0, gt=0, description="temperature of the auxiliary soft labels (T)")
+    scale_by_temperature: bool = Field(False, description="label-level distillation times T^2, as in distillation")
+    auxiliary_weight: float = Field(1.0, ge=0, description="weight of the auxiliary network's own loss")
+    label_weight: float = Field(1.0, ge=0, description="weight of label-level distillation (alpha)")
+    feature_weight: float = Field(10.0, ge=0, description="weight of feature-level distillation (beta)")
+    detach: bool = Field(True, description="no gradient into the auxiliary network from what it teaches")
+    auxiliary_width: float = Field(1.0, gt=0, description="its channels over the backbone's")
+    auxiliary_depth: int = Field(1, ge=1, description="its convolutions per fusion")
+    classifier_epochs: int = Field(10, ge=1, description="epochs of stage 2")
+    classifier_learning_rate: float = Field(0.1, gt=0, description="peak learning rate of stage 2, cosine schedule")
+    classifier_sampler: SamplerName = Field("balanced", description="sampling of stage 2")
+    classifier_hard: bool = Field(True, description="stage 2 learns from hard labels too, not only from soft ones")
+    classifier_label_weight: float = Field(1.0, ge=0, description="weight of the soft labels in stage 2")
+    batch_norm: Literal["frozen", "shift"] = Field("frozen", description="the backbone's batch-norm in stage 2")
+
+
+class DaSLConfig(AuxiliaryLabelsConfig):
+    """What becomes of it besides."""
+
+    classifier_auxiliary: Literal["retrain", "reinitialise", "frozen"] = Field(
+        "retrain", description="auxiliary network in stage 2: trained on, trained anew, or frozen as it is"
+    )
+
+
 class DaSL(Method):
     """An auxiliary network makes soft labels for the representation (stage 1) and for the classifier (stage 2)."""
 
     needs_one_class = True
-
-    class Config(MethodConfig):
-        temperature: float = Field(4.0, gt=0, description="temperature of the auxiliary soft labels (T)")
-        auxiliary_weight: float = Field(1.0, ge=0, description="weight of the auxiliary network's own loss")
-        label_weight: float = Field(1.0, ge=0, description="weight of label-level distillation (alpha)")
-        feature_weight: float = Field(10.0, ge=0, description="weight of feature-level distillation (beta)")
-        detach: bool = Field(True, description="no gradient into the auxiliary network from what it teaches")
-        auxiliary_width: float = Field(1.0, gt=0, description="its channels over the backbone's")
-        auxiliary_depth: int = Field(1, ge=1, description="its convolutions per fusion")
-        classifier_epochs: int = Field(10, ge=1, description="epochs of stage 2")
-        classifier_learning_rate: float = Field(0.1, gt=0, description="peak learning rate of stage 2, cosine schedule")
-        classifier_sampler: SamplerName = Field("balanced", description="sampling of stage 2")
-        classifier_auxiliary: Literal["prior", "retrain", "reinitialise", "frozen"] = Field(
-            "prior",
-            description="auxiliary network in stage 2: frozen with the class prior out of its logits, trained on, "
-            "trained anew, or frozen as it is",
-        )
-        classifier_hard: bool = Field(True, description="stage 2 learns from hard labels too, not only from soft ones")
-        classifier_label_weight: float = Field(1.0, ge=0, description="weight of the soft labels in stage 2")
-        batch_norm: Literal["frozen", "shift"] = Field("frozen", description="the backbone's batch-norm in stage 2")
-
-    log_prior: Tensor
+    Config: ClassVar[type[MethodConfig]] = DaSLConfig
 
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
@@ -77,8 +82,6 @@ class DaSL(Method):
         self.auxiliary = AuxiliaryNetwork(
             network.backbone.widths, self.num_classes, asked.auxiliary_width, asked.auxiliary_depth
         )
-        counts = training_set.class_counts.clamp_min(1)
-        self.register_buffer("log_prior", (counts / counts.sum()).log().float(), persistent=False)
         self._second = False
 
     def stages(self) -> tuple[Stage, ...]:
@@ -100,15 +103,23 @@ class DaSL(Method):
     @property
     def auxiliary_learns(self) -> bool:
         """Whether the auxiliary network is trained in stage 2."""
-        return self.config.classifier_auxiliary in ("retrain", "reinitialise")
+        return bool(self.config.classifier_auxiliary != "frozen")
+
+    def begin_auxiliary(self) -> None:
+        """Called when stage 2 begins."""
+        if self.config.classifier_auxiliary == "reinitialise":
+            initialise(self.auxiliary)
+
+    def classifier_teacher(self, auxiliary_logits: Tensor) -> Tensor:
+        """The logits (N, K) whose soft labels stage 2 learns from."""
+        return auxiliary_logits
 
     def begin_stage(self, stage: Stage) -> None:
         self._second = stage.name == "classifier"
         if not self._second:
             return
         linear_head(self.network, "dasl").reset_parameters()
-        if self.config.classifier_auxiliary == "reinitialise":
-            initialise(self.auxiliary)
+        self.begin_auxiliary()
 
     def forward(self, batch: Batch) -> Terms:
         return self.classifier_terms(batch) if self._second else self.representation_terms(batch)
@@ -142,18 +153,17 @@ class DaSL(Method):
             _, auxiliary_logits = self.auxiliary(pyramid.levels)
         if self.auxiliary_learns:
             terms["auxiliary"] = cross_entropy(auxiliary_logits, label, reduction="sum_and_mass")
-        if self.config.classifier_auxiliary == "prior":
-            auxiliary_logits = auxiliary_logits - self.log_prior
-        terms["label_distillation"] = self.label_distillation(logits, auxiliary_logits)
+        teacher = self.classifier_teacher(auxiliary_logits)
+        terms["label_distillation"] = self.label_distillation(logits, teacher)
         return terms
 
     def label_distillation(self, logits: Tensor, auxiliary_logits: Tensor) -> SumAndMass:
-        """L_a2c: T^2 KL(softmax(z_a / T) || softmax(z_c / T))."""
+        """L_a2c: KL(softmax(z_a / T) || softmax(z_c / T)), and with `scale_by_temperature` T^2 times that."""
         temperature = self.config.temperature
         teacher = auxiliary_logits.detach() if self.config.detach else auxiliary_logits  # a label, not a path
         soft = dense(torch.softmax(teacher.float() / temperature, -1), validate=False)
         loss = kl_divergence(logits / temperature, soft, reduction="sum_and_mass")
-        return SumAndMass(loss.sum * temperature**2, loss.mass)
+        return SumAndMass(loss.sum * temperature**2, loss.mass) if self.config.scale_by_temperature else loss
 
     def feature_distillation(self, pyramid: Pyramid, fused: list[Tensor]) -> SumAndMass:
         """The attention of each level is drawn to that of the fused one, summed over the levels."""
@@ -173,9 +183,9 @@ class DaSL(Method):
         }
 
     def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
-        """Stage 1 does not depend on the options of stage 2."""
+        """Stage 1 does not depend on the options of stage 2, nor on what makes its soft labels."""
         options = super().fingerprint(stage)
         if stage.name == "classifier":
             return options
         second = ("classifier_", "batch_norm")
-        return {name: value for name, value in options.items() if not name.startswith(second)}
+        return {name: value for name, value in options.items() if not name.startswith(second)} | {"method": "dasl"}

@@ -54,7 +54,7 @@ class Decoupled(Method):
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
-        # in a tuple, because its modules are this method's own and are registered here
+        # in a tuple, because its modules are this method's own, which would be saved twice
         self._representation = (_one_stage(self.config, network, task, training_set),)
         self._second = False
         self.labels: ClassifierLabels | None = None
@@ -124,7 +124,10 @@ class Decoupled(Method):
     def make_labels(self) -> ClassifierLabels:
         """What makes the second stage's labels."""
         asked = self.config
-        return ClassifierLabels(asked.classifier_labels, self.task, asked.epsilon, asked.hard_weight)
+        labels = ClassifierLabels(asked.classifier_labels, self.task, asked.epsilon, asked.hard_weight)
+        if labels.table is not None:
+            labels.table.to_(next(self.network.parameters()).device)
+        return labels
 
     def classifier_label(self, annotation: Tensor, logits: Tensor) -> LabelDistribution:
         """The label of a batch in the second stage."""
@@ -146,6 +149,12 @@ class Decoupled(Method):
         if self.table is None:
             return self.representation.tables()
         return {"Soft labels the classifier learned, one row per class": self.table.current}
+
+    def unregistered(self) -> tuple[nn.Module, ...]:
+        return self._representation
+
+    def notes(self, sampler: SamplerName) -> list[str]:
+        return self.representation.notes(sampler)
 
     def running_states(self) -> dict[str, RunningState]:
         first = {f"representation.{name}": state for name, state in self.representation.running_states().items()}

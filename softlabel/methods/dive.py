@@ -1,7 +1,11 @@
-"""Head-to-tail transfer by a balanced teacher, after DiVE (He et al., ICCV 2021).
+"""DiVE, virtual examples from a balanced teacher (He et al., ICCV 2021), as in the released code.
 
-The teacher is trained with Balanced Softmax; its softened predictions are "virtual examples" of the other classes,
-which rare classes get from frequent ones. A power below 1 flattens the teacher's distribution further.
+Teacher and student are trained with Balanced Softmax; the teacher's softened predictions are "virtual examples" of the
+other classes, which rare classes get from frequent ones. A power below 1 flattens its distribution further.
+
+    L = (1 - a) CE(y, z + log n) + a T^2 KL(softmax(z_t / T)^power, normalised || softmax(z / T))
+
+The teacher's term sees the logits that answer, without log n.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from softlabel.data.batch import Batch
 from softlabel.labels import dense
@@ -33,14 +37,15 @@ class DiVE(Method):
         temperature: float = Field(2.0, gt=0, description="temperature of teacher and student")
         power: float = Field(0.5, gt=0, description="power of the teacher's probabilities, before normalising again")
         student_loss: Literal["cross_entropy", "balanced_softmax"] = Field(
-            "cross_entropy", description="the student's own term"
+            "balanced_softmax", description="the student's own term; cross_entropy leaves balance to the teacher alone"
         )
         teacher: str | None = Field(None, description="run folder of a trained teacher, instead of stage 1")
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
-        self._first = (BalancedSoftmax(MethodConfig(), network, task, training_set),)  # hidden: it shares the network
-        self._start = {name: value.clone() for name, value in network.state_dict().items()}
+        # in tuples, so that neither is saved: one shares the network, the other is drawn from the seed
+        self._balanced = (BalancedSoftmax(MethodConfig(), network, task, training_set),)
+        self._start = (copy.deepcopy(network),)
         self._student = self.config.teacher is not None
         if self._student:
             self.teacher = training_set.load_network(self.config.teacher).requires_grad_(False)
@@ -53,22 +58,19 @@ class DiVE(Method):
         self._student = stage.name == "student"
         if self._student and self.config.teacher is None:
             self.teacher = copy.deepcopy(self.network).requires_grad_(False)
-            self.network.load_state_dict(self._start)
+            self.network.load_state_dict(self._start[0].state_dict())
 
     def forward(self, batch: Batch) -> Terms:
         if not self._student:
-            return self._first[0](batch)  # type: ignore[no-any-return]
+            return self._balanced[0](batch)  # type: ignore[no-any-return]
         logits = self.network(batch.inputs)
         label = self.task.label(batch.annotation)
-        own = logits + self.log_counts if self.config.student_loss == "balanced_softmax" else logits
+        balanced = self.config.student_loss == "balanced_softmax"
+        own = logits + self._balanced[0].log_counts if balanced else logits
         return {
             "cross_entropy": cross_entropy(own, label, reduction="sum_and_mass"),
             "distillation": self.distillation(logits, batch.inputs),
         }
-
-    @property
-    def log_counts(self) -> Tensor:
-        return self._first[0].log_counts.to(next(self.network.parameters()).device)
 
     def distillation(self, logits: Tensor, inputs: Tensor) -> SumAndMass:
         """T^2 KL(teacher || softmax(z / T)), where the teacher's softened probabilities are raised to the power."""
@@ -83,4 +85,11 @@ class DiVE(Method):
         return {"cross_entropy": 1 - share, "distillation": share} if self._student else {}
 
     def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
-        return self._first[0].fingerprint(stage) if stage.name == "teacher" else super().fingerprint(stage)
+        return self._balanced[0].fingerprint(stage) if stage.name == "teacher" else super().fingerprint(stage)
+
+    @property
+    def corrects_prior(self) -> bool:
+        return True
+
+    def unregistered(self) -> tuple[nn.Module, ...]:
+        return (*self._balanced, *self._start)

@@ -37,3 +37,7 @@ class Focal(Method):
     def forward(self, batch: Batch) -> Terms:
         logits, label = self.network(batch.inputs), self.task.label(batch.annotation)
         return {"focal": focal_loss(logits, label, self.config.gamma, weight=self.weight)}
+
+    @property
+    def corrects_prior(self) -> bool:
+        return bool(self.config.weighting != "none")

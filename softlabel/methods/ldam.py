@@ -47,3 +47,7 @@ class LDAM(Method):
         logits = self.network(batch.inputs) - self.config.scale * self.margins * label.dense()
         weight = self.weight if self.weighs else torch.ones_like(self.weight)
         return {"cross_entropy": cross_entropy(logits, label, weight=weight, reduction="sum_and_mass")}
+
+    @property
+    def corrects_prior(self) -> bool:
+        return True

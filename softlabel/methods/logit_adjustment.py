@@ -39,3 +39,7 @@ class LogitAdjustment(Method):
             return logits
         tau: float = self.config.tau
         return logits - tau * self.log_prior.to(logits.device)
+
+    @property
+    def corrects_prior(self) -> bool:
+        return bool(self.config.tau > 0)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from torch import Tensor
 
 from softlabel.methods.decoupled import Decoupled, linear_head
-from softlabel.methods.stage import PartMode
+from softlabel.methods.stage import PartMode, Stage
 from softlabel.networks.scaled_head import ScaledHead
 from softlabel.running_state import AllReduce
 
@@ -19,14 +20,20 @@ class LearnableWeightScaling(Decoupled):
 
     @property
     def rate_factor(self) -> float:
-        """Learning rate of the head's own weights over that of the factors."""
+        """Learning rate of the head's own weights over that of the factors; at 0 they stay."""
         return 0.0
+
+    def classifier_stage(self) -> Stage:
+        factors = {f"scaled.{name}": self.rate_factor for name in ("weight", "bias")}
+        return dataclasses.replace(super().classifier_stage(), rate_factors=factors)
 
     def held_still(self) -> Mapping[str, PartMode]:
         return {"network.head": "frozen"}
 
     def begin_classifier(self) -> None:
-        self.scaled = ScaledHead(linear_head(self.network, "lws"), self.rate_factor)
+        self.scaled = ScaledHead(linear_head(self.network, "lws"))
+        for own in (self.scaled.weight, self.scaled.bias):
+            own.requires_grad_(self.rate_factor > 0)
 
     def classify(self, pooled: Tensor) -> Tensor:
         self.write_head()  # what is averaged and shipped is the ordinary head

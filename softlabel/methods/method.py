@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from softlabel.data.batch import Batch
+from softlabel.data.config import BalancedEpoch
 from softlabel.labels import LabelDistribution
 from softlabel.losses import SumAndMass
 from softlabel.methods.stage import SamplerName, Stage
@@ -34,6 +35,9 @@ class MethodConfig(BaseModel):
         None, gt=0, description="its own peak learning rate, not the one of all methods"
     )
     weight_decay: float | None = Field(None, ge=0, description="its own weight decay, not the one of all methods")
+    balanced_epoch: BalancedEpoch | None = Field(
+        None, description="its own length of an epoch of class-balanced sampling, not the one of all methods"
+    )
 
 
 OF_EVERY_METHOD = tuple(MethodConfig.model_fields)
@@ -46,12 +50,14 @@ class TrainingSet:
     class_counts   (K,) float: number of samples (or mass of votes) per class
     load_network   loads a trained network from a run folder (a teacher)
     annotation     what is true of its rows, as the task's data have it
+    has_validation whether rows are kept for validation
     """
 
     num_samples: int
     class_counts: Tensor
     load_network: Callable[[str], nn.Module]
     annotation: Tensor | None = None
+    has_validation: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,8 @@ class Method(nn.Module):
         self.config: Any = config
         self.network = network
         self.task = task
-        self.training_set = training_set
         self.num_classes = task.num_classes
+        self.has_validation = training_set.has_validation
 
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
@@ -144,9 +150,16 @@ class Method(nn.Module):
         """One custom update, for stages with `custom_update`: leaves gradients, which the loop clips and steps with."""
         raise NotImplementedError
 
-    def solve(self, stage: Stage, batches: Iterable[Batch]) -> None:
-        """A stage without gradients: one pass over the training part without augmentation."""
+    def solve(self, stage: Stage, batches: Iterable[Batch], validation: Iterable[Batch] | None = None) -> None:
+        """A stage without gradients: one pass over the training part without augmentation.
+
+        validation   likewise of the validation part, for what a paper chooses there; None where no rows are kept
+        """
         raise NotImplementedError
+
+    def chosen(self) -> Mapping[str, float]:
+        """What it has chosen itself on validation rows, by the option's name; kept in the result and shown."""
+        return {}
 
     def end_epoch(self, all_reduce: AllReduce) -> None:
         """Called after the last step of an epoch; running states are reduced here."""
@@ -176,13 +189,25 @@ class Method(nn.Module):
         return {}
 
     def notes(self, sampler: SamplerName) -> list[str]:
-        """What a person should know before the training starts: a special cost, data that do not suit it."""
-        return []
+        """What a person should know before the training starts: a special cost, data or a sampler that do not suit it.
+
+        sampler   that of stages that have none of their own
+        """
+        if not self.corrects_prior or sampler == "instance":
+            return []
+        return [
+            f"{_module_name(self)} corrects for rare classes, and --sampler {sampler} does too: together they do it twice"
+        ]
+
+    @property
+    def corrects_prior(self) -> bool:
+        """Whether a loss or an adjustment takes the classes' frequencies in the training part as those it is fed."""
+        return False
 
     def fingerprint(self, stage: Stage) -> Mapping[str, Any]:
         """What this stage depends on: runs whose stages have equal fingerprints, up to here, may share them."""
         return {
-            "method": type(self).__module__.rpartition(".")[2],
+            "method": _module_name(self),
             **self.config.model_dump(exclude={*OF_EVERY_METHOD}),
         }
 
@@ -193,3 +218,20 @@ class Method(nn.Module):
     def running_states(self) -> dict[str, RunningState]:
         """Running tables and statistics by attribute name; saved in every checkpoint, never wrapped or broadcast."""
         return {name: value for name, value in vars(self).items() if isinstance(value, RunningState)}
+
+    def unregistered(self) -> tuple[nn.Module, ...]:
+        """Modules that no checkpoint has: they share the method's own, or are made anew from the seed."""
+        return ()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move (or cast) everything it holds: PyTorch knows of registered modules and buffers alone."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for module in self.unregistered():
+            module._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for state in self.running_states().values():
+            state.to_(fn(torch.empty(0)).device)  # statistics are moved, never cast
+        return self
+
+
+def _module_name(method: Method) -> str:
+    return type(method).__module__.rpartition(".")[2]

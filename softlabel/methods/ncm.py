@@ -7,35 +7,77 @@ from typing import Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 from torch.nn import functional as F
 
 from softlabel.data.batch import Batch
 from softlabel.methods.decoupled import Decoupled, RepresentationConfig, linear_head
 from softlabel.methods.stage import Stage
+from softlabel.networks.heads import CentredHead
 
 
 class NearestClassMean(Decoupled):
-    """cosine: z = <x, m / |m|> with m the mean of features of length 1; euclidean: z = -|x - m|^2 / 2 + |x|^2 / 2.
+    """With m the mean of a class's features x, which are made of those of the backbone as `features` says:
 
-    Both rank the classes as the distances do, and are linear heads. A class without samples keeps a logit of 0.
+    euclidean   z = (<x, m> - |m|^2 / 2) / s = (|x|^2 - |x - m|^2) / 2s, s the mean of |x - m|^2 over training rows
+    cosine      z = <x, m / |m|>, where x need not have length 1
+
+    All rank the classes as the distances do; s is ours, so that a temperature finds logits of a usual size. The
+    default, that of the released code, is Euclidean with features of length 1 around their mean: its head divides by
+    the length of each row, which a linear head cannot; the others are linear heads. A class without samples has a mean
+    and a logit of 0.
     """
 
     class Config(RepresentationConfig):
-        distance: Literal["cosine", "euclidean"] = Field("cosine", description="what is nearest")
+        features: Literal["centred", "normalised", "plain"] = Field(
+            "centred",
+            description="centred: less the mean of all training features, then of length 1; normalised: of length 1",
+        )
+        distance: Literal["euclidean", "cosine"] = Field("euclidean", description="what is nearest")
 
     def classifier_stage(self) -> Stage:
         return Stage(name="classifier", gradients=False, parts={"network.backbone": "frozen"})
 
-    def solve(self, stage: Stage, batches: Iterable[Batch]) -> None:
-        head = linear_head(self.network, "ncm")
-        cosine = self.config.distance == "cosine"
-        sums = torch.zeros_like(head.weight, dtype=torch.float64)
-        counts = sums.new_zeros(self.num_classes)
-        for batch in batches:
-            pooled = self.network.features(batch.inputs).pooled.double()
-            share = self.task.label(batch.annotation).dense(torch.float64)
-            sums += share.T @ (F.normalize(pooled) if cosine else pooled)
-            counts += share.sum(0)
-        means = sums / counts.clamp_min(torch.finfo(torch.float64).tiny)[:, None]
-        head.weight.copy_(F.normalize(means) if cosine else means)
-        head.bias.copy_(counts.new_zeros(()) if cosine else means.square().sum(1) / -2)
+    def begin_classifier(self) -> None:
+        if self.divides:
+            self.network.head = CentredHead.in_place_of(linear_head(self.network, "ncm"))
+
+    @property
+    def divides(self) -> bool:
+        """Whether the length of a row's features counts in the order of the classes."""
+        return bool(self.config.features != "plain" and self.config.distance == "euclidean")
+
+    def solve(self, stage: Stage, batches: Iterable[Batch], validation: Iterable[Batch] | None = None) -> None:
+        pooled, share = self._training_part(batches)
+        center = pooled.mean(0) if self.config.features == "centred" else torch.zeros_like(pooled[0])
+        points = pooled - center
+        if self.config.features != "plain":
+            points = F.normalize(points)
+        means = share.T @ points / share.sum(0).clamp_min(torch.finfo(torch.float64).tiny)[:, None]
+        if self.config.distance == "cosine":
+            weight = F.normalize(means)
+            bias = weight @ -center
+        else:
+            size = mean_square_distance(points, means, share)
+            weight, bias = means / size, means.square().sum(1) / (-2 * size)
+        if isinstance(self.network.head, CentredHead):
+            self.network.head.place(center, weight, bias)
+        else:
+            head = linear_head(self.network, "ncm")
+            head.weight.copy_(weight)
+            head.bias.copy_(bias)
+
+    def _training_part(self, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+        """Features (N, D) of all rows, and the share of each class in them (N, K), both float64."""
+        found = [
+            (self.network.features(b.inputs).pooled.double(), self.task.label(b.annotation).dense(torch.float64))
+            for b in batches
+        ]
+        pooled, share = zip(*found, strict=True)
+        return torch.cat(pooled), torch.cat(share)
+
+
+def mean_square_distance(points: Tensor, means: Tensor, share: Tensor) -> Tensor:
+    """Of rows (N, D) to the means (K, D) of the classes that they have a share (N, K) of; 1 where all lie on them."""
+    squares = (share * torch.cdist(points, means).square()).sum() / share.sum()
+    return torch.where(squares > torch.finfo(torch.float32).eps * means.square().sum(1).max(), squares, 1.0)

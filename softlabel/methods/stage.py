@@ -27,6 +27,7 @@ class Stage:
     cached_features  the frozen backbone's pooled features of the training part, made once and without augmentation, are
                      the batches' inputs
     gradients      False: the engine calls `Method.solve` once instead of stepping (class means, norms)
+    rate_factors   dotted name of a part of the training module -> its learning rate over that of the stage
     second_source  draws a second batch for every step (meta-learning), with its own sampler
     custom_update  the engine calls `Method.update` instead of its own forward, backward and step
     """
@@ -41,6 +42,7 @@ class Stage:
     parts: Mapping[str, PartMode] = field(default_factory=dict)
     cached_features: bool = False
     gradients: bool = True
+    rate_factors: Mapping[str, float] = field(default_factory=dict)
     second_source: SecondSource | None = None
     second_sampler: SamplerName = "balanced"
     custom_update: bool = False

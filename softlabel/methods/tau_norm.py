@@ -2,28 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.methods.decoupled import Decoupled, RepresentationConfig, linear_head
-from softlabel.methods.stage import Stage
+from softlabel.methods.stage import SamplerName, Stage
+
+GRID = tuple(step / 10 for step in range(21))
+"""The values that the paper tries, 0 to 2."""
+WITHOUT_VALIDATION = 1.0
 
 
 class TauNormalisation(Decoupled):
     """Each class's weights are divided by their length to the power tau, and the head's bias is dropped.
 
-    The paper tries tau from 0 to 2 in steps of 0.1 on a validation part.
+    The paper chooses tau by the accuracy on a balanced validation part; `auto` does so on the run's own, with every
+    class counting alike, as that part may have the tail of the training part. Of equally good values the nearest to 1.
     """
 
     class Config(RepresentationConfig):
-        tau: float = Field(1.0, ge=0, description="0 leaves the weights, 1 makes them all of length 1")
+        tau: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+            "auto",
+            description="0 leaves the weights, 1 makes them all of length 1; auto: the best of 0 to 2 on validation "
+            "rows, 1 where none are kept",
+        )
+
+    tau: Tensor
 
     def classifier_stage(self) -> Stage:
         return Stage(name="classifier", gradients=False, parts={"network.backbone": "frozen"})
 
-    def solve(self, stage: Stage, batches: Iterable[Batch]) -> None:
+    def begin_classifier(self) -> None:
+        device = linear_head(self.network, "tau_norm").weight.device
+        self.register_buffer("tau", torch.full((), WITHOUT_VALIDATION, device=device))
+
+    def solve(self, stage: Stage, batches: Iterable[Batch], validation: Iterable[Batch] | None = None) -> None:
         head = linear_head(self.network, "tau_norm")
-        head.weight.div_(head.weight.norm(dim=1, keepdim=True) ** self.config.tau)
+        tau = self.config.tau
+        if tau == "auto":
+            tau = WITHOUT_VALIDATION if validation is None else self._best(head.weight, validation)
+        self.tau.fill_(tau)
+        head.weight.copy_(normalised(head.weight, tau))
         head.bias.zero_()
+
+    def _best(self, weight: Tensor, validation: Iterable[Batch]) -> float:
+        found = [(self.network.features(b.inputs).pooled, self.task.index(b.annotation)) for b in validation]
+        pooled, index = (torch.cat(parts) for parts in zip(*found, strict=True))
+        scores = {tau: balanced_accuracy(pooled @ normalised(weight, tau).T, index) for tau in GRID}
+        best = max(scores.values())
+        return min((tau for tau, score in scores.items() if score == best), key=lambda tau: (abs(tau - 1), tau))
+
+    def chosen(self) -> Mapping[str, float]:
+        return {"tau": round(self.tau.item(), 1)} if self._chooses else {}
+
+    @property
+    def _chooses(self) -> bool:
+        return bool(self.config.tau == "auto" and self.has_validation)
+
+    def notes(self, sampler: SamplerName) -> list[str]:
+        notes = super().notes(sampler)
+        if self.config.tau == "auto" and not self.has_validation:
+            notes.append("tau_norm: no rows are kept for validation to choose tau on, so it is 1")
+        return notes
+
+
+def normalised(weight: Tensor, tau: float) -> Tensor:
+    """Weights (K, D), each divided by its length to the power tau."""
+    lengths: Tensor = weight.norm(dim=1, keepdim=True)
+    return weight / lengths**tau
+
+
+def balanced_accuracy(logits: Tensor, index: Tensor) -> float:
+    """The mean over the classes among index (N,) of the share of their rows that logits (N, K) answer rightly."""
+    rows = torch.bincount(index, minlength=logits.shape[1]).double()
+    right = torch.bincount(index[logits.argmax(1) == index], minlength=logits.shape[1])
+    return float((right / rows.clamp_min(1)).sum() / (rows > 0).sum())

@@ -18,7 +18,7 @@ class NetworkConfig(BaseModel):
         "resnet32, resnet56, mlp, linear or hf:PATH_OR_NAME",
     )
     trainable: Literal["all", "head"] = Field("all", description="all: fine-tune everything; head: linear probing")
-    head: Literal["auto", "linear", "cosine", "value", "pixel"] = Field(
+    head: Literal["auto", "linear", "cosine", "centred", "value", "pixel"] = Field(
         "auto",
         description="auto: what method and task ask for; cosine: lengths of features and weights do not count; "
         "pixel: a class per pixel",
@@ -28,6 +28,6 @@ class NetworkConfig(BaseModel):
     )
 
     @property
-    def head_kind(self) -> Literal["linear", "cosine", "value", "pixel"]:
+    def head_kind(self) -> Literal["linear", "cosine", "centred", "value", "pixel"]:
         """The head where no method has a say."""
         return "linear" if self.head == "auto" else self.head

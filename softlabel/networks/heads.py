@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-HeadName = Literal["linear", "cosine", "value", "pixel"]
+HeadName = Literal["linear", "cosine", "centred", "value", "pixel"]
 
 
 class CosineHead(nn.Module):
@@ -26,6 +26,36 @@ class CosineHead(nn.Module):
 
     def forward(self, pooled: Tensor) -> Tensor:
         return self.scale * F.linear(F.normalize(pooled), F.normalize(self.weight))
+
+
+class CentredHead(nn.Module):
+    """Features x (N, D) -> W (x - c) / |x - c| + b, (N, K): linear in the direction from a center c.
+
+    Costs a linear head and one length a row; x = c has no direction and answers b.
+    """
+
+    center: Tensor
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(num_classes, num_features)))
+        self.bias = nn.Parameter(torch.zeros(num_classes))
+        self.register_buffer("center", torch.zeros(num_features))
+
+    @classmethod
+    def in_place_of(cls, head: nn.Linear) -> Self:
+        """One of the same shape on the same device, to be placed."""
+        return cls(head.in_features, head.out_features).to(head.weight.device)
+
+    @torch.no_grad()
+    def place(self, center: Tensor, weight: Tensor, bias: Tensor) -> None:
+        """Center (D,), weights (K, D) and bias (K,)."""
+        self.center.copy_(center)
+        self.weight.copy_(weight)
+        self.bias.copy_(bias)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        return F.linear(F.normalize(pooled - self.center), self.weight, self.bias)
 
 
 class ValueHead(nn.Module):
@@ -70,6 +100,7 @@ class PixelHead(nn.Conv2d):
 _KINDS: dict[HeadName, type[nn.Module]] = {
     "linear": nn.Linear,
     "cosine": CosineHead,
+    "centred": CentredHead,
     "value": ValueHead,
     "pixel": PixelHead,
 }

@@ -1,8 +1,6 @@
-"""A linear head that learns little: a factor per class, and perhaps a small change of its weights."""
+"""A linear head with a factor per class, whose own weights stay or go on learning."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
@@ -10,33 +8,23 @@ from torch.nn import functional as F
 
 
 class ScaledHead(nn.Module):
-    """z = s (W + sqrt(r) V) x + s (b + sqrt(r) v): starts as the given head (s = 1, V = 0), whose W and b stay.
+    """z = s (W x + b), from a given head and s = 1.
 
-    Gradient descent on V moves the weights with r times the learning rate of s. With r = 0 only the K factors move:
-    learnable weight scaling (Kang et al., ICLR 2020, equation 5); with r > 0 it is the classifier of MiSLAS
-    (Zhong et al., CVPR 2021, equation 10), whose published code continues the head with r times the rate.
+    With W and b held still only the K factors move: learnable weight scaling (Kang et al., ICLR 2020, equation 5). With
+    W and b going on at a share of the learning rate it is the classifier of MiSLAS as in its released code (Zhong et
+    al., CVPR 2021; equation 10 writes the same head as a change of the old one).
     """
 
-    weight: Tensor
-    bias: Tensor
-
-    def __init__(self, head: nn.Linear, rate_factor: float = 0.0) -> None:
+    def __init__(self, head: nn.Linear) -> None:
         super().__init__()
         bias = torch.zeros_like(head.weight[:, 0]) if head.bias is None else head.bias
-        self.register_buffer("weight", head.weight.detach().clone())
-        self.register_buffer("bias", bias.detach().clone())
+        self.weight = nn.Parameter(head.weight.detach().clone())
+        self.bias = nn.Parameter(bias.detach().clone())
         self.scale = nn.Parameter(torch.ones_like(self.bias))
-        self.step = math.sqrt(rate_factor)
-        if rate_factor > 0:
-            self.weight_change = nn.Parameter(torch.zeros_like(self.weight))
-            self.bias_change = nn.Parameter(torch.zeros_like(self.bias))
 
     def linear(self) -> tuple[Tensor, Tensor]:
         """Weight (K, D) and bias (K,) of the linear head that it amounts to."""
-        weight, bias = self.weight, self.bias
-        if self.step > 0:
-            weight, bias = weight + self.step * self.weight_change, bias + self.step * self.bias_change
-        return self.scale[:, None] * weight, self.scale * bias
+        return self.scale[:, None] * self.weight, self.scale * self.bias
 
     def forward(self, pooled: Tensor) -> Tensor:
         return F.linear(pooled, *self.linear())

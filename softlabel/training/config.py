@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from softlabel.data.config import DataConfig, Share
+from softlabel.data.config import BalancedEpoch, DataConfig, Share
 from softlabel.networks.config import NetworkConfig
 from softlabel.tasks.config import AxisConfig
 
@@ -19,9 +19,10 @@ class TrainingConfig(BaseModel):
     epochs: int = Field(30, ge=1, description="passes over the training part")
     batch_size: int = Field(64, ge=1, description="samples per step, over all processes")
     accumulate: int = Field(1, ge=1, description="micro-batches per step; the step equals one of the whole batch")
-    optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd (with Nesterov momentum) or adamw")
+    optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd (with momentum) or adamw")
     learning_rate: float = Field(0.1, gt=0, description="peak learning rate")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum (sgd); beta1 (adamw)")
+    nesterov: bool = Field(True, description="Nesterov's step of the momentum (sgd)")
     weight_decay: float = Field(5e-4, ge=0, description="weight decay")
     warmup_epochs: float = Field(1.0, ge=0, description="epochs of linear warm-up")
     schedule: Literal["cosine", "step", "constant"] = Field("cosine", description="course of the rate after warm-up")
@@ -35,6 +36,11 @@ class TrainingConfig(BaseModel):
     sampler: Literal["instance", "square-root", "balanced", "progressive"] = Field(
         "instance",
         description="class probability proportional to n^1, n^0.5, n^0, or moving from the first to the last",
+    )
+    balanced_epoch: BalancedEpoch = Field(
+        "rows",
+        description="length of an epoch of class-balanced sampling: as many draws as there are rows, or classes times "
+        "rows of the largest, as the released code of decoupling",
     )
     head_limit: int | None = Field(
         None, ge=1, description="under-sample: at most this many samples of a class an epoch"

@@ -17,12 +17,12 @@ class AveragedNetwork:
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.network = copy.deepcopy(network).requires_grad_(False).eval()
+        self.network = _copy(network)
 
     @torch.no_grad()
     def restart(self, network: nn.Module) -> None:
         """Begin again at these weights: a stage begins, or has changed them without steps."""
-        self.network.load_state_dict(network.state_dict())
+        self.network = _copy(network)  # whose head may be of another kind now
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
@@ -31,6 +31,10 @@ class AveragedNetwork:
         torch._foreach_lerp_(list(self.network.parameters()), _detached(network), share)
         for mine, other in zip(self.network.buffers(), network.buffers(), strict=True):
             mine.copy_(other)
+
+
+def _copy(network: nn.Module) -> nn.Module:
+    return copy.deepcopy(network).requires_grad_(False).eval()
 
 
 def _detached(network: nn.Module) -> list[Tensor]:

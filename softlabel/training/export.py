@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from softlabel.errors import RunError, UnsupportedError
 from softlabel.networks.adapter import AdaptedBackbone, example
-from softlabel.networks.heads import CosineHead
+from softlabel.networks.heads import CentredHead, CosineHead
 from softlabel.networks.network import Network
 from softlabel.training.model_folder import DeployedModel, load_model, save_model
 
@@ -100,7 +100,7 @@ def folded(model: DeployedModel) -> Network:
     if isinstance(head, CosineHead) and model.adjust_bias is None:
         head.scale.div_(model.temperature)
         return network
-    if not isinstance(head, nn.Linear) or head.bias is None:
+    if not isinstance(head, (nn.Linear, CentredHead)) or head.bias is None:
         raise UnsupportedError(
             "a temperature can be folded only into a linear head with a bias; export to torch or onnx"
         )

@@ -165,6 +165,7 @@ def _result(
         "temperature_flag": selected.scaling.flag,
         "selected_stage": state.records[-1]["stage"] if state.best is None else state.best.stage,
         "selected_epoch": state.records[-1]["epoch"] if state.best is None else state.best.epoch,
+        "chosen_options": dict(state.method.chosen()),
         "last": last.scores(),
         "selected": selected.scores(),
         "intra_class_variance": selected.spread.mean(),

@@ -49,6 +49,8 @@ def train_stages(
         state.restore_position(checkpoint)
         for place in range(state.stage + 1):
             _begin(config, state, place, own)
+        if state.average is not None:
+            state.average.restart(method.deployable())  # whose head may be another one than before the stage
         state.restore_tensors(checkpoint)
     for place in range(state.stage, len(stages)):
         if place > state.stage or checkpoint is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +13,37 @@ from softlabel.errors import RunError
 from softlabel.training.config import TrainingConfig
 
 
-def build_optimiser(parameters: Sequence[nn.Parameter], config: TrainingConfig, weight_decay: float) -> Optimizer:
-    """SGD with Nesterov momentum, or AdamW (Loshchilov & Hutter, ICLR 2019), in one fused update a step."""
+def build_optimiser(
+    parameters: Mapping[str, nn.Parameter],
+    config: TrainingConfig,
+    weight_decay: float,
+    rate_factors: Mapping[str, float] | None = None,
+) -> Optimizer:
+    """SGD, with Nesterov's step or without, or AdamW (Loshchilov & Hutter, ICLR 2019), in one fused update a step.
+
+    rate_factors   dotted name of a part -> learning rate of its parameters over that of the others
+
+    A factor is the group's own rate, so it is one under either optimiser, and its weight decay is as much smaller.
+    """
+    groups = _by_factor(parameters, rate_factors or {})
     if config.optimiser == "adamw":
-        return AdamW(parameters, lr=0.0, betas=(config.momentum, 0.999), weight_decay=weight_decay, fused=True)
-    nesterov = config.momentum > 0
-    return SGD(parameters, lr=0.0, momentum=config.momentum, nesterov=nesterov, weight_decay=weight_decay, fused=True)
+        return AdamW(groups, lr=0.0, betas=(config.momentum, 0.999), weight_decay=weight_decay, fused=True)
+    nesterov = config.momentum > 0 and config.nesterov
+    return SGD(groups, lr=0.0, momentum=config.momentum, nesterov=nesterov, weight_decay=weight_decay, fused=True)
 
 
 def set_rate(optimiser: Optimizer, rate: float) -> None:
-    """Set the learning rate of every group."""
+    """Set the learning rate of the stage; each group has its factor of it."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["factor"]
+
+
+def _by_factor(parameters: Mapping[str, nn.Parameter], rate_factors: Mapping[str, float]) -> list[dict[str, Any]]:
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in parameters.items():
+        factors = [factor for part, factor in rate_factors.items() if f"{name}.".startswith(f"{part}.")]
+        groups.setdefault(factors[0] if factors else 1.0, []).append(parameter)
+    return [{"params": members, "factor": factor} for factor, members in groups.items()]
 
 
 def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:

@@ -32,7 +32,8 @@ def build_method(config: RunConfig, prepared: Prepared) -> Method:
     if reason is not None:
         raise UnsupportedError(f"method {config.method!r} cannot be used here: {reason}")
     training = prepared.splits.training
-    training_set = TrainingSet(len(training), prepared.class_counts, _load_network, training.annotation)
+    has_validation = prepared.splits.validation is not None
+    training_set = TrainingSet(len(training), prepared.class_counts, _load_network, training.annotation, has_validation)
     with addressed(config.seed, "method"):
         method = kind(options, network, prepared.task.read_as(kind.link), training_set)
     _check_stages(method.stages(), config)
@@ -56,6 +57,8 @@ def with_head(config: RunConfig, kind: type[Method], task: Task) -> NetworkConfi
         raise UnsupportedError(f"method {config.method!r} needs network.head {kind.head_kind}, not {asked}")
     if asked == "value" and kind.head_kind != "value":
         raise UnsupportedError(f"network.head: value is what regression needs; {config.method!r} trains logits")
+    if asked == "centred":
+        raise UnsupportedError("network.head: centred is what ncm ends with; it trains a linear one before")
     return config.network.model_copy(update={"head": kind.head_kind}) if asked == "auto" else config.network
 
 
@@ -76,6 +79,7 @@ def own_training(config: RunConfig) -> TrainingConfig:
 
 
 def _check_stages(stages: tuple[Stage, ...], config: RunConfig) -> None:
+    _refuse_dead_length(stages, config)
     names = [stage.name for stage in stages]
     if len(set(names)) < len(names):
         raise UnsupportedError(f"method {config.method!r} has several stages of one name: {', '.join(names)}")
@@ -86,6 +90,14 @@ def _check_stages(stages: tuple[Stage, ...], config: RunConfig) -> None:
             )
         if stage.custom_update and config.training.accumulate > 1:
             raise UnsupportedError(f"method {config.method!r} makes its own updates, so training.accumulate must be 1")
+
+
+def _refuse_dead_length(stages: tuple[Stage, ...], config: RunConfig) -> None:
+    samplers = {stage.sampler or config.training.sampler for stage in stages}
+    if config.method_options.get("balanced_epoch") is not None and "balanced" not in samplers:
+        raise ConfigError(
+            f"methods.{config.method}.balanced_epoch would not be read: no stage of it draws classes equally often"
+        )
 
 
 def _load_network(folder: str) -> nn.Module:

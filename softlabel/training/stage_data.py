@@ -19,6 +19,7 @@ from softlabel.training.cached_features import cached_features
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine
 from softlabel.training.prepare import Prepared
+from softlabel.training.setup import own_training
 
 
 class StageData:
@@ -33,6 +34,7 @@ class StageData:
     ) -> None:
         training = prepared.splits.training
         self._config = config.training
+        self._own_training = own_training(config)
         self._seed = config.seed
         self._method = method
         self._place = place
@@ -41,7 +43,8 @@ class StageData:
         self._training = training
         self._samples = training
         self._index = prepared.task.index(training.annotation)
-        self._second = prepared.splits.validation if stage.second_source == "validation" else training
+        self._validation = prepared.splits.validation
+        self._second = self._validation if stage.second_source == "validation" else training
         self._augmentation: Augmentation = augmentation_for(
             config.training.augment, training.input_kind, training.input_shape, mirrors=prepared.task.mirrors
         )
@@ -76,7 +79,14 @@ class StageData:
 
     def plain_batches(self) -> Iterator[Batch]:
         """One pass over the training part in its own order, without augmentation; the same in every process."""
-        for batch in batches(self._samples, torch.arange(len(self._samples)), self._config.batch_size):
+        return self._pass(self._samples)
+
+    def validation_batches(self) -> Iterator[Batch] | None:
+        """Likewise over the validation part; None where no rows are kept."""
+        return None if self._validation is None else self._pass(self._validation)
+
+    def _pass(self, samples: Samples) -> Iterator[Batch]:
+        for batch in batches(samples, torch.arange(len(samples)), self._config.batch_size):
             yield batch.to(self._engine.device)
 
     def _prepared(self, samples: Samples, order: Tensor, epoch: int, purpose: str) -> Iterator[tuple[Batch, bool]]:
@@ -113,13 +123,15 @@ class StageData:
         return batch.parts(self._engine.world)[self._engine.rank]
 
     def _order(self, epoch: int) -> Tensor:
+        sampler = self._stage.sampler or self._config.sampler
         order = epoch_order(
             self._index,
-            self._stage.sampler or self._config.sampler,
+            sampler,
             epoch=epoch,
             epochs=self.epochs,
             generator=generator(self._seed, self._place, epoch, "order"),
             head_limit=self._config.head_limit,
+            balanced_epoch=self._own_training.balanced_epoch if sampler == "balanced" else "rows",
         )
         return self._without_rest(order)
 

@@ -74,7 +74,7 @@ class StageRun:
     @torch.no_grad()
     def solve(self) -> None:
         """A stage without gradients."""
-        self._method.solve(self.stage, self.data.plain_batches())
+        self._method.solve(self.stage, self.data.plain_batches(), self.data.validation_batches())
 
     def record(self, epoch: int, terms: Mapping[str, float], loss: float | None) -> dict[str, Any]:
         """What metrics.jsonl says of an epoch, before validation."""
@@ -98,11 +98,11 @@ def stage_parts(config: RunConfig, stage: Stage) -> dict[str, PartMode]:
 def _optimiser(training: TrainingConfig, name: str, method: Method, stage: Stage) -> Optimizer | None:
     if not stage.gradients:
         return None
-    moving = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    moving = {name: parameter for name, parameter in method.named_parameters() if parameter.requires_grad}
     if not moving:
         raise UnsupportedError(f"stage {stage.name!r} of method {name!r} leaves nothing to train")
     weight_decay = training.weight_decay if stage.weight_decay is None else stage.weight_decay
-    return build_optimiser(moving, training, weight_decay)
+    return build_optimiser(moving, training, weight_decay, stage.rate_factors)
 
 
 def _schedule(asked: TrainingConfig, stage: Stage, data: StageData) -> Schedule:

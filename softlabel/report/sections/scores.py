@@ -133,8 +133,9 @@ def _run_row(cell: dict[str, Any], primary: str) -> list[Cell | str]:
         ]
     scores = chosen(cell)
     temperature = cell.get("temperature") if scores.get("after") else None
+    chosen_options = {option: value for option, value in (cell.get("chosen_options") or {}).items() if is_number(value)}
     return [
-        name,
+        Cell(name, ", ".join(f"{option} {value:g}" for option, value in chosen_options.items())),
         str(cell["selected_epoch"]) if is_number(cell.get("selected_epoch")) else DASH,
         Cell(number(temperature, 2), interval(cell.get("temperature_interval"))),
         number((scores.get("before") or {}).get(primary)),
