@@ -15,7 +15,8 @@ shift             no gradients, but normalisation layers update their running st
 frozen            no gradients, evaluation mode: bit-identical before and after
 """
 
-SamplerName = Literal["instance", "square-root", "balanced", "progressive"]
+SamplerName = Literal["instance", "square-root", "balanced", "progressive", "every-class"]
+SecondSampler = Literal["instance", "square-root", "balanced", "progressive"]
 SecondSource = Literal["training", "validation"]
 
 
@@ -42,5 +43,5 @@ class Stage:
     cached_features: bool = False
     gradients: bool = True
     second_source: SecondSource | None = None
-    second_sampler: SamplerName = "balanced"
+    second_sampler: SecondSampler = "balanced"
     custom_update: bool = False
