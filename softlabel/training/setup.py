@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 from torch import nn
 
@@ -98,8 +99,8 @@ def _check_samplers(stages: tuple[Stage, ...], training: TrainingConfig, prepare
             "sampler every-class needs one class that stands for each row, and a row of the task "
             f"{prepared.task.name} can have several"
         )
-    present = prepared.task.index(prepared.splits.training.annotation).unique()
-    refuse_small_batches(training.batch_size, len(present))
+    rows_of_classes = torch.bincount(prepared.task.index(prepared.splits.training.annotation))
+    refuse_small_batches(training.batch_size, int((rows_of_classes > 0).sum()))
 
 
 def _load_network(folder: str) -> nn.Module:

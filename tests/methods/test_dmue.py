@@ -77,9 +77,8 @@ def test_the_latent_distribution_knows_the_other_classes_alone(name):
 
 @pytest.mark.parametrize("similarity_of", ["features", "logits"])
 def test_the_terms_are_the_published_formulas(similarity_of):
-    method = made(
-        "dmue", uncertainty=False, similarity_of=similarity_of
-    ).eval()  # so that nothing depends on the order of calls
+    method = made("dmue", uncertainty=False, similarity_of=similarity_of)
+    method.eval()  # so that nothing depends on the order of calls
     data = of_class([0, 0, 1, 2, 1, 0, 2])  # class 3 is not in the batch
     index = data.annotation.numpy()
     with torch.no_grad():

@@ -53,7 +53,7 @@ def test_labels_change_only_late():
 
 @pytest.mark.parametrize("relabel_by", ["scaled", "plain"])
 def test_the_prediction_that_relabels_is_that_of_the_scaled_logits(relabel_by):
-    """softmax(alpha z) as in the released code; of rows whose confidence is below the upper share's, as in the paper."""
+    """softmax(alpha z) as in the released code; of rows whose confidence is below the upper share's, as there."""
     method = made("scn", relabel_epoch=1, relabel_margin=0.3, relabel_by=relabel_by).eval()
     method.begin_epoch(0, 10)
     data = batch(64)
