@@ -31,6 +31,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from softlabel.data.batch import Batch
 from softlabel.methods.discovery import find_method
 from softlabel.methods.method import Method, TrainingSet
+from softlabel.networks.branches import BranchOutputs
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.initialise import initialise
@@ -54,17 +55,19 @@ class Loop(nn.Module):
         initialise(self)
         self._pool = backbone.pool
 
-    def forward(self, level: Tensor, kept: Tensor) -> Tensor:
-        return torch.stack([self.one(*each, level) for each in zip(self.stages, self.heads, kept, strict=True)])
+    def forward(self, level: Tensor, kept: Tensor) -> BranchOutputs:
+        features = torch.stack([self.one(*each, level) for each in zip(self.stages, kept, strict=True)])
+        return BranchOutputs(features, torch.stack([head(x) for head, x in zip(self.heads, features, strict=True)]))
 
-    def one(self, stage: nn.Module, head: nn.Module, rows: Tensor, level: Tensor) -> Tensor:
-        """Logits of all rows (N, K - 1), those of the branch's own class without gradients."""
-        logits = head(self._pool(stage(level[rows])))
+    def one(self, stage: nn.Module, rows: Tensor, level: Tensor) -> Tensor:
+        """Features of all rows (N, D), those of the branch's own class without gradients."""
+        learned = self._pool(stage(level[rows]))
         with torch.no_grad():
             stage.eval()
-            latent = head(self._pool(stage(level[~rows])))
+            latent = self._pool(stage(level[~rows]))
             stage.train()
-        return logits.new_zeros(len(rows), CLASSES - 1).index_put((rows,), logits).index_put((~rows,), latent)
+        whole = learned.new_zeros(len(rows), learned.shape[1])
+        return whole.index_put((rows,), learned).index_put((~rows,), latent)
 
 
 class Step:

@@ -1,16 +1,17 @@
 """DMUE, dive into ambiguity: latent label distributions and pairwise uncertainty (She et al., CVPR 2021).
 
 Published: for each class an auxiliary branch, a copy of the last stage with a classifier of its own, learns the other
-classes; what branch y says of a sample of class y is its latent distribution (equations 2 and 3), which the target
-branch is drawn to (4); the branches' logits and the target's features agree on which samples are alike (5 and 6); the
-cross-entropy's logits are scaled by a confidence from the sample's similarity to each class (7 to 9); the auxiliary
-branches lead at first, the target branch later (10). Only the target branch ships.
+classes (equation 1); what branch y says of a sample of class y is its latent distribution (2 and 3), which the target
+branch is drawn to (4); the features of each branch and the target's agree on which samples are alike (5); the
+cross-entropy's logits are scaled by a confidence from the sample's similarity to each class (6 to 9); in the sum (10)
+the auxiliary branches lead at first, the target branch later (11 and 12). Only the target branch ships.
 
 Other than the released code, as it contradicts the paper: the uncertainty module is trained; no batch is left out for
 a class that it lacks; the latent distribution costs no second pass and leaves no trace in any batch normalisation, as
-a row of class y is normalised in branch y by the statistics of the other rows. Its steeper ramp and its scaling of the
-similarities are options. Ours is a confidence that is not told the label (`knows_label`): one that is told can become a
-weight of the label, whatever the sample.
+a row of class y is normalised in branch y by the statistics of the other rows. Options are its use of the branches'
+logits in (5), its steeper ramp, its scaling of the similarities, and a confidence whose weights stay as drawn, for it
+never gave them to the optimiser. Ours is a confidence that is not told the label (`knows_label`): one that is told can
+become a weight of the label, whatever the sample.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from typing import Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from softlabel.data.batch import Batch
-from softlabel.errors import UnsupportedError
+from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.global_batch import first_row, gathered
 from softlabel.losses import cross_entropy, similarity_distance
 from softlabel.losses.reduction import SumAndMass
 from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
-from softlabel.methods.stage import SamplerName
-from softlabel.networks.branches import Branches
+from softlabel.methods.stage import SamplerName, Stage
+from softlabel.networks.branches import BranchClassifiers, Branches, BranchOutputs
 from softlabel.networks.class_means import ClassMeans
 from softlabel.networks.network import Network, Pyramid
 from softlabel.networks.uncertainty import PairwiseUncertainty, class_similarity, min_max_scaled
@@ -52,10 +53,16 @@ class DMUE(Method):
         temperature: float = Field(1.2, gt=0, description="temperature of the latent distribution (above 1 flattens)")
         latent_weight: float = Field(0.5, ge=0, description="weight of the latent distribution's term (omega)")
         similarity_weight: float = Field(1000.0, ge=0, description="weight of similarity preserving (gamma)")
+        similarity_of: Literal["features", "logits"] = Field(
+            "features", description="what of the branches is to be as alike as the target's features: theirs, or logits"
+        )
         uncertainty: bool = Field(True, description="scale the logits by a confidence from the batch's similarities")
         knows_label: bool = Field(
             True,
             description="tell the confidence which class the label is, as published; if not, leave the sample out too",
+        )
+        freeze_confidence: bool = Field(
+            False, description="leave the confidence's weights as drawn, as the released code in effect does"
         )
         latent_from: Literal["others", "all"] = Field(
             "others", description="a branch per class that knows the other ones, or one branch that knows all"
@@ -88,20 +95,38 @@ class DMUE(Method):
         super().__init__(config, network, task, training_set)
         asked = self.config
         self._rows_of_classes = tuple(training_set.class_counts.aminmax())
-        self.branches: nn.Module | None = None
+        self.branches: Branches | BranchClassifiers | None = None
         self.uncertainty: PairwiseUncertainty | None = None
         self.means: ClassMeans | None = None
         if asked.latent_weight > 0 or asked.similarity_weight > 0:
             shape = (1, task.num_classes) if asked.latent_from == "all" else (task.num_classes, task.num_classes - 1)
             self.branches = self.make_branches(*shape)
+            self.check_branches(self.branches)
         if asked.uncertainty:
             self.uncertainty = PairwiseUncertainty(self.num_classes, asked.knows_label)
             self.means = ClassMeans(self.num_classes, network.backbone.num_features) if asked.bank else None
         self.begin_epoch(0, 1)
 
-    def make_branches(self, count: int, num_classes: int) -> nn.Module:
+    def make_branches(self, count: int, num_classes: int) -> Branches | BranchClassifiers:
         """The auxiliary branches."""
         return Branches(self.network.backbone, count, num_classes)
+
+    def check_branches(self, branches: Branches | BranchClassifiers) -> None:
+        """Raises ConfigError where features are to become alike that are the same ones."""
+        if self._similarity_of_features and not branches.learns_features:
+            name = type(self).__module__.rpartition(".")[2]
+            raise ConfigError(
+                f"methods.{name}.similarity_of: features of the branches are the target's own here, as they have no "
+                "stage with weights, and would always be as alike; expected logits, or similarity_weight 0"
+            )
+
+    @property
+    def _similarity_of_features(self) -> bool:
+        return bool(self.config.similarity_weight > 0 and self.config.similarity_of == "features")
+
+    def stages(self) -> tuple[Stage, ...]:
+        frozen = self.config.freeze_confidence and self.uncertainty is not None
+        return (Stage(parts={"uncertainty": "frozen"} if frozen else {}),)
 
     def branch_inputs(self, inputs: Tensor, pyramid: Pyramid) -> Tensor:
         """What the branches start from: the last level that they share with the target branch."""
@@ -135,16 +160,24 @@ class DMUE(Method):
         said = self.branches(self.branch_inputs(batch.inputs, pyramid), kept)
         rows = self.kept(classes).sum(1)  # of each branch, over all processes
         if self.config.latent_weight > 0:
-            terms["latent"] = self.latent_term(logits, self.latent(said.detach(), index), index)
+            latent = self.latent(said.logits.detach(), index)  # a label, not a path
+            terms["latent"] = self.latent_term(logits, latent, index)
         if self.config.similarity_weight > 0:
-            others = gathered(said.transpose(0, 1).contiguous()).transpose(0, 1)
-            alike = (said @ others.mT, pyramid.pooled @ pooled.T)
-            distance = similarity_distance(*alike, kept, self.kept(classes))
+            distance = self.similarity(said, pyramid.pooled, pooled, kept, self.kept(classes))
             terms["similarity"] = mean_of_branches(distance, rows.square(), rows, index, classes)
-        losses = F.cross_entropy(said.flatten(0, 1).float(), self.branch_classes(index).flatten(), reduction="none")
+        named = self.branch_classes(index).flatten()
+        losses = F.cross_entropy(said.logits.flatten(0, 1).float(), named, reduction="none")
         losses = (losses.view(kept.shape) * kept).sum(1)
         terms["auxiliary"] = mean_of_branches(losses, rows, rows, index, classes)
         return terms
+
+    def similarity(
+        self, said: BranchOutputs, features: Tensor, others: Tensor, kept: Tensor, others_kept: Tensor
+    ) -> Tensor:
+        """Equation 5, summed over the kept pairs of each branch, (B,): of rows (n, D) with all rows (N, D)."""
+        own = said.features if self.config.similarity_of == "features" else said.logits
+        everyone = gathered(own.transpose(0, 1).contiguous()).transpose(0, 1)
+        return similarity_distance(own @ everyone.mT, features @ others.T, kept, others_kept)
 
     def kept(self, index: Tensor) -> Tensor:
         """Which rows (N,) each branch learns from, (B, N): all but those of its own class."""
@@ -224,7 +257,7 @@ class DMUE(Method):
             scores["alpha"] = self.confidence(pyramid.pooled, index, pyramid.pooled, index)
         if self.branches is not None:
             said = self.branches(self.branch_inputs(batch.inputs, pyramid), self.kept(index))
-            scores["latent"] = self.latent(said, index)
+            scores["latent"] = self.latent(said.logits, index)
         return scores
 
 

@@ -2,13 +2,16 @@
 
 A confidence in (0, 1) from the features scales each sample's logits; within a batch the mean confidence of the upper
 share is kept above that of the rest by a margin; late in training, samples of the lower share whose prediction beats
-their label by a margin learn from the prediction. Published: all of it. Other than there, a label is not changed for
-good: whether a sample is relabelled is asked anew in every step, so nothing that was once decided has to be undone.
+their label by a margin learn from the prediction. Published: all of it, and as in the released code the prediction is
+the softmax of the scaled logits. Other than there, a label is not changed for good: whether a sample is relabelled is
+asked anew in every step, so nothing that was once decided has to be undone. The released code relabels samples of the
+upper share too, which the paper does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -35,7 +38,10 @@ class SCN(Method):
         high_share: float = Field(0.7, gt=0, lt=1, description="share of a batch that is to be trusted (beta)")
         rank_margin: float = Field(0.15, ge=0, description="by how much it is to be trusted more (delta 1)")
         relabel_margin: float = Field(0.2, ge=0, description="how far a prediction must beat the label (delta 2)")
-        relabel_epoch: int = Field(10, ge=0, description="first epoch, counted from 0, in which samples are relabelled")
+        relabel_epoch: int = Field(10, ge=1, description="first epoch, counted from 1, in which samples are relabelled")
+        relabel_by: Literal["scaled", "plain"] = Field(
+            "scaled", description="whether the prediction is that of the logits scaled by the confidence, as published"
+        )
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
@@ -43,7 +49,7 @@ class SCN(Method):
         self._relabels = False
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        self._relabels = epoch >= self.config.relabel_epoch
+        self._relabels = epoch + 1 >= self.config.relabel_epoch
 
     def weights(self) -> Mapping[str, float]:
         share = float(self.config.rank_weight)
@@ -53,15 +59,16 @@ class SCN(Method):
         pooled = self.network.features(batch.inputs).pooled
         logits = self.network.classify(pooled)
         importance = self.confidence(pooled)
+        scaled = logits * importance[:, None]
         ranked = gathered(importance).sort(descending=True).values
         high = min(max(1, round(self.config.high_share * len(ranked))), len(ranked))
         index = self.task.index(batch.annotation)
-        if self._relabels:
-            index = self.relabelled(logits.detach(), index, importance.detach() < ranked[high - 1].detach())
+        if self._relabels:  # a prediction that becomes a label is not a path for gradients
+            said = (scaled if self.config.relabel_by == "scaled" else logits).detach()
+            index = self.relabelled(said, index, importance.detach() < ranked[high - 1].detach())
+        label = hard(index, self.num_classes, validate=False)
         return {
-            "classifier": cross_entropy(
-                logits * importance[:, None], hard(index, self.num_classes, validate=False), reduction="sum_and_mass"
-            ),
+            "classifier": cross_entropy(scaled, label, reduction="sum_and_mass"),
             "ranking": self.ranking(ranked[:high], ranked[high:], len(index)),
         }
 

@@ -15,7 +15,8 @@ shift             no gradients, but normalisation layers update their running st
 frozen            no gradients, evaluation mode: bit-identical before and after
 """
 
-SamplerName = Literal["instance", "square-root", "balanced", "progressive"]
+SamplerName = Literal["instance", "square-root", "balanced", "progressive", "every-class"]
+SecondSampler = Literal["instance", "square-root", "balanced", "progressive"]
 SecondSource = Literal["training", "validation"]
 
 
@@ -44,5 +45,5 @@ class Stage:
     gradients: bool = True
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     second_source: SecondSource | None = None
-    second_sampler: SamplerName = "balanced"
+    second_sampler: SecondSampler = "balanced"
     custom_update: bool = False

@@ -54,7 +54,12 @@ def adapt(
 
 
 class AdaptedBackbone(Backbone):
-    """A module without its head. Levels are the outputs of the named stages, or the pooled features alone."""
+    """A module without its head. Levels are the outputs of the named stages, or the pooled features alone.
+
+    Its weights count as pretrained: nothing here knows how they were drawn.
+    """
+
+    pretrained = True
 
     def __init__(self, module: nn.Module, features: Features, stages: tuple[str, ...]) -> None:
         super().__init__()

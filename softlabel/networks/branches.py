@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +14,20 @@ from softlabel.networks.network import Backbone
 from softlabel.networks.row_batch_norm import RowBatchNorm, with_row_batch_norm
 
 
-class Branches(nn.Module):
-    """What goes into the last stage (N, C, H, W) or (N, D) -> logits of every branch (B, N, K).
+class BranchOutputs(NamedTuple):
+    """What the branches make of a batch: their semantic features (B, N, D), and logits (B, N, K)."""
 
-    No branch shares a weight with another one or with the backbone's own last stage. Convolutions become grouped ones,
-    so a pass has as many calls as one stage has, whatever the number of branches. The stages' tensors lie one after
-    another along their first dimension, under the names that the stage gives them.
+    features: Tensor
+    logits: Tensor
+
+
+class Branches(nn.Module):
+    """What goes into the last stage (N, C, H, W) or (N, D) -> features and logits of every branch.
+
+    No branch shares a weight with another one or with the backbone's own last stage: each begins as a copy of a
+    pretrained one, or is drawn anew. Convolutions become grouped ones, so a pass has as many calls as one stage has,
+    whatever the number of branches. The stages' tensors lie one after another along their first dimension, under the
+    names that the stage gives them.
     """
 
     def __init__(self, backbone: Backbone, num_branches: int, num_classes: int) -> None:
@@ -30,11 +39,16 @@ class Branches(nn.Module):
         self._pool: Callable[[Tensor], Tensor] = backbone.pool
         self._norms = [name for name, layer in self.stage.named_modules() if isinstance(layer, RowBatchNorm)]
 
-    def forward(self, level: Tensor, kept: Tensor) -> Tensor:
+    @property
+    def learns_features(self) -> bool:
+        """Whether a branch can come to see other features than the backbone's own last stage gives."""
+        return any(True for _ in self.stage.parameters())
+
+    def forward(self, level: Tensor, kept: Tensor) -> BranchOutputs:
         """kept (B, N) says which rows a branch normalises by: the ones that it is trained on."""
         tensors = {name: value.view(self.num_branches, *self._shapes[name]) for name, value in self._tensors()}
         pooled: Tensor = vmap(self._one, in_dims=(0, 0, None), randomness="different")(tensors, kept.float(), level)
-        return self.classifier.of_each(pooled)
+        return BranchOutputs(pooled, self.classifier.of_each(pooled))
 
     def _one(self, tensors: dict[str, Tensor], rows: Tensor, level: Tensor) -> Tensor:
         masks = {f"{name}.rows": rows for name in self._norms}
@@ -48,15 +62,18 @@ class Branches(nn.Module):
 class BranchClassifiers(nn.Module):
     """A linear classifier per branch."""
 
+    learns_features = False
+
     def __init__(self, num_features: int, num_branches: int, num_classes: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(num_branches, num_classes, num_features))
         self.bias = nn.Parameter(torch.zeros(num_branches, 1, num_classes))
         nn.init.normal_(self.weight, std=(2 / num_features) ** 0.5)
 
-    def forward(self, pooled: Tensor, kept: Tensor) -> Tensor:
-        """The same features (N, D) for every branch -> logits (B, N, K); they are classified alike, kept or not."""
-        return self.of_each(pooled.expand(len(self.weight), *pooled.shape))
+    def forward(self, pooled: Tensor, kept: Tensor) -> BranchOutputs:
+        """The same features (N, D) for every branch; they are classified alike, kept or not."""
+        features = pooled.expand(len(self.weight), *pooled.shape)
+        return BranchOutputs(features, self.of_each(features))
 
     def of_each(self, pooled: Tensor) -> Tensor:
         """Features of every branch (B, N, D) -> logits (B, N, K)."""
@@ -65,7 +82,8 @@ class BranchClassifiers(nn.Module):
 
 def _new_stage(backbone: Backbone) -> nn.Module:
     stage = backbone.clone_last_stage()
-    initialise(stage)
+    if not backbone.pretrained:
+        initialise(stage)
     return stage.requires_grad_(True)
 
 

@@ -29,6 +29,8 @@ class HubBackbone(Backbone):
              configuration, as JSON
     """
 
+    pretrained = True
+
     def __init__(self, model: nn.Module, origin: Mapping[str, Any]) -> None:
         super().__init__()
         self.model = model

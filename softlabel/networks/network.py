@@ -25,6 +25,7 @@ class Backbone(nn.Module):
     widths         channels of each level
     num_features   width of the pooled features
     spatial        whether levels are maps (N, C, H, W) or vectors (N, D)
+    pretrained     whether its weights were learned, or brought along, before: what is copied from it keeps them
 
     `pool(last_stage()(levels[-2]))` equals `pooled`; a single stage starts from the standardised inputs instead.
     """
@@ -32,6 +33,7 @@ class Backbone(nn.Module):
     widths: tuple[int, ...]
     num_features: int
     spatial: bool
+    pretrained: bool = False
 
     def forward(self, inputs: Tensor) -> Pyramid:
         raise NotImplementedError

@@ -33,9 +33,10 @@ class TrainingConfig(BaseModel):
     augment: Literal["auto", "none", "shift", "crop-flip", "colour"] = Field(
         "auto", description="auto: shift for grey images, crop-flip for colour; colour adds colour jitter"
     )
-    sampler: Literal["instance", "square-root", "balanced", "progressive"] = Field(
+    sampler: Literal["instance", "square-root", "balanced", "progressive", "every-class"] = Field(
         "instance",
-        description="class probability proportional to n^1, n^0.5, n^0, or moving from the first to the last",
+        description="class probability proportional to n^1, n^0.5, n^0, or moving from the first to the last; "
+        "every-class: each batch has a row of every class",
     )
     balanced_epoch: BalancedEpoch = Field(
         "rows",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 from torch import nn
 
+from softlabel.data.samplers import refuse_small_batches
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.methods.discovery import find_method
 from softlabel.methods.method import OF_EVERY_METHOD, Method, MethodConfig, TrainingSet
@@ -37,6 +39,7 @@ def build_method(config: RunConfig, prepared: Prepared) -> Method:
     with addressed(config.seed, "method"):
         method = kind(options, network, prepared.task.read_as(kind.link), training_set)
     _check_stages(method.stages(), config)
+    _check_samplers(method.stages(), config.training, prepared)
     if method.compares_rows and config.training.accumulate > 1:
         raise UnsupportedError(
             f"method {config.method!r} compares the rows of a batch with each other, so training.accumulate must be 1"
@@ -98,6 +101,18 @@ def _refuse_dead_length(stages: tuple[Stage, ...], config: RunConfig) -> None:
         raise ConfigError(
             f"methods.{config.method}.balanced_epoch would not be read: no stage of it draws classes equally often"
         )
+
+
+def _check_samplers(stages: tuple[Stage, ...], training: TrainingConfig, prepared: Prepared) -> None:
+    if "every-class" not in [stage.sampler or training.sampler for stage in stages if stage.gradients]:
+        return
+    if not prepared.task.one_class:
+        raise UnsupportedError(
+            "sampler every-class needs one class that stands for each row, and a row of the task "
+            f"{prepared.task.name} can have several"
+        )
+    rows_of_classes = torch.bincount(prepared.task.index(prepared.splits.training.annotation))
+    refuse_small_batches(training.batch_size, int((rows_of_classes > 0).sum()))
 
 
 def _load_network(folder: str) -> nn.Module:

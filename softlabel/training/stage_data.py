@@ -10,10 +10,10 @@ from torch import Tensor
 from softlabel.data.augmentation import Augmentation, augment_with_annotation, augment_with_mask, augmentation_for
 from softlabel.data.batch import Batch
 from softlabel.data.batches import batches, num_batches
-from softlabel.data.samplers import epoch_order
+from softlabel.data.samplers import epoch_order, every_class_order
 from softlabel.data.samples import Samples
 from softlabel.methods.method import Method
-from softlabel.methods.stage import SamplerName, Stage
+from softlabel.methods.stage import SecondSampler, Stage
 from softlabel.randomness import Address, generator
 from softlabel.training.cached_features import cached_features
 from softlabel.training.config import RunConfig
@@ -124,15 +124,19 @@ class StageData:
 
     def _order(self, epoch: int) -> Tensor:
         sampler = self._stage.sampler or self._config.sampler
-        order = epoch_order(
-            self._index,
-            sampler,
-            epoch=epoch,
-            epochs=self.epochs,
-            generator=generator(self._seed, self._place, epoch, "order"),
-            head_limit=self._config.head_limit,
-            balanced_epoch=self._own_training.balanced_epoch if sampler == "balanced" else "rows",
-        )
+        draws, limit = generator(self._seed, self._place, epoch, "order"), self._config.head_limit
+        if sampler == "every-class":
+            order = every_class_order(self._index, self._config.batch_size, generator=draws, head_limit=limit)
+        else:
+            order = epoch_order(
+                self._index,
+                sampler,
+                epoch=epoch,
+                epochs=self.epochs,
+                generator=draws,
+                head_limit=limit,
+                balanced_epoch=self._own_training.balanced_epoch if sampler == "balanced" else "rows",
+            )
         return self._without_rest(order)
 
     def _without_rest(self, order: Tensor) -> Tensor:
@@ -143,7 +147,7 @@ class StageData:
     def _second_order(self, epoch: int) -> Tensor:
         """As many positions as the first batches have, over as many passes as that takes."""
         assert self._second is not None
-        sampler: SamplerName = self._stage.second_sampler
+        sampler: SecondSampler = self._stage.second_sampler
         index = self._method.task.index(self._second.annotation)
         passes = -(-self.images_per_epoch // len(index))
         orders = [

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from softlabel.data.noise import class_dependent, noisy_labels, symmetric, transition
-from softlabel.data.samplers import class_probabilities, epoch_order
-from softlabel.errors import UnsupportedError
+from softlabel.data.samplers import class_probabilities, epoch_order, every_class_order
+from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.randomness import generator
 from tests.oracle import data as oracle
 
@@ -102,3 +102,38 @@ def test_noise_follows_its_matrix(kind):
 def test_votes_take_no_label_noise():
     with pytest.raises(UnsupportedError):
         noisy_labels(torch.ones(3, 5), symmetric(5, 0.1), 0)
+
+
+@pytest.mark.parametrize("head_limit", [None, 30])
+@pytest.mark.parametrize("batch_size", [5, 6, 16, 64, 100, 522, 600])
+def test_every_class_is_in_every_batch(batch_size, head_limit):
+    drawn = every_class_order(INDEX, batch_size, generator=generator(1), head_limit=head_limit)
+    batches = drawn.split(batch_size)
+    assert all(set(INDEX[rows].tolist()) == {0, 1, 2, 3, 5} for rows in batches)
+    rows = 522 if head_limit is None else 30 + 30 + 25 + 6 + 1
+    assert rows - 5 < len(drawn) <= rows
+    visits = torch.bincount(drawn, minlength=522)
+    for k in () if head_limit else (0, 1, 2, 3, 5):  # no row again before all of its class were visited
+        of_class = visits[k == INDEX]
+        assert of_class.max() - of_class.min() <= 1
+    assert torch.equal(drawn, every_class_order(INDEX, batch_size, generator=generator(1), head_limit=head_limit))
+    assert not torch.equal(drawn, every_class_order(INDEX, batch_size, generator=generator(2), head_limit=head_limit))
+
+
+def test_a_sampler_of_every_class_departs_little_from_the_rows():
+    drawn = torch.cat([every_class_order(INDEX, 64, generator=generator(seed)) for seed in range(40)])
+    visits = torch.bincount(INDEX[drawn], minlength=6) / 40
+    # nine batches: 3 and 8 visits more to classes 3 and 5, taken from the others by their share of the places left
+    assert visits[3] == visits[5] == 9
+    assert visits.sum() == 522
+    np.testing.assert_allclose(visits[:3], [391.3, 88.1, 24.6], atol=1.0)
+    rows = torch.bincount(drawn, minlength=522)[INDEX == 0].numpy()
+    assert stats.chisquare(rows).pvalue > 1e-3
+    first = torch.stack([every_class_order(INDEX, 64, generator=generator(seed))[0] for seed in range(60)])
+    assert (INDEX[first] == 0).float().mean() > 0.5  # the one of each class does not lead the batch
+
+
+def test_a_batch_with_fewer_places_than_classes_is_refused():
+    with pytest.raises(ConfigError, match=r"each of 5 classes .* training\.batch_size must be 5 or more, not 4"):
+        every_class_order(INDEX, 4, generator=generator(0))
+    assert len(every_class_order(torch.zeros(0, dtype=torch.int64), 4, generator=generator(0))) == 0

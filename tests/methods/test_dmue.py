@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from softlabel.data.batch import Batch
+from softlabel.errors import ConfigError
 from softlabel.methods.dmue import DMUE, ramp_down, ramp_up
 from softlabel.methods.dmue_shared import DMUEShared
 from softlabel.methods.method import TrainingSet
@@ -17,7 +18,7 @@ from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.tasks.classification import Classification
-from tests.methods.made import batch, copies, enter, learn, made
+from tests.methods.made import COUNTS, IMAGES, batch, copies, enter, learn, made
 
 NAMES = ["dmue", "dmue_shared"]
 TERMS = ["classifier", "latent", "similarity", "auxiliary"]
@@ -74,14 +75,17 @@ def test_the_latent_distribution_knows_the_other_classes_alone(name):
         np.testing.assert_allclose(latent[row], expected, rtol=1e-5)
 
 
-def test_the_terms_are_the_published_formulas():
-    method = made("dmue", uncertainty=False).eval()  # so that nothing depends on the order of calls
+@pytest.mark.parametrize("similarity_of", ["features", "logits"])
+def test_the_terms_are_the_published_formulas(similarity_of):
+    method = made("dmue", uncertainty=False, similarity_of=similarity_of)
+    method.eval()  # so that nothing depends on the order of calls
     data = of_class([0, 0, 1, 2, 1, 0, 2])  # class 3 is not in the batch
     index = data.annotation.numpy()
     with torch.no_grad():
         pyramid = method.network.features(data.inputs)
         logits = method.network.classify(pyramid.pooled)
-        said = method.branches(pyramid.levels[-2], method.kept(data.annotation)).double().numpy()
+        outputs = method.branches(pyramid.levels[-2], method.kept(data.annotation))
+        said, compared = (x.double().numpy() for x in (outputs.logits, getattr(outputs, similarity_of)))
         terms = {name: (term.sum / term.mass).item() for name, term in method(data).items()}
     features = pyramid.pooled.double().numpy()
     probabilities = torch.softmax(logits.double(), -1).numpy()
@@ -90,7 +94,7 @@ def test_the_terms_are_the_published_formulas():
         rows = np.flatnonzero(index != j)
         log_p = said[j, rows] - np.log(np.exp(said[j, rows]).sum(1, keepdims=True))
         auxiliary.append(np.mean([-log_p[i, index[row] - (index[row] > j)] for i, row in enumerate(rows)]))
-        grams = [said[j, rows] @ said[j, rows].T, features[rows] @ features[rows].T]
+        grams = [compared[j, rows] @ compared[j, rows].T, features[rows] @ features[rows].T]
         ours, theirs = (gram / np.linalg.norm(gram, axis=1, keepdims=True) for gram in grams)
         similarity.append(((ours - theirs) ** 2).mean())
     latent = method.latent(torch.tensor(said), data.annotation).double().numpy()
@@ -100,6 +104,39 @@ def test_the_terms_are_the_published_formulas():
     assert terms["similarity"] == pytest.approx(np.mean(similarity), rel=1e-3)
     assert terms["latent"] == pytest.approx(np.mean(soft), rel=1e-4)
     assert terms["classifier"] == pytest.approx(-np.log(probabilities[range(7), index]).mean(), rel=1e-4)
+
+
+def test_the_published_form_compares_features():
+    assert made("dmue").config.similarity_of == "features"
+    method = made("dmue")
+    method(batch())["similarity"].sum.backward()
+    assert method.branches.classifier.weight.grad is None  # features come before the classifier
+    assert all(parameter.grad.abs().sum() > 0 for parameter in method.branches.stage.parameters())
+
+
+@pytest.mark.parametrize(("name", "backbone"), [("dmue_shared", "resnet8"), ("dmue", "linear")])
+def test_features_that_every_branch_shares_are_not_compared(name, backbone):
+    kind = {"dmue": DMUE, "dmue_shared": DMUEShared}[name]
+
+    def make(**options):
+        network = build_network(NetworkConfig(backbone=backbone), IMAGES, 4, 0)
+        return kind(kind.Config(**options), network, Classification(list("abcd")), TrainingSet(85, COUNTS, None))
+
+    with pytest.raises(ConfigError, match=rf"methods\.{name}\.similarity_of: .* expected logits, or similarity_weight"):
+        make(similarity_of="features")
+    assert list(make(similarity_of="logits")(batch())) == TERMS
+    assert "similarity" not in make(similarity_of="features", similarity_weight=0.0)(batch())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_frozen_confidence_keeps_the_weights_that_it_drew(name):
+    method = made(name, freeze_confidence=True)
+    enter(method, 0)
+    before = copies(method)
+    learn(method, rate=0.01)
+    kept = {key for key, value in method.named_parameters() if torch.equal(value, before[key])}
+    assert kept == {"uncertainty.hidden.weight", "uncertainty.activation.weight", "uncertainty.output.weight"}
+    made(name, freeze_confidence=True, uncertainty=False).stages()
 
 
 def test_the_confidence_scales_the_logits():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 from torch.nn import functional as F
 
 from tests.methods.made import batch, enter, made
@@ -39,12 +41,42 @@ def test_only_doubted_rows_whose_prediction_is_far_ahead_are_relabelled():
 
 
 def test_labels_change_only_late():
-    method = made("scn", relabel_epoch=1, relabel_margin=0.0)
+    method = made("scn", relabel_epoch=3, relabel_margin=0.0)
     enter(method, 0)
     method.eval()
-    early = method(batch())["classifier"].sum
-    method.begin_epoch(1, 10)
-    assert method(batch())["classifier"].sum.item() < early.item()
+    loss = []
+    for epoch in range(4):
+        method.begin_epoch(epoch, 10)
+        loss.append(method(batch())["classifier"].sum.item())
+    assert loss[0] == loss[1] > loss[2] == loss[3]  # from the third one on, as the released code counts
+
+
+@pytest.mark.parametrize("relabel_by", ["scaled", "plain"])
+def test_the_prediction_that_relabels_is_that_of_the_scaled_logits(relabel_by):
+    """softmax(alpha z) as in the released code; of rows whose confidence is below the upper share's, as there."""
+    method = made("scn", relabel_epoch=1, relabel_margin=0.3, relabel_by=relabel_by).eval()
+    method.begin_epoch(0, 10)
+    data = batch(64)
+    with torch.no_grad():
+        method.network.head.weight.mul_(2.0)
+        pooled = method.network.features(data.inputs).pooled
+        logits, alpha = method.network.classify(pooled).double().numpy(), method.confidence(pooled).double().numpy()
+        found = method(data)["classifier"].sum.item()
+    index, changed = data.annotation.numpy().copy(), 0
+    least = np.sort(alpha)[::-1][round(0.7 * 64) - 1]
+    for row in range(64):
+        said = softmax(logits[row] * (alpha[row] if relabel_by == "scaled" else 1.0))
+        if alpha[row] < least and said.max() - said[index[row]] > 0.3:
+            index[row], changed = said.argmax(), changed + 1
+    losses = [-np.log(softmax(alpha[row] * logits[row])[index[row]]) for row in range(64)]
+    assert 0 < changed < 20
+    assert found == pytest.approx(sum(losses), rel=1e-5)
+    others = made(
+        "scn", relabel_epoch=1, relabel_margin=0.3, relabel_by="plain" if relabel_by == "scaled" else "scaled"
+    )
+    others.load_state_dict(method.state_dict())
+    others.eval().begin_epoch(0, 10)
+    assert others(data)["classifier"].sum.item() != pytest.approx(found, rel=1e-4)
 
 
 def test_a_single_row_is_no_ranking():

@@ -68,6 +68,7 @@ def test_named_stages_give_the_pyramid_and_a_last_stage() -> None:
     assert [tuple(level.shape[1:]) for level in levels] == [(4, 8, 8), (6, 3, 3)]
     torch.testing.assert_close(network.backbone.pool(network.backbone.clone_last_stage()(levels[-2])), pooled)
     assert not any(layer._forward_hooks for layer in network.modules())
+    assert network.backbone.pretrained  # nobody here knows how its weights were drawn
 
 
 def test_a_copy_of_a_network_hears_its_own_stages() -> None:

@@ -58,13 +58,14 @@ def test_equal_to_a_loop_over_copies(kind: Any, training: bool) -> None:
     branches = made(backbone).train(training)
     stages = [stage.train(training) for stage in copies(branches, backbone)]
     ours, theirs = level.clone().requires_grad_(), level.clone().requires_grad_()
-    logits = branches(ours, KEPT)
+    features, logits = branches(ours, KEPT)
     assert logits.shape == (NUM_BRANCHES, 8, NUM_CLASSES)
     weight = torch.randn_like(logits)
     loss = torch.zeros((), dtype=torch.float64)
     for place, stage in enumerate(stages):
         rows = KEPT[place]
         pooled = backbone.pool(stage(theirs[rows]))
+        torch.testing.assert_close(features[place, rows], pooled, rtol=1e-9, atol=1e-9)
         expected = F.linear(pooled, branches.classifier.weight[place], branches.classifier.bias[place, 0])
         torch.testing.assert_close(logits[place, rows], expected, rtol=1e-9, atol=1e-9)
         loss = loss + (expected * weight[place, rows]).sum()
@@ -94,7 +95,7 @@ class Calls(TorchDispatchMode):
 
 def convolutions(branches: Branches, level: Tensor, kept: Tensor) -> int:
     with Calls() as calls:
-        branches(level, kept).sum().backward()
+        branches(level, kept).logits.sum().backward()
     return calls.count
 
 
@@ -113,6 +114,23 @@ def test_branches_begin_apart_from_each_other_and_from_the_backbone() -> None:
     assert not any(torch.equal(each.float(), own) for each in weight)
 
 
+@pytest.mark.parametrize("kind", [resnet, mlp])
+def test_a_pretrained_last_stage_is_copied_into_every_branch(kind: Any) -> None:
+    backbone, level = kind()
+    backbone.pretrained = True
+    with torch.no_grad():
+        for value in backbone.last_stage().state_dict().values():
+            value.add_(1)  # what no initialisation gives, statistics included
+    branches = made(backbone).eval()
+    features = branches(level, KEPT).features
+    expected = backbone.pool(backbone.double().eval().last_stage()(level))
+    for each in features:
+        torch.testing.assert_close(each, expected)
+    assert not torch.equal(branches.classifier.weight[0], branches.classifier.weight[1])
+    branches.stage.get_parameter(next(name for name, _ in branches.stage.named_parameters())).data.zero_()
+    torch.testing.assert_close(backbone.pool(backbone.last_stage()(level)), expected)  # a copy, not the stage itself
+
+
 def test_channels_last_and_a_copy_give_the_same() -> None:
     backbone, level = resnet()
     branches = made(backbone)
@@ -125,7 +143,8 @@ def test_classifiers_alone_see_the_same_features() -> None:
     torch.manual_seed(0)
     classifiers = BranchClassifiers(4, NUM_BRANCHES, NUM_CLASSES)
     pooled = torch.randn(8, 4)
-    logits = classifiers(pooled, KEPT)
+    features, logits = classifiers(pooled, KEPT)
+    assert torch.equal(features, pooled.expand(NUM_BRANCHES, 8, 4))
     for place in range(NUM_BRANCHES):
         expected = F.linear(pooled, classifiers.weight[place], classifiers.bias[place, 0])
         torch.testing.assert_close(logits[place], expected)

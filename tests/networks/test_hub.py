@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from softlabel.errors import UnsupportedError
+from softlabel.networks.branches import Branches
 from softlabel.networks.build import build_network, rebuild_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.hub_preprocessing import HubPreprocess, cropped, resized
@@ -102,6 +103,14 @@ def test_the_last_stage_of_a_resnet_can_be_cloned(pretrained: Pretrained) -> Non
     net = network(pretrained("resnet")).eval()
     levels, pooled = net.features(pixels(rows=1))
     torch.testing.assert_close(net.backbone.pool(net.backbone.clone_last_stage()(levels[-2])), pooled)
+
+
+def test_branches_begin_with_the_pretrained_last_stage(pretrained: Pretrained) -> None:
+    net = network(pretrained("resnet")).eval()
+    levels, pooled = net.features(pixels())
+    branches = Branches(net.backbone, 3, 2).eval()
+    for features in branches(levels[-2], torch.ones(3, 2)).features:
+        torch.testing.assert_close(features, pooled)
 
 
 @pytest.mark.parametrize("family", ["convnext", "vit"])
