@@ -171,8 +171,8 @@ def _temperature(logits: Tensor, folds: Folds) -> float:
     """The temperature of all reviewed rows, to which their given labels are most probable; 1 where there is none."""
     task = folds.prepared.task
     annotation = folds.samples.annotation[torch.from_numpy(folds.reviewed)]
-    scaling = fitted(task, logits, annotation)
-    return scaling.temperature if scaling.flag is None else 1.0
+    scaling = fitted(task, logits, annotation, cautious=True)
+    return scaling.temperature if scaling.bounded else 1.0
 
 
 def _read(path: Path, folds: Folds) -> tuple[NDArray[np.float32], float]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from softlabel import confidence_bins
-from softlabel.calibration.inputs import as_distribution, as_labels, as_predictions, check_labels, check_probabilities
+from softlabel.calibration.inputs import as_distribution, as_labels, as_probabilities, check_labels
 from softlabel.calibration.top_label import TopLabel, bin_sums, of_probabilities
 from softlabel.confidence_bins import ReliabilityBin
 
@@ -78,7 +78,7 @@ def classwise_calibration_error(
     probabilities: Any, labels: Any, num_bins: int = 15, *, ignore_index: int = IGNORE_INDEX
 ) -> float:
     """Mean over classes of the binned |frequency - mean probability| (Kull et al. 2019, section 2)."""
-    predictions = _probabilities(probabilities)
+    predictions = as_probabilities(probabilities)
     num_classes = predictions.shape[1]
     label = as_distribution(as_labels(labels, predictions), num_classes, ignore_index, validate=True)
     mass = label.mass.flatten().double()
@@ -106,16 +106,10 @@ def _sums(probabilities: Any, labels: Any, num_bins: int, ignore_index: int) -> 
 
 
 def _top_label(probabilities: Any, labels: Any, ignore_index: int) -> TopLabel:
-    predictions = _probabilities(probabilities)
+    predictions = as_probabilities(probabilities)
     found = as_labels(labels, predictions)
     check_labels(found, predictions.shape[1], ignore_index)
     return of_probabilities(predictions, found, ignore_index)
-
-
-def _probabilities(probabilities: Any) -> Tensor:
-    predictions = as_predictions(probabilities, "probabilities")
-    check_probabilities(predictions)
-    return predictions
 
 
 def _checked(num_bins: int) -> int:

@@ -14,6 +14,9 @@ from torch import Tensor
 from softlabel.labels import LabelDistribution, dense, hard
 
 Labels = Tensor | LabelDistribution
+HALVES = (torch.bfloat16, torch.float16)
+HALF_ROUNDING = 0.02
+"""More than the sum of a softmax moves by rounding to bfloat16, which keeps each share to 1 / 512 of itself."""
 
 
 def as_predictions(predictions: Any, name: str) -> Tensor:
@@ -51,18 +54,35 @@ def as_distribution(labels: Labels, num_classes: int, ignore_index: int, *, vali
     return hard(labels, num_classes, ignore_index=ignore_index, validate=validate)
 
 
-def check_probabilities(probabilities: Tensor, name: str = "probabilities") -> None:
-    """Every row lies in [0, 1] and sums to 1. Raises ValueError with the first bad row, and names the usual mistake."""
+def as_probabilities(probabilities: Any, *, validate: bool = True) -> Tensor:
+    """Probabilities (N, K, ...), float32 at least; rows are looked at unless told not to.
+
+    Raises ValueError with the first row that does not lie in [0, 1] or sum to 1, and names the usual mistake.
+    """
+    found = as_predictions(probabilities, "probabilities")
+    if validate:
+        _check_probabilities(found, torch.as_tensor(probabilities).dtype)
+    return found
+
+
+def _check_probabilities(probabilities: Tensor, given: torch.dtype) -> None:
     tolerance = 1e-3 if probabilities.dtype == torch.float32 else 1e-6
     sums = probabilities.sum(1, dtype=torch.float64)
     good = ((sums - 1).abs() <= tolerance) & (probabilities >= 0).all(1)
     if not bool(good.all()):
         row = (~good).nonzero()[0].tolist()
         place = ", ".join(map(str, row))
+        total, smallest = sums[tuple(row)].item(), probabilities.movedim(1, -1)[tuple(row)].min().item()
+        rounded = given in HALVES and smallest >= 0 and abs(total - 1) < HALF_ROUNDING
+        hint = (
+            f"They are {given}, which rounds too much: take softmax(dim=1) of logits.float(), or give "
+            "StreamingCalibrationError the logits."
+            if rounded
+            else "For logits take softmax(dim=1) first."
+        )
         raise ValueError(
-            f"{name}, row {place}: sums to {sums[tuple(row)].item():.6g} with smallest value "
-            f"{probabilities.movedim(1, -1)[tuple(row)].min().item():.6g}, expected numbers from 0 that sum to 1. "
-            "For logits take softmax(dim=1) first."
+            f"probabilities, row {place}: sums to {total:.6g} with smallest value {smallest:.6g}, "
+            f"expected numbers from 0 that sum to 1. {hint}"
         )
 
 

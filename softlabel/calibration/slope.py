@@ -62,13 +62,19 @@ def blocks_of(logits: Tensor, label: LabelDistribution, block_rows: int | None =
         yield logits[start : start + rows], label.select(slice(start, start + rows))
 
 
-def _block_sums(beta: float, logits: Tensor, label: LabelDistribution, class_weight: Tensor | None) -> Tensor:
+def row_terms(
+    beta: float | Tensor, logits: Tensor, label: LabelDistribution, class_weight: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Mass, NLL, and its first and second derivative in beta of every row, float64; 0 where a row has no mass.
+
+    beta   a number, or numbers (B, 1, ...) to be tried on all rows (n, ...): all but the mass are (B, n, ...) then
+    """
     logits = logits if logits.dtype == torch.float64 else logits.float()
     mass = row_mass(label, class_weight).to(logits.dtype)
     top = logits.amax(-1, keepdim=True)
     shifted = (logits - top).clamp_(min=FAR_BELOW)
     labelled = label.inner(logits) - top[..., 0]
-    weight = (shifted * beta).exp_()
+    weight = (shifted * (beta[..., None] if isinstance(beta, Tensor) else beta)).exp_()
     mass_of_p = weight.sum(-1)
     mean = weight.mul_(shifted).sum(-1) / mass_of_p
     variance = (weight.mul_(shifted).sum(-1) / mass_of_p - mean**2).clamp_(min=0.0)
@@ -76,6 +82,10 @@ def _block_sums(beta: float, logits: Tensor, label: LabelDistribution, class_wei
     parts = torch.stack([mass_of_p.log() - beta * labelled, score, variance])
     # Ignored rows may hold anything, NaN too.
     loss, score, variance = torch.where(mass > 0, parts, 0.0).double()
-    mass = mass.double()
+    return mass.double(), loss, score, variance
+
+
+def _block_sums(beta: float, logits: Tensor, label: LabelDistribution, class_weight: Tensor | None) -> Tensor:
+    mass, loss, score, variance = row_terms(beta, logits, label, class_weight)
     sums = [mass > 0, mass, mass * loss, mass * score, mass * variance, (mass * score) ** 2]
     return torch.stack([part.sum(dtype=torch.float64) for part in sums])

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from softlabel import confidence_bins
-from softlabel.calibration.inputs import as_labels, as_predictions, check_probabilities
+from softlabel.calibration.inputs import as_labels, as_predictions, as_probabilities
 from softlabel.calibration.top_label import bin_sums, of_logits, of_probabilities
 from softlabel.confidence_bins import ReliabilityBin
 from softlabel.running_state import RunningState
@@ -42,9 +42,7 @@ class StreamingCalibrationError(RunningState):
         if (logits is None) == (probabilities is None):
             raise ValueError("give either logits=... or probabilities=...")
         if logits is None:
-            predictions = as_predictions(probabilities, "probabilities")
-            if self.validate:
-                check_probabilities(predictions)
+            predictions = as_probabilities(probabilities, validate=self.validate)
             top = of_probabilities(predictions, as_labels(labels, predictions), self.ignore_index)
         else:
             predictions = as_predictions(logits, "logits")

@@ -58,7 +58,8 @@ class Dense(LabelDistribution):
         return only_known(dot(self.probabilities, logits), self.known)
 
     def expectation(self, values: Tensor) -> Tensor:
-        return only_known(self.probabilities @ values.to(self.probabilities.dtype), self.known)
+        dtype = accumulation_dtype(self.probabilities.dtype)
+        return only_known(self.probabilities.to(dtype) @ values.to(dtype), self.known)
 
     def dense(self, dtype: torch.dtype | None = None) -> Tensor:
         rows = self.probabilities.to(dtype or self.probabilities.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.labels.amounts import dot, only_known, surprise
+from softlabel.labels.amounts import accumulation_dtype, dot, only_known, surprise
 from softlabel.labels.checks import check_index, check_probabilities, split_ignored
 from softlabel.labels.dense import Dense
 from softlabel.labels.distribution import Amount, LabelDistribution, Rows
@@ -32,7 +32,8 @@ class Table(LabelDistribution):
         return only_known(dot(self.table[self.row], logits), self.known)
 
     def expectation(self, values: Tensor) -> Tensor:
-        return only_known((self.table @ values.to(self.table.dtype))[self.row], self.known)
+        dtype = accumulation_dtype(self.table.dtype)
+        return only_known((self.table.to(dtype) @ values.to(dtype))[self.row], self.known)
 
     def dense(self, dtype: torch.dtype | None = None) -> Tensor:
         rows = self.table[self.row].to(dtype or self.table.dtype)

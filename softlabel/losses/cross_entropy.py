@@ -9,6 +9,7 @@ from torch import Tensor
 from softlabel.labels import LabelDistribution
 from softlabel.losses.evaluate import evaluate
 from softlabel.losses.reduction import Reduction, SumAndMass
+from softlabel.losses.weight import Numbers
 
 
 @overload
@@ -16,8 +17,8 @@ def cross_entropy(
     logits: Tensor,
     target: Tensor | LabelDistribution,
     *,
-    weight: Tensor | None = None,
-    sample_weight: Tensor | None = None,
+    weight: Numbers | None = None,
+    sample_weight: Numbers | None = None,
     mask: Tensor | None = None,
     class_mask: Tensor | None = None,
     ignore_index: int = -100,
@@ -31,8 +32,8 @@ def cross_entropy(
     logits: Tensor,
     target: Tensor | LabelDistribution,
     *,
-    weight: Tensor | None = None,
-    sample_weight: Tensor | None = None,
+    weight: Numbers | None = None,
+    sample_weight: Numbers | None = None,
     mask: Tensor | None = None,
     class_mask: Tensor | None = None,
     ignore_index: int = -100,
@@ -45,8 +46,8 @@ def cross_entropy(
     logits: Tensor,
     target: Tensor | LabelDistribution,
     *,
-    weight: Tensor | None = None,
-    sample_weight: Tensor | None = None,
+    weight: Numbers | None = None,
+    sample_weight: Numbers | None = None,
     mask: Tensor | None = None,
     class_mask: Tensor | None = None,
     ignore_index: int = -100,
@@ -57,8 +58,9 @@ def cross_entropy(
 
     logits         (K,), (N, K) or (N, K, ...): classes on axis 1, as in PyTorch
     target         class indices (N, ...), probabilities of the logits' shape, or a label distribution of shape (N, ...)
-    weight         (K,): an element's mass is <q, weight>; its label, and so the optimum, stays q
-    sample_weight  (N,) or (N, ...): multiplies an element's mass
+    weight         (K,), a tensor of any real dtype, numbers or an array, finite and from 0: an element's mass is
+                   <q, weight>; its label, and so the optimum, stays q
+    sample_weight  (N,) or (N, ...), given likewise: multiplies an element's mass
     mask           bool (N,) or (N, ...): False takes the element out
     class_mask     bool (K,) or of the logits' shape: False takes the class out of the softmax, and the label is
                    conditioned on the classes left (infinite loss where it has nothing there)

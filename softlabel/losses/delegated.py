@@ -46,7 +46,7 @@ def delegated(
     if form is None:
         return None
     torch_target, smoothing = form
-    if weight is not None and not plain_weight(weight, logits.shape[axis], torch_target, smoothing):
+    if weight is not None and not plain_weight(weight, torch_target, smoothing):
         return None
     how = "sum" if reduction == "sum_and_mass" else reduction
     value = F.cross_entropy(
@@ -60,10 +60,10 @@ def delegated(
     return SumAndMass(value, value.new_full((), rows) if weight is None else weight[torch_target].sum())
 
 
-def plain_weight(weight: Tensor, num_classes: int, target: Tensor, smoothing: float) -> bool:
+def plain_weight(weight: Tensor, target: Tensor, smoothing: float) -> bool:
     """Whether PyTorch's weight means what ours does; with a soft label it would bend the label."""
     soft = smoothing or target.is_floating_point()
-    return not soft and not weight.requires_grad and weight.shape == (num_classes,)
+    return not soft and not weight.requires_grad
 
 
 def is_index(target: Tensor | LabelDistribution) -> bool:

@@ -17,13 +17,14 @@ from softlabel.losses.plain import plain_values
 from softlabel.losses.reduction import REDUCTIONS, Reduction, SumAndMass, check_reduction, inverse
 from softlabel.losses.target import align_class_mask, as_label, check_kind, class_axis
 from softlabel.losses.terms import Terms, element_mass
+from softlabel.losses.weight import Numbers, class_weight
 
 
 def evaluate(
     logits: Tensor,
     target: Tensor | LabelDistribution,
-    weight: Tensor | None,
-    sample_weight: Tensor | None,
+    weight: Numbers | None,
+    sample_weight: Numbers | None,
     mask: Tensor | None,
     class_mask: Tensor | None,
     ignore_index: int,
@@ -33,6 +34,9 @@ def evaluate(
 ) -> Tensor | SumAndMass:
     """Cross-entropy, or with `divergence` that less the label's entropy."""
     check_kind(target)
+    axis, dtype = class_axis(logits), accumulation_dtype(logits.dtype)
+    if weight is not None:
+        weight = class_weight(weight, logits.shape[axis], dtype, logits.device)
     plain = sample_weight is None and mask is None and class_mask is None and fused and not divergence
     if plain and reduction in REDUCTIONS and may_look(logits) and not torch.is_autocast_enabled("cpu"):
         value = delegated(logits, target, weight, ignore_index, reduction)
@@ -45,10 +49,9 @@ def evaluate(
                 logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence
             )
     check_reduction(reduction)
-    axis = class_axis(logits)
     label = as_label(target, logits, ignore_index)
     left = None if class_mask is None else align_class_mask(class_mask, logits, axis)
-    mass = element_mass(label, accumulation_dtype(logits.dtype), weight, sample_weight, mask, left)
+    mass = element_mass(label, dtype, weight, sample_weight, mask, left)
     terms = Terms(label, mass, left, divergence)
     if not fused or terms.learned:
         return reduced(plain_values(logits.movedim(axis, -1), terms), terms, reduction)

@@ -8,14 +8,15 @@ from torch import Tensor
 from softlabel.labels import LabelDistribution
 from softlabel.losses.reduction import SumAndMass
 from softlabel.losses.target import as_label
+from softlabel.losses.weight import Numbers, class_weight
 
 
 def focal_loss(
-    logits: Tensor, target: Tensor | LabelDistribution, gamma: float = 2.0, *, weight: Tensor | None = None
+    logits: Tensor, target: Tensor | LabelDistribution, gamma: float = 2.0, *, weight: Numbers | None = None
 ) -> SumAndMass:
     """Sum over classes of -q (1 - p)^gamma log p, as sum and mass: logits (N, K), target as in `cross_entropy`.
 
-    weight   (K,): an element's mass is <q, weight>, outside of the power
+    weight   (K,), as in `cross_entropy`: an element's mass is <q, weight>, outside of the power
     gamma 0 is cross-entropy. Computed in float32 at least; 1 - p comes from expm1, so that it is exact near p = 1.
     """
     log_p = torch.log_softmax(logits.double() if logits.dtype == torch.float64 else logits.float(), -1)
@@ -26,5 +27,7 @@ def focal_loss(
     values = -label.inner(focused)
     mass = label.mass.to(values.dtype)
     if weight is not None:
-        mass = mass * label.expectation(weight.to(values.dtype))
+        mass = mass * label.expectation(class_weight(weight, logits.shape[-1], values.dtype, logits.device)).to(
+            values.dtype
+        )
     return SumAndMass((values * mass).sum(), mass.sum())

@@ -9,6 +9,7 @@ from torch import Tensor
 from softlabel.labels import LabelDistribution
 from softlabel.losses.evaluate import evaluate
 from softlabel.losses.reduction import Reduction, SumAndMass
+from softlabel.losses.weight import Numbers
 
 
 @overload
@@ -16,8 +17,8 @@ def kl_divergence(
     logits: Tensor,
     target: Tensor | LabelDistribution,
     *,
-    weight: Tensor | None = None,
-    sample_weight: Tensor | None = None,
+    weight: Numbers | None = None,
+    sample_weight: Numbers | None = None,
     mask: Tensor | None = None,
     class_mask: Tensor | None = None,
     ignore_index: int = -100,
@@ -31,8 +32,8 @@ def kl_divergence(
     logits: Tensor,
     target: Tensor | LabelDistribution,
     *,
-    weight: Tensor | None = None,
-    sample_weight: Tensor | None = None,
+    weight: Numbers | None = None,
+    sample_weight: Numbers | None = None,
     mask: Tensor | None = None,
     class_mask: Tensor | None = None,
     ignore_index: int = -100,
@@ -45,8 +46,8 @@ def kl_divergence(
     logits: Tensor,
     target: Tensor | LabelDistribution,
     *,
-    weight: Tensor | None = None,
-    sample_weight: Tensor | None = None,
+    weight: Numbers | None = None,
+    sample_weight: Numbers | None = None,
     mask: Tensor | None = None,
     class_mask: Tensor | None = None,
     ignore_index: int = -100,

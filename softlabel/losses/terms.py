@@ -10,6 +10,7 @@ from torch import Tensor
 from softlabel.labels import LabelDistribution
 from softlabel.labels.amounts import accumulation_dtype, per_row
 from softlabel.losses.class_mask import expected_weight
+from softlabel.losses.weight import Numbers, real_numbers
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def element_mass(
     label: LabelDistribution,
     dtype: torch.dtype,
     weight: Tensor | None,
-    sample_weight: Tensor | None,
+    sample_weight: Numbers | None,
     mask: Tensor | None,
     class_mask: Tensor | None,
 ) -> Tensor | None:
@@ -48,20 +49,16 @@ def element_mass(
     own = label.mass_or_none()
     factors = [] if own is None else [own]
     if weight is not None:
-        check_weight(weight, label.num_classes)
         factors.append(expected_weight(label, weight, class_mask))
     if sample_weight is not None:
-        factors.append(per_row(sample_weight, label.shape, "sample_weight"))
+        factors.append(
+            per_row(real_numbers(sample_weight, "sample_weight").to(label.device), label.shape, "sample_weight")
+        )
     if mask is not None:
         factors.append(per_row(mask, label.shape, "mask"))
     if not factors:
         return None
     mass = factors[0].to(dtype)
     for factor in factors[1:]:
-        mass = mass * factor
+        mass = mass * factor.to(dtype)
     return mass
-
-
-def check_weight(weight: Tensor, num_classes: int) -> None:
-    if weight.shape != (num_classes,):
-        raise ValueError(f"weight has shape {tuple(weight.shape)}, expected one per class, ({num_classes},)")

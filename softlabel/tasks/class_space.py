@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from softlabel.errors import ConfigError, UnsupportedError
@@ -22,7 +23,7 @@ from softlabel.metrics.statistic import Statistic
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.evaluator import ClassEvaluator
 from softlabel.tasks.link import Link
-from softlabel.tasks.task import Evaluator
+from softlabel.tasks.task import Evaluator, ForTemperature
 
 Groups = Literal["counts", "thirds"]
 
@@ -94,9 +95,9 @@ class ClassSpace(ABC):
     def truth(self, annotation: Tensor) -> Tensor:
         """What scores compare with: class indices (N,) or distributions (N, K)."""
 
-    def for_temperature(self, logits: Tensor, annotation: Tensor) -> tuple[Tensor, Tensor | LabelDistribution]:
-        """Logits and labels to which a temperature is fitted."""
-        return logits, self.truth(annotation)
+    def for_temperature(self, logits: Tensor, annotation: Tensor) -> ForTemperature:
+        """Logits and labels to which a temperature is fitted, and the sample (N,) that each row of them belongs to."""
+        return logits, self.truth(annotation), torch.arange(len(logits))
 
     @abstractmethod
     def class_counts(self, annotation: Tensor) -> Tensor:

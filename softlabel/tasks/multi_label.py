@@ -18,6 +18,7 @@ from softlabel.metrics.thresholded import F1, HammingLoss, present
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.label_evaluator import LabelEvaluator
 from softlabel.tasks.link import Link
+from softlabel.tasks.task import ForTemperature
 
 THRESHOLD = 0.5
 
@@ -72,17 +73,19 @@ class MultiLabel(ClassSpace):
         """The default label, and zeros for a row without a positive or difficult class."""
         return self.label(annotation).dense()
 
-    def for_temperature(self, logits: Tensor, annotation: Tensor) -> tuple[Tensor, Tensor | LabelDistribution]:
+    def for_temperature(self, logits: Tensor, annotation: Tensor) -> ForTemperature:
         """Softmax: the default labels. Sigmoid: every label as a choice of two, which difficult ones are not part of.
 
-        Then the interval of the temperature takes the labels of a row as independent.
+        The labels of a row belong together.
         """
+        row = torch.arange(len(logits))
         if self.link == "softmax":
-            return logits, self.label(annotation)
+            return logits, self.label(annotation), row
         level = annotation.flatten().long()
         choice = torch.where(level == DIFFICULT, -1, level // POSITIVE)
         flat = logits.flatten()
-        return torch.stack([torch.zeros_like(flat), flat], -1), hard(choice, 2, ignore_index=-1)
+        pairs = torch.stack([torch.zeros_like(flat), flat], -1)
+        return pairs, hard(choice, 2, ignore_index=-1), row.repeat_interleave(logits.shape[1])
 
     def class_counts(self, annotation: Tensor) -> Tensor:
         """Positive rows per class."""

@@ -20,6 +20,7 @@ from softlabel.metrics.segmentation import (
 from softlabel.metrics.statistic import Statistic
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.mask_evaluator import MaskEvaluator
+from softlabel.tasks.task import ForTemperature
 
 KERNEL, SIGMA = 5, 3.0
 BORDER = 3
@@ -57,12 +58,13 @@ class Segmentation(ClassSpace):
     def truth(self, annotation: Tensor) -> Tensor:
         return annotation
 
-    def for_temperature(self, logits: Tensor, annotation: Tensor) -> tuple[Tensor, Tensor]:
-        """At most 200,000 pixels with a class, evenly spaced over all images."""
+    def for_temperature(self, logits: Tensor, annotation: Tensor) -> ForTemperature:
+        """At most 200,000 pixels with a class, evenly spaced over all images, and the image of each."""
         known = (annotation != VOID).flatten().nonzero()[:, 0]
         some = known[:: max(1, -(-len(known) // MOST_PIXELS_FOR_TEMPERATURE))]
         pixels = annotation[0].numel()
-        return logits.flatten(2)[some // pixels, :, some % pixels], annotation.flatten()[some].long()
+        image = some // pixels
+        return logits.flatten(2)[image, :, some % pixels], annotation.flatten()[some].long(), image
 
     def class_counts(self, annotation: Tensor) -> Tensor:
         """Pixels per class."""

@@ -12,6 +12,8 @@ from softlabel.labels import LabelDistribution
 from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.tasks.link import Link
 
+ForTemperature = tuple[Tensor, Tensor | LabelDistribution, Tensor]
+
 
 class Evaluator(Protocol):
     """Adds up batches of logits and annotations."""
@@ -83,8 +85,8 @@ class Task(Protocol):
     def truth(self, annotation: Tensor) -> Tensor:
         """What scores compare with: class indices (N,) or distributions (N, K)."""
 
-    def for_temperature(self, logits: Tensor, annotation: Tensor) -> tuple[Tensor, Tensor | LabelDistribution]:
-        """Logits and labels to which a temperature is fitted."""
+    def for_temperature(self, logits: Tensor, annotation: Tensor) -> ForTemperature:
+        """Logits and labels to which a temperature is fitted, and the sample (N,) that each row of them belongs to."""
 
     def class_counts(self, annotation: Tensor) -> Tensor:
         """Samples, or mass of votes, per class, float64 (K,)."""

@@ -16,10 +16,14 @@ from softlabel.training.evaluation import rows_at_once
 from softlabel.training.prepare import Prepared
 
 
-def fitted(task: Task, logits: Tensor, annotation: Tensor) -> TemperatureScaling:
-    """The temperature to which these logits (N, K), or (N, K, H, W), are most probable; rows or classes count alike."""
+def fitted(task: Task, logits: Tensor, annotation: Tensor, *, cautious: bool = False) -> TemperatureScaling:
+    """The temperature to which these logits (N, K), or (N, K, H, W), are most probable; rows or classes count alike.
+
+    cautious   1 where samples that are left out gain nothing: for what is to be used on others
+    """
     weight: Literal["balanced"] | None = "balanced" if task.class_balanced else None
-    return TemperatureScaling().fit(*task.for_temperature(logits, annotation), class_weight=weight)
+    rows = task.for_temperature(logits, annotation)
+    return TemperatureScaling().fit(*rows, class_weight=weight, cautious=cautious)
 
 
 def scores_at(

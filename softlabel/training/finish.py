@@ -85,7 +85,7 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
     validation = None
     if prepared.splits.validation is not None:
         logits, annotation = collect(answering, prepared.splits.validation, answering.device)
-        scaling = fitted(task, logits, annotation)
+        scaling = fitted(task, logits, annotation, cautious=True)
         validation = scores_at(scaling.temperature, task, logits, prepared.splits.validation, prepared)
     temperatures = [1.0] if prepared.splits.validation is None else [1.0, scaling.temperature]
     test = prepared.splits.test

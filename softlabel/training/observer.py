@@ -111,7 +111,7 @@ class FirstProcess:
             return None
         task = self._state.method.task
         scaling = fitted(task, logits, validation.annotation)
-        temperature = scaling.temperature if scaling.flag is None else 1.0
+        temperature = scaling.temperature if scaling.bounded else 1.0
         return selection_score_at(temperature, task, logits, validation, self._prepared)
 
     def _select(self, record: dict[str, Any]) -> None:

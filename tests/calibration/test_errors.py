@@ -168,6 +168,24 @@ def test_refusals_name_the_row(probabilities: Tensor, index: Tensor, message: st
             error(probabilities, index)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_softmax_in_half_precision_is_told_how_to_be_exact(dtype: torch.dtype) -> None:
+    rows = torch.full((3, 512), 1 / 512).to(dtype)  # which both dtypes hold exactly
+    rows[:, 0] *= 3  # a sum of 1 + 1 / 256
+    for error in (
+        calibration.expected_calibration_error,
+        calibration.adaptive_calibration_error,
+        calibration.classwise_calibration_error,
+        calibration.reliability_curve,
+        lambda rows, index: calibration.StreamingCalibrationError().update(index, probabilities=rows),
+    ):
+        with pytest.raises(ValueError, match=rf"They are {dtype}, .*softmax\(dim=1\) of logits.float\(\)"):
+            error(rows, torch.tensor([0, 1, 2]))
+        with pytest.raises(ValueError, match="For logits take softmax"):
+            error(rows * 2, torch.tensor([0, 1, 2]))
+    calibration.expected_calibration_error(rows.float() / rows.float().sum(1, keepdim=True), torch.tensor([0, 1, 2]))
+
+
 def test_other_refusals() -> None:
     with pytest.raises(ValueError, match="num_bins is 0"):
         calibration.expected_calibration_error(torch.full((1, 2), 0.5), torch.tensor([0]), 0)

@@ -130,9 +130,10 @@ def test_maps_are_their_pixels_and_void_ones_are_left_out() -> None:
     kept = index != 255
     assert fitted.temperature == pytest.approx(TemperatureScaling().fit(logits[kept], index[kept]).temperature)
     logits[::5] = math.nan  # whatever stands in ignored rows
-    same = TemperatureScaling().fit(logits, index, ignore_index=255)
+    same = TemperatureScaling().fit(logits, index, torch.arange(2 * 30 * 20) // 600, ignore_index=255)
     assert same.temperature == pytest.approx(fitted.temperature)
     assert same.interval == pytest.approx(fitted.interval)
+    assert same.gain == pytest.approx(fitted.gain)
 
 
 def test_impossible_classes_count_as_nothing() -> None:
