@@ -196,7 +196,7 @@ class Method(nn.Module):
         if not self.corrects_prior or sampler == "instance":
             return []
         return [
-            f"{_module_name(self)} corrects for rare classes, and --sampler {sampler} does too: together they do it twice"
+            f"{_module_name(self)} corrects for rare classes, and --sampler {sampler} does too: it is done twice"
         ]
 
     @property
