@@ -195,9 +195,7 @@ class Method(nn.Module):
         """
         if not self.corrects_prior or sampler == "instance":
             return []
-        return [
-            f"{_module_name(self)} corrects for rare classes, and --sampler {sampler} does too: it is done twice"
-        ]
+        return [f"{_module_name(self)} corrects for rare classes, and --sampler {sampler} does too: it is done twice"]
 
     @property
     def corrects_prior(self) -> bool:
