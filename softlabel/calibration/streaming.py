@@ -24,6 +24,7 @@ class StreamingCalibrationError(RunningState):
     >>> error = sl.calibration.StreamingCalibrationError(num_bins=15)
     >>> for labels in torch.tensor([[0, 0], [0, 1]]):  # two batches of two rows, each row 90 % sure of class 0
     ...     error.update(labels, probabilities=torch.tensor([[0.9, 0.1]] * 2))
+    ...
     >>> round(error.compute(), 3)  # right in 75 %
     0.15
     """
