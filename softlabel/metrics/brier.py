@@ -15,6 +15,7 @@ class Brier(Statistic):
     """The mean over rows of the sum over classes of (p - q)²: from 0 to 2, not halved and not divided by K.
 
     q is the truth, one-hot for a class.
+    Source: Brier, Monthly Weather Review 1950.
 
     >>> import torch
     >>> from softlabel.metrics.brier import Brier
