@@ -91,7 +91,9 @@ def test_public_names_show_a_source_and_an_example(name: str) -> None:
     text = PUBLIC[name].__doc__ or ""  # not inspect.getdoc, which would take that of a base class
     examples = doctest.DocTestParser().get_examples(text)
     assert any(example.want for example in examples), f"{name} has no example in its docstring that shows an output"
-    assert SOURCE.search(text.partition(">>> ")[0]), f"{name} names no source in its docstring: a paper with its year, or 'Source: ...'"
+    assert SOURCE.search(text.partition(">>> ")[0]), (
+        f"{name} names no source in its docstring: a paper with its year, or 'Source: ...'"
+    )
 
 
 @pytest.mark.parametrize("module", sorted(MODULES - {"softlabel.cli.functions"}))

@@ -14,8 +14,6 @@ def grid_distance(grid: Tensor) -> Tensor:
 
     Source: the Euclidean distance of the labels' values, as in a Gaussian of DLDL (Gao et al., IEEE TIP 2017, section
     3.2).
-    Source: the Euclidean distance of the labels' values, as in a Gaussian of DLDL (Gao et al., IEEE TIP 2017, section
-    3.2).
 
     >>> import torch
     >>> from softlabel.labels.label_distance import grid_distance

@@ -28,10 +28,6 @@ def smoothed(
     Raises ValueError with the first row whose index lies outside [0, K), or an epsilon outside [0, 1].
     Source: Szegedy et al., CVPR 2016, section 7, and Müller et al., NeurIPS 2019, section 1 (uniform); Zhong et al.,
     CVPR 2021, equation 5 (others).
-    Source: Szegedy et al., CVPR 2016, section 7, and Müller et al., NeurIPS 2019, section 1 (uniform); Zhong et al.,
-    CVPR 2021, equation 5 (others).
-    Source: Szegedy et al., CVPR 2016, section 7, and Müller et al., NeurIPS 2019, section 1 (uniform); Zhong et al.,
-    CVPR 2021, equation 5 (others).
 
     >>> import torch
     >>> import softlabel as sl

@@ -17,10 +17,6 @@ def votes(counts: Tensor, prior: float | Tensor = 0.0, *, validate: bool = True)
     any vote is ignored.
     Source: Barsoum et al., ICMI 2016, train with such shares; the prior is that of Dirichlet and multinomial (Gelman et
     al., Bayesian Data Analysis, 2013, section 3.4).
-    Source: Barsoum et al., ICMI 2016, train with such shares; the prior is that of Dirichlet and multinomial (Gelman et
-    al., Bayesian Data Analysis, 2013, section 3.4).
-    Source: Barsoum et al., ICMI 2016, train with such shares; the prior is that of Dirichlet and multinomial (Gelman et
-    al., Bayesian Data Analysis, 2013, section 3.4).
 
     >>> import torch
     >>> import softlabel as sl
