@@ -85,6 +85,15 @@ class ReliabilityBin:
     low, high                    edges of the bin; the upper one belongs to it
     confidence, accuracy         means over the bin's rows; NaN where it has none
     accuracy_low, accuracy_high  95 % interval of the accuracy (Wilson 1927)
+    Source: Guo et al. 2017, section 2.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> probabilities = torch.tensor([[0.9, 0.1]]).repeat(4, 1)
+    >>> labels = torch.tensor([0, 0, 0, 1])
+    >>> (one,) = sl.calibration.reliability_curve(probabilities, labels, num_bins=1)
+    >>> round(one.confidence, 2), one.accuracy, round(one.accuracy_low, 2), round(one.accuracy_high, 2)
+    (0.9, 0.75, 0.3, 0.95)
     """
 
     low: float

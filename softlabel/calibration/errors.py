@@ -27,6 +27,13 @@ def expected_calibration_error(
     """Mean |accuracy - confidence| over equal-width, right-closed bins (Guo et al. 2017, eq. 3).
 
     Even a calibrated model has a positive value, of the order of sqrt(bins / N): see `debiased_calibration_error`.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> probabilities = torch.tensor([[0.9, 0.1]]).repeat(4, 1)  # 90 % sure
+    >>> labels = torch.tensor([0, 0, 0, 1])  # right in 75 %
+    >>> round(sl.calibration.expected_calibration_error(probabilities, labels), 3)
+    0.15
     """
     return float(confidence_bins.expected_error(_sums(probabilities, labels, num_bins, ignore_index)))
 
@@ -34,7 +41,17 @@ def expected_calibration_error(
 def maximum_calibration_error(
     probabilities: Any, labels: Any, num_bins: int = 15, *, ignore_index: int = IGNORE_INDEX
 ) -> float:
-    """Largest |accuracy - confidence| of the bins that hold a row (Guo et al. 2017, eq. 5)."""
+    """Largest |accuracy - confidence| of the bins that hold a row (Guo et al. 2017, eq. 5).
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> probabilities = torch.tensor([[0.9, 0.1]] * 9 + [[0.6, 0.4]])
+    >>> labels = torch.tensor([0] * 8 + [1, 1])  # the one prediction in the lower bin is wrong
+    >>> round(sl.calibration.expected_calibration_error(probabilities, labels), 3)
+    0.07
+    >>> round(sl.calibration.maximum_calibration_error(probabilities, labels), 3)
+    0.6
+    """
     return float(confidence_bins.maximum_error(_sums(probabilities, labels, num_bins, ignore_index)))
 
 
@@ -50,6 +67,13 @@ def debiased_calibration_error(
 
     l1  comparable with the ECE; removes about 0.4 of the bias where the model is calibrated, more where it is not
     l2  the squared error sum of w gap², without bias
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> probabilities = torch.tensor([[0.9, 0.1]]).repeat(4, 1)
+    >>> labels = torch.tensor([0, 0, 0, 1])
+    >>> round(sl.calibration.debiased_calibration_error(probabilities, labels), 3)  # four rows: the ECE is 0.15
+    0.087
     """
     sums = _sums(probabilities, labels, num_bins, ignore_index)
     if norm == "l1":
@@ -65,6 +89,15 @@ def adaptive_calibration_error(
     """ECE over bins of equally many rows (Nguyen and O'Connor 2015); equal confidences share a bin.
 
     Needs all rows at once. `softlabel.metrics.ece.AdaptiveCalibrationError` streams, and rounds confidences a little.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> probabilities = torch.tensor([[0.9, 0.1]] * 4 + [[0.95, 0.05]] * 4)
+    >>> labels = torch.tensor([0, 0, 0, 1, 0, 0, 0, 0])
+    >>> round(sl.calibration.expected_calibration_error(probabilities, labels, num_bins=2), 3)  # one bin for both
+    0.05
+    >>> round(sl.calibration.adaptive_calibration_error(probabilities, labels, num_bins=2), 3)
+    0.1
     """
     top = _top_label(probabilities, labels, ignore_index)
     kept = top.mass > 0
@@ -77,7 +110,17 @@ def adaptive_calibration_error(
 def classwise_calibration_error(
     probabilities: Any, labels: Any, num_bins: int = 15, *, ignore_index: int = IGNORE_INDEX
 ) -> float:
-    """Mean over classes of the binned |frequency - mean probability| (Kull et al. 2019, section 2)."""
+    """Mean over classes of the binned |frequency - mean probability| (Kull et al. 2019, section 2).
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> probabilities = torch.tensor([[0.6, 0.3, 0.1]]).repeat(10, 1)
+    >>> labels = torch.tensor([0] * 6 + [2] * 4)  # right about class 0, wrong about classes 1 and 2
+    >>> round(sl.calibration.expected_calibration_error(probabilities, labels), 3)
+    0.0
+    >>> round(sl.calibration.classwise_calibration_error(probabilities, labels), 3)
+    0.2
+    """
     predictions = as_probabilities(probabilities)
     num_classes = predictions.shape[1]
     label = as_distribution(as_labels(labels, predictions), num_classes, ignore_index, validate=True)
@@ -96,6 +139,15 @@ def reliability_curve(
     """The bins of a reliability diagram: edges, rows, mean confidence, accuracy and its 95 % interval.
 
     Empty bins are there too, with count 0 and NaN, so that nobody draws them as data unawares.
+    Source: Niculescu-Mizil and Caruana, ICML 2005; Guo et al. 2017, section 2.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> probabilities = torch.tensor([[0.9, 0.1]]).repeat(4, 1)
+    >>> labels = torch.tensor([0, 0, 0, 1])
+    >>> curve = sl.calibration.reliability_curve(probabilities, labels)
+    >>> [(round(one.confidence, 2), round(one.accuracy, 2), one.count) for one in curve if one.count]
+    [(0.9, 0.75, 4)]
     """
     return confidence_bins.reliability(_sums(probabilities, labels, num_bins, ignore_index))
 

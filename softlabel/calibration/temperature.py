@@ -37,10 +37,16 @@ ClassWeight = Tensor | Literal["balanced"] | None
 
 
 class TemperatureScaling:
-    """Divides logits by the temperature that makes held-out labels most likely.
+    """Divides logits by the temperature that makes held-out labels most likely (Guo et al. 2017, section 4.2).
 
-        scaling = TemperatureScaling().fit(validation_logits, validation_labels)
-        probabilities = scaling(logits).softmax(-1)
+    >>> import torch
+    >>> import softlabel as sl
+    >>> logits = 5 * torch.sin(torch.arange(6000.0)).view(2000, 3)
+    >>> truth = (logits / 2).softmax(-1)  # labels as distributions, half as sure as the logits
+    >>> scaling = sl.calibration.TemperatureScaling().fit(logits, truth)
+    >>> probabilities = scaling(logits).softmax(-1)  # as sure as the labels
+    >>> round(scaling.temperature, 3)
+    2.0
 
     temperature  T, from 0.05 to 20; 1 before `fit`
     interval     95 % interval of T over the choice of held-out rows, within 0.05 to 20; NaN where T is not an optimum

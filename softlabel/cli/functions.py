@@ -58,6 +58,12 @@ def train(
     options         the command's options, as keywords: source="folder:photos", epochs=10
 
     Raises ConfigError, DataError or another SoftlabelError with what is wrong, where, and what was expected.
+    Source: the command `softlabel train`.
+
+    >>> import softlabel as sl
+    >>> result = sl.train(source="digits", method="label_smoothing", backbone="mlp", epochs=1)  # doctest: +SKIP
+    >>> result.folder.name, result.cell["status"]  # doctest: +SKIP
+    ('digits-0001', 'finished')
     """
     folder = None
     if resume is not False:
@@ -85,6 +91,12 @@ def compare(
 
     Without a source the digits are compared with a long-tailed training part. A stopped comparison of the same
     configuration goes on. Arguments and errors as in `train`.
+    Source: the command `softlabel compare`; intervals as in docs/statistics.md.
+
+    >>> import softlabel as sl
+    >>> found = sl.compare(methods=["cross_entropy", "label_smoothing"], seeds=1)  # doctest: +SKIP
+    >>> found.folder.name, found.results["baseline"]  # print(found) is the table  # doctest: +SKIP
+    ('digits-0001', 'cross_entropy')
     """
     defaults = default_compare_config().model_dump(exclude_unset=True)
     config = assemble(
@@ -119,6 +131,12 @@ def evaluate(run: PathLike, *, votes: bool = False, split: Split | None = None, 
 
     votes     compare the distributions with the votes that the rows have, and these halved: the answer's `votes`
     options   how other data are read: source, image_column, label_column, resize, … as in `softlabel evaluate --help`
+    Source: the command `softlabel evaluate`; scores before and after the temperature, as in Guo et al. 2017, table 1.
+
+    >>> import softlabel as sl
+    >>> scored = sl.evaluate("runs/digits-0001")  # a run of `train`
+    >>> scored.split, scored.rows, scored.before["accuracy"] == scored.after["accuracy"]  # no answer moves
+    ('test', 359, True)
     """
     from softlabel.cli.commands.evaluate import READING, other_data
 
@@ -149,6 +167,12 @@ def predict(
     Each has file or row, label, confidence, and distribution by class name; `top` keeps the most probable classes.
     An answer whose confidence is under `abstain_below` has None as its label.
     For more rows than fit in memory iterate over `softlabel.training.predict.predict`.
+    Source: the command `softlabel predict`; probabilities after temperature scaling (Guo et al. 2017, section 4.2).
+
+    >>> import softlabel as sl
+    >>> (answer,) = sl.predict("runs/digits-0001", "digit.png", top=3)
+    >>> list(answer), len(answer["distribution"])
+    (['file', 'label', 'confidence', 'distribution'], 3)
     """
     from softlabel.training.predict import predict as answer
 
@@ -168,6 +192,13 @@ def review(run: PathLike, *, folds: int = 5) -> Review:
     """Judge every label of a training run by a model that did not see it, as `softlabel review` does.
 
     The folds are trained once; with the same number of folds the stored answers are used again.
+    Source: the command `softlabel review`; confident learning (Northcutt, Jiang and Chuang, JAIR 2021).
+
+    >>> import softlabel as sl
+    >>> judged = sl.review("runs/digits-0001", folds=2)  # doctest: +SKIP
+    >>> suspects = judged.ranked("mislabelled")  # the least confident first  # doctest: +SKIP
+    >>> len(judged), list(judged.cells(suspects[0]))[:4]  # doctest: +SKIP
+    (1438, ['row', 'place', 'given_label', 'suggested_label'])
     """
     from softlabel.analysis.review import review as judge
 
@@ -175,7 +206,15 @@ def review(run: PathLike, *, folds: int = 5) -> Review:
 
 
 def export(run: PathLike, out: PathLike, format: Literal["safetensors", "torch", "onnx"]) -> ExportReport:
-    """Write the model of a run for other programs, with its temperature folded in, and check it."""
+    """Write the model of a run for other programs, with its temperature folded in, and check it.
+
+    Source: the command `softlabel export`; the temperature of Guo et al. 2017, section 4.2, is folded into the head.
+
+    >>> import softlabel as sl
+    >>> report = sl.export("runs/digits-0001", "exported", "safetensors")
+    >>> report.path.name, report.max_difference < 1e-5  # from the run's own answers
+    ('exported', True)
+    """
     from softlabel.training.export import export_model
 
     return export_model(model_folder(Path(run)), out, format)

@@ -15,6 +15,13 @@ class Dense(LabelDistribution):
     """q = probabilities, (..., K). A row without any mass is ignored, as if it were not there.
 
     `full` says that there is no such row, which then need not be looked for.
+    Source: the description degrees of Geng, IEEE TKDE 2016.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> label = sl.labels.Dense(torch.tensor([[0.5, 0.5], [0.0, 0.0]]))
+    >>> label.mass  # the second row is ignored
+    tensor([1., 0.])
     """
 
     def __init__(self, probabilities: Tensor, known: Tensor | None = None, *, full: bool = False) -> None:
@@ -92,6 +99,13 @@ def dense(probabilities: Tensor, *, validate: bool = True) -> Dense:
 
     Shapes: probabilities (..., K)  ->  labels of shape (..., K).
     Raises ValueError with the first row that is negative, not finite, or does not sum to 1.
+    Source: the description degrees of Geng, IEEE TKDE 2016; class probabilities in PyTorch's cross-entropy.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> label = sl.labels.dense(torch.tensor([[0.5, 0.5], [0.9, 0.1]]))
+    >>> label.entropy()  # nats
+    tensor([0.6931, 0.3251])
     """
     if not probabilities.is_floating_point():
         raise TypeError(f"probabilities are {probabilities.dtype}, expected a floating dtype (counts go to votes())")

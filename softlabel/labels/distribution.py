@@ -20,6 +20,15 @@ class LabelDistribution(ABC):
     A row sums to 1, or is all zero where the element is ignored (mass 0). Losses, entropy and mixing see only the
     lowered forms (`Sparse`, `Table`, `Patched`, `Dense` and the weighted sum `Mixture`), so a new kind is a function
     that returns one of them. All tensors may carry gradients.
+    Source: the term is that of Geng, IEEE TKDE 2016.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> label = sl.labels.smoothed(torch.tensor([0, 1]), num_classes=3, epsilon=0.3)
+    >>> label
+    Sparse(shape=(2,), num_classes=3, device='cpu')
+    >>> label.inner(torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]))  # <q, logits>, q is not written out
+    tensor([0.8000, 0.1000])
     """
 
     num_classes: int

@@ -12,7 +12,18 @@ from softlabel.labels.distribution import Amount, LabelDistribution, Rows
 
 
 class Table(LabelDistribution):
-    """q = table[row]. Shapes: table (R, K), row (...) in [0, R), known None or (...)."""
+    """q = table[row]. Shapes: table (R, K), row (...) in [0, R), known None or (...).
+
+    Source: the matrix of soft labels of Zhang et al., IEEE TIP 2021, a row a class.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> table = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
+    >>> sl.labels.Table(table, torch.tensor([1, 1, 0])).dense()
+    tensor([[0.2000, 0.8000],
+            [0.2000, 0.8000],
+            [0.9000, 0.1000]])
+    """
 
     def __init__(self, table: Tensor, row: Tensor, known: Tensor | None = None) -> None:
         self.table = table
@@ -65,6 +76,14 @@ def from_table(index: Tensor, table: Tensor, *, ignore_index: int = -100, valida
 
     Shapes: index (...) integer, table (R, K) with rows that sum to 1  ->  labels of shape (..., K).
     Raises ValueError with the first row of the table that is no distribution, or the first index outside [0, R).
+    Source: one soft label for each class, as in Zhang et al., IEEE TIP 2021 (there from `OnlineTable`).
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> table = torch.tensor([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.0, 0.0, 1.0]])  # cat, dog, car
+    >>> sl.labels.from_table(torch.tensor([1, 2]), table).dense()
+    tensor([[0.2000, 0.8000, 0.0000],
+            [0.0000, 0.0000, 1.0000]])
     """
     if table.ndim != 2:
         raise ValueError(f"table has shape {tuple(table.shape)}, expected (rows, classes)")

@@ -20,6 +20,14 @@ def gaussian(value: Tensor, grid: Tensor, sigma: float | Tensor, *, validate: bo
     outside the grid gives a one-sided distribution. Differentiable in sigma > 0 and in value. (The released age code
     does not divide by the sum, which takes mass from the ends of the grid; here every row sums to 1.)
     Raises ValueError with the first value that is not finite, or a sigma that is negative or not finite.
+    Source: DLDL (Gao et al., IEEE TIP 2017, section 3.2.1).
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> sl.labels.gaussian(torch.tensor([1.0]), grid=torch.arange(3.0), sigma=1.0).dense()
+    tensor([[0.2741, 0.4519, 0.2741]])
+    >>> sl.labels.gaussian(torch.tensor([0.0]), grid=torch.arange(3.0), sigma=1.0).dense()  # sums to 1 at an end too
+    tensor([[0.5741, 0.3482, 0.0777]])
     """
     value = value if value.is_floating_point() else value.to(torch.get_default_dtype())
     if validate:
@@ -35,6 +43,16 @@ def gaussian_grid(
     Shapes: values (..., A), grids A tensors (K_a,), sigma a number, one per axis, or a tensor (..., A)  ->  labels of
     shape (..., K_1 K_2 ... K_A). Head pose has A = 2: pitch and yaw (DLDL, section 3.2.2).
     Raises ValueError as `gaussian` does, and when the numbers of axes differ.
+    Source: DLDL (Gao et al., IEEE TIP 2017, section 3.2.2).
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> angles = torch.tensor([-15.0, 0.0, 15.0])
+    >>> label = sl.labels.gaussian_grid(torch.tensor([[0.0, 15.0]]), [angles, angles], sigma=15.0)
+    >>> label.dense().view(3, 3)  # pitch down, yaw across
+    tensor([[0.0213, 0.0954, 0.1573],
+            [0.0351, 0.1573, 0.2594],
+            [0.0213, 0.0954, 0.1573]])
     """
     if values.shape[-1] != len(grids):
         raise ValueError(f"values have {values.shape[-1]} axes, but there are {len(grids)} grids")

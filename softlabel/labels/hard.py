@@ -13,6 +13,13 @@ def hard(index: Tensor, num_classes: int, *, ignore_index: int = -100, validate:
 
     Shapes: index (...) integer  ->  labels of shape (..., K).
     Raises ValueError with the first row whose index lies outside [0, K).
+    Source: q(k) = delta(k, y) of Szegedy et al., CVPR 2016, section 7; the hard target of Hinton et al. 2015.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> sl.labels.hard(torch.tensor([2, -100]), num_classes=3).dense()
+    tensor([[0., 0., 1.],
+            [0., 0., 0.]])
     """
     if validate:
         check_index(index, num_classes, ignore_index)

@@ -30,6 +30,14 @@ def label_aware(
     Shapes: index (...) integer, counts (K,) samples per class  ->  labels of shape (..., K).
     The paper writes q_y = 1 - epsilon ("others"); its published code computes "uniform".
     Raises ValueError for an index outside [0, K) or a share outside [0, 1].
+    Source: Zhong et al., CVPR 2021 (MiSLAS), equations 5 to 9.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> counts = torch.tensor([1000, 100, 10])
+    >>> sl.labels.label_aware(torch.tensor([0, 2]), counts, head=0.3, tail=0.0).dense()
+    tensor([[0.7000, 0.1500, 0.1500],
+            [0.0000, 0.0000, 1.0000]])
     """
     epsilon = class_epsilon(counts, head, tail, form)
     return smoothed(

@@ -29,6 +29,12 @@ def levels(
     A row without any positive or difficult class (or without any amount) has nothing to say: it is ignored (mass 0),
     or with empty="uniform" every class gets the same. (0.3 and 0.005 are read off the bars of the published figure.)
     Raises ValueError with the first code that is none of the three, or amounts that do not fall with the level.
+    Source: DLDL (Gao et al., IEEE TIP 2017, section 3.2.3).
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> sl.labels.levels(torch.tensor([[2, 2, 1, 0]])).dense()  # two labels, one difficult to see, one absent
+    tensor([[0.4338, 0.4338, 0.1302, 0.0022]])
     """
     check_amounts(positive, difficult, negative)
     if validate:

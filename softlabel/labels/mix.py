@@ -12,7 +12,17 @@ from softlabel.labels.sparse import Sparse
 
 
 class Mixture(LabelDistribution):
-    """Lowered form: a weighted sum of other forms, none of which is written out. Weights are numbers or (...)."""
+    """Lowered form: a weighted sum of other forms, none of which is written out. Weights are numbers or (...).
+
+    Source: the soft targets of mixup (Zhang et al., ICLR 2018, section 1), for any two kinds.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> votes = sl.labels.votes(torch.tensor([[3, 1]]))
+    >>> both = sl.labels.mix(votes, sl.labels.hard(torch.tensor([1]), 2), 0.5)
+    >>> type(both).__name__, both.dense()
+    ('Mixture', tensor([[0.3750, 0.6250]]))
+    """
 
     def __init__(self, parts: tuple[LabelDistribution, ...], weights: tuple[Amount, ...]) -> None:
         self.parts = parts
@@ -90,6 +100,14 @@ def mix(a: LabelDistribution, b: LabelDistribution, weight: float | Tensor) -> L
     Shapes: weight a number, (N,) or the labels' own shape. An element ignored in either is ignored: half of its label
     is not known. Under torch.compile give a weight that changes as a tensor: a number is compiled in.
     Raises ValueError if the labels differ in shape or classes, or for a number as weight outside [0, 1].
+    Source: mixup (Zhang et al., ICLR 2018, section 1), with any two kinds.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> votes = sl.labels.votes(torch.tensor([[3, 1]]))
+    >>> smoothed = sl.labels.smoothed(torch.tensor([0]), 2, epsilon=0.2)
+    >>> sl.labels.mix(votes, smoothed, 0.6).dense()  # 60 % votes
+    tensor([[0.8100, 0.1900]])
     """
     if a.shape != b.shape or a.num_classes != b.num_classes:
         raise ValueError(

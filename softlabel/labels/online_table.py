@@ -25,6 +25,17 @@ class OnlineTable(RunningState):
         table.turn()   # once an epoch; table.turn(all_reduce) with several processes
 
     Statistics are float64 sums, so that processes and batch sizes do not change the table beyond rounding.
+    Source: Zhang et al., IEEE TIP 2021.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> table = sl.labels.OnlineTable(3)
+    >>> table.observe(torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]]), torch.tensor([0, 0]))  # one right, one wrong
+    >>> table.turn()
+    >>> table.current
+    tensor([[0.6652, 0.2447, 0.0900],
+            [0.0333, 0.9333, 0.0333],
+            [0.0333, 0.0333, 0.9333]])
     """
 
     def __init__(self, num_classes: int, start_epsilon: float = 0.1) -> None:

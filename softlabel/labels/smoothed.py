@@ -26,6 +26,16 @@ def smoothed(
 
     Shapes: index (...) integer, epsilon a number or (K,), one per class of the label  ->  labels of shape (..., K).
     Raises ValueError with the first row whose index lies outside [0, K), or an epsilon outside [0, 1].
+    Source: Szegedy et al., CVPR 2016, section 7, and Müller et al., NeurIPS 2019, section 1 (uniform); Zhong et al.,
+    CVPR 2021, equation 5 (others).
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> index = torch.tensor([2])
+    >>> sl.labels.smoothed(index, num_classes=4, epsilon=0.3).dense()
+    tensor([[0.0750, 0.0750, 0.7750, 0.0750]])
+    >>> sl.labels.smoothed(index, num_classes=4, epsilon=0.3, convention="others").dense()
+    tensor([[0.1000, 0.1000, 0.7000, 0.1000]])
     """
     if convention not in ("uniform", "others"):
         raise ValueError(f"convention is {convention!r}, expected 'uniform' or 'others'")

@@ -15,6 +15,13 @@ class Sparse(LabelDistribution):
     Shapes: indices (..., m) in [0, K), values a number or (..., m), background a number or (...), known None or (...).
     Numbers stay Python numbers, which cost nothing and are exact. `index` (...) is the indices without their axis,
     where there is one entry and whoever makes the label has it at hand.
+    Source: smoothing taken apart, (1 - epsilon) onehot + epsilon uniform, in Szegedy et al., CVPR 2016, section 7.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> label = sl.labels.Sparse(torch.tensor([[2, 0]]), torch.tensor([[0.6, 0.2]]), background=0.05, num_classes=4)
+    >>> label.dense()
+    tensor([[0.2500, 0.0500, 0.6500, 0.0500]])
     """
 
     def __init__(

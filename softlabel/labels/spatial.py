@@ -37,6 +37,13 @@ def spatial(
     (The released code gives the outermost two pixels of the image their hard labels back; here they are as soft as
     what they see of the image.)
     Raises ValueError with the first pixel whose class is none, or a window that cannot be.
+    Source: DLDL (Gao et al., IEEE TIP 2017, section 3.2.4).
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> mask = torch.tensor([[0, 0, 0, 0, 1, 1, 1, 1]]).expand(8, 8)
+    >>> sl.labels.spatial(mask, num_classes=2).dense()[4, :, 1]  # class 1, across the border
+    tensor([0.0000, 0.0000, 0.1782, 0.3887, 0.6113, 0.8218, 1.0000, 1.0000])
     """
     check_window(kernel_size, sigma, stride, padding)
     if validate:

@@ -26,6 +26,15 @@ def top_k(
 
     Shapes: values (..., m) probabilities, indices (..., m) distinct classes  ->  labels of shape (..., K).
     Raises ValueError with the first row that has a bad value, a sum above 1, a repeated or an unknown class.
+    Source: Shen and Xing, ECCV 2022 (FKD): marginal smoothing and marginal re-normalisation of top-k soft labels.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> values, indices = torch.tensor([[0.6, 0.2]]), torch.tensor([[3, 0]])
+    >>> sl.labels.top_k(values, indices, num_classes=4).dense()
+    tensor([[0.2000, 0.1000, 0.1000, 0.6000]])
+    >>> sl.labels.top_k(values, indices, num_classes=4, rest="renormalise").dense()
+    tensor([[0.2500, 0.0000, 0.0000, 0.7500]])
     """
     if rest not in ("spread", "renormalise"):
         raise ValueError(f"rest is {rest!r}, expected 'spread' or 'renormalise'")

@@ -13,6 +13,16 @@ def inverse_frequency(counts: Numbers, power: float = 1.0) -> Tensor:
     """Proportional to n^-power (0.5: square root): counts (K,) -> (K,) float64. A class without samples counts as 1.
 
     Raises ValueError for counts that are negative or not finite, TypeError for what are no numbers.
+
+    Source: "balanced" class weights in scikit-learn; Cui et al., CVPR 2019, section 1, on the power 1/2.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> counts = torch.tensor([900, 100])
+    >>> [round(weight, 2) for weight in sl.losses.inverse_frequency(counts).tolist()]
+    [0.2, 1.8]
+    >>> [round(weight, 2) for weight in sl.losses.inverse_frequency(counts, power=0.5).tolist()]
+    [0.5, 1.5]
     """
     return _normalised(_at_least_one(counts) ** -power)
 
@@ -22,6 +32,14 @@ def effective_number(counts: Numbers, beta: float = 0.9999) -> Tensor:
 
     beta 0 is no weighting, beta towards 1 the inverse frequency. Raises ValueError for beta outside [0, 1), and as
     `inverse_frequency`.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> counts = torch.tensor([900, 100])
+    >>> [round(weight, 2) for weight in sl.losses.effective_number(counts, beta=0.99).tolist()]
+    [0.78, 1.22]
+    >>> [round(weight, 2) for weight in sl.losses.effective_number(counts, beta=0.999999).tolist()]  # nearly inverse
+    [0.2, 1.8]
     """
     if not 0 <= beta < 1:
         raise ValueError(f"beta is {beta}, expected a number from 0 up to, but not, 1")

@@ -73,6 +73,15 @@ def cross_entropy(
     Equal to torch.nn.functional.cross_entropy for class indices, except that a batch without mass gives 0, not NaN.
     A logit of minus infinity counts only where the label has mass. Nothing is checked that would wait for a GPU.
     Raises ValueError or TypeError for shapes and kinds that do not fit.
+    Source: Szegedy et al., CVPR 2016, section 7, which has the gradient as well.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> logits = torch.tensor([[2.0, 0.0, 0.0]], requires_grad=True)
+    >>> label = sl.labels.votes(torch.tensor([[3, 1, 0]]))
+    >>> sl.losses.cross_entropy(logits, label).backward()
+    >>> logits.grad  # softmax(logits) - label
+    tensor([[ 0.0370, -0.1435,  0.1065]])
     """
     return evaluate(
         logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence=False

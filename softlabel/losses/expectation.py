@@ -13,6 +13,13 @@ def expectation_loss(logits: Tensor, value: Tensor, grid: Tensor) -> SumAndMass:
 
     The gradient in the logits is sign(mean - value) p (grid - mean), 0 where the mean is exact. A row whose value is
     NaN is ignored. Computed in float32 at least.
+    Source: DLDL-v2 (Gao et al., IJCAI 2018, equation 6).
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> logits, grid = torch.zeros(1, 4), torch.arange(4.0)  # undecided between the ages 0 to 3: 1.5
+    >>> sl.losses.expectation_loss(logits, torch.tensor([3.0]), grid)
+    SumAndMass(sum=tensor(1.5000), mass=tensor(1.))
     """
     probabilities = torch.softmax(logits.double() if logits.dtype == torch.float64 else logits.float(), -1)
     known = ~value.isnan()

@@ -18,6 +18,16 @@ def focal_loss(
 
     weight   (K,), as in `cross_entropy`: an element's mass is <q, weight>, outside of the power
     gamma 0 is cross-entropy. Computed in float32 at least; 1 - p comes from expm1, so that it is exact near p = 1.
+    Source: Lin et al., ICCV 2017, equation 4.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> easy, hard = torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 3.0]])
+    >>> index = torch.tensor([0])
+    >>> [round(sl.losses.focal_loss(logits, index, gamma=0.0).sum.item(), 4) for logits in (easy, hard)]
+    [0.0486, 3.0486]
+    >>> [round(sl.losses.focal_loss(logits, index, gamma=2.0).sum.item(), 4) for logits in (easy, hard)]
+    [0.0001, 2.7663]
     """
     log_p = torch.log_softmax(logits.double() if logits.dtype == torch.float64 else logits.float(), -1)
     label = as_label(target, logits, -100)

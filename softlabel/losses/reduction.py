@@ -12,7 +12,18 @@ REDUCTIONS = ("none", "mean", "sum", "sum_and_mass")
 
 
 class SumAndMass(NamedTuple):
-    """The sum of a loss and the mass it is to be divided by: once, over all micro-batches and processes."""
+    """The sum of a loss and the mass it is to be divided by: once, over all micro-batches and processes.
+
+    Source: numerator and denominator of the "mean" of PyTorch's weighted cross-entropy.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> logits, index = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 0, 0])
+    >>> first = sl.losses.cross_entropy(logits[:1], index[:1], reduction="sum_and_mass")
+    >>> rest = sl.losses.cross_entropy(logits[1:], index[1:], reduction="sum_and_mass")
+    >>> (first.sum + rest.sum) / (first.mass + rest.mass), sl.losses.cross_entropy(logits, index)
+    (tensor(0.9823), tensor(0.9823))
+    """
 
     sum: Tensor
     mass: Tensor

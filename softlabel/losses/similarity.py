@@ -11,6 +11,14 @@ def similarity_distance(one: Tensor, other: Tensor, rows: Tensor, columns: Tenso
 
     one, other      (..., n, N) inner products of n rows with N rows
     rows, columns   (..., n) and (..., N) bool, which of them count
+    Source: Tung and Mori, ICCV 2019; between two branches in DMUE (She et al., CVPR 2021, equation 5).
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> alike, apart = torch.ones(2, 2), torch.eye(2)  # one network sees two equal rows, the other two unrelated ones
+    >>> every = torch.ones(2, dtype=torch.bool)
+    >>> sl.losses.similarity_distance(alike, apart, every, every)
+    tensor(1.1716)
     """
     kept = columns[..., None, :]
     ours = F.normalize(one.float() * kept, dim=-1)

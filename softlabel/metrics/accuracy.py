@@ -10,7 +10,18 @@ from softlabel.metrics.truth import read
 
 
 class Accuracy(Statistic):
-    """Share of rows whose largest probability is at the true class (for a distribution: at its first mode)."""
+    """Share of rows whose largest probability is at the true class (for a distribution: at its first mode).
+
+    Source: `accuracy_score` of scikit-learn.
+
+    >>> import torch
+    >>> from softlabel.metrics.accuracy import Accuracy
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(Accuracy())
+    >>> score.update(torch.tensor([[0.8, 0.2], [0.6, 0.4]]).log(), torch.tensor([0, 1]))
+    >>> round(score.compute(), 3)  # the first of two rows
+    0.5
+    """
 
     name = "accuracy"
     title = "accuracy"

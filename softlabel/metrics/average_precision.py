@@ -17,6 +17,15 @@ class MeanAveragePrecision(RankingStatistic):
     a class is difficult do not count for that class, as in VOC; a class without a positive row has no AP and is left
     out of the mean. Rows without any positive label count as negatives of every class.
     Truth (N, K) of levels: 2 positive, 1 difficult, 0 negative.
+    Source: `average_precision_score` of scikit-learn; Everingham et al. 2010 (PASCAL VOC).
+
+    >>> import torch
+    >>> from softlabel.metrics.average_precision import MeanAveragePrecision
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(MeanAveragePrecision(2))
+    >>> score.update(torch.tensor([[0.9, 0.2], [0.8, 0.7], [0.1, 0.6]]).log(), torch.tensor([[2, 0], [0, 2], [2, 0]]))
+    >>> round(score.compute(), 3)  # ((1 + 2 / 3) / 2 + 1) / 2
+    0.917
     """
 
     name = "map"

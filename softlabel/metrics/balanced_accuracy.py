@@ -11,7 +11,16 @@ from softlabel.metrics.truth import read
 
 
 class BalancedAccuracy(Statistic):
-    """The mean over the classes present in the truth of the accuracy on their rows (Brodersen et al. 2010)."""
+    """The mean over the classes present in the truth of the accuracy on their rows (Brodersen et al. 2010).
+
+    >>> import torch
+    >>> from softlabel.metrics.balanced_accuracy import BalancedAccuracy
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(BalancedAccuracy(2))
+    >>> score.update(torch.tensor([[0.9, 0.1]] * 4).log(), torch.tensor([0, 0, 0, 1]))
+    >>> round(score.compute(), 3)  # accuracy is 0.75
+    0.5
+    """
 
     name = "balanced_accuracy"
     title = "balanced accuracy"

@@ -13,6 +13,13 @@ def near_boundary(mask: Tensor, distance: int) -> Tensor:
 
     At a straight edge these are the `distance` pixels on either side. Void has no class: it makes no boundary, and
     pixels of it are not near one; but two classes on either side of a thin void line are near each other.
+    Source: the trimap of Kohli, Ladický and Torr 2009.
+
+    >>> import torch
+    >>> from softlabel.metrics.boundary import near_boundary
+    >>> mask = torch.tensor([[[0, 0, 0, 1, 1, 1]]], dtype=torch.uint8)
+    >>> near_boundary(mask, 2).int()
+    tensor([[[0, 1, 1, 1, 1, 0]]], dtype=torch.int32)
     """
     void = mask == VOID
     # Classes as float32: pooling knows no integers, and 255 classes are exact in it.

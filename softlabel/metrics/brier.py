@@ -15,6 +15,15 @@ class Brier(Statistic):
     """The mean over rows of the sum over classes of (p - q)²: from 0 to 2, not halved and not divided by K.
 
     q is the truth, one-hot for a class.
+    Source: Brier, Monthly Weather Review 1950.
+
+    >>> import torch
+    >>> from softlabel.metrics.brier import Brier
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(Brier())
+    >>> score.update(torch.tensor([[0.8, 0.2], [0.6, 0.4]]).log(), torch.tensor([0, 1]))
+    >>> round(score.compute(), 3)  # (0.2² + 0.2² + 0.6² + 0.6²) / 2
+    0.4
     """
 
     name = "brier"

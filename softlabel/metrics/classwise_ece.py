@@ -14,6 +14,14 @@ class ClasswiseCalibrationError(Statistic):
     """The mean over classes of their binned |frequency - mean probability| (Kull et al. 2019, section 2).
 
     A row adds to one bin of each of the K classes, so a contribution takes O(N K) memory; the sums take O(K bins).
+
+    >>> import torch
+    >>> from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(ClasswiseCalibrationError(3))
+    >>> score.update(torch.tensor([[0.6, 0.3, 0.1]] * 10).log(), torch.tensor([0] * 6 + [2] * 4))
+    >>> round(score.compute(), 3)  # (0 + 0.3 + 0.3) / 3; the ECE is 0
+    0.2
     """
 
     name = "classwise_ece"

@@ -10,7 +10,18 @@ from softlabel.metrics.truth import read
 
 
 class Confusion(Tally):
-    """Counts of (true class, predicted class); a truth that is a distribution counts for its first mode."""
+    """Counts of (true class, predicted class); a truth that is a distribution counts for its first mode.
+
+    Source: `confusion_matrix` of scikit-learn.
+
+    >>> import torch
+    >>> from softlabel.metrics.confusion import Confusion
+    >>> from softlabel.metrics.statistic import StreamingTally
+    >>> tally = StreamingTally(Confusion(2))
+    >>> tally.update(torch.tensor([[0.9, 0.1]] * 4).log(), torch.tensor([0, 0, 0, 1]))
+    >>> tally.tally.table(tally.sums)  # three zeros are right, the one is taken for a zero
+    [[3, 0], [1, 0]]
+    """
 
     width = 1
 

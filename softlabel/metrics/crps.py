@@ -19,6 +19,15 @@ class ContinuousRankedProbabilityScore(RowMean):
 
     F is the predicted distribution function, a step at every label; so this is exact between the labels and beyond
     them too. For a prediction that is certain it is the absolute error.
+    Source: Matheson and Winkler 1976; Gneiting and Raftery 2007, section 4.2.
+
+    >>> import torch
+    >>> from softlabel.metrics.crps import ContinuousRankedProbabilityScore
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(ContinuousRankedProbabilityScore(torch.arange(3.0)))
+    >>> score.update(torch.tensor([[0.2, 0.5, 0.3]]).log(), torch.tensor([[3.0, 1.0]]))
+    >>> round(score.compute(), 3)  # 0.2² + 0.7² + 1²
+    1.53
     """
 
     name = "crps"

@@ -17,7 +17,16 @@ from softlabel.metrics.truth import Truth, read
 
 
 class ExpectedCalibrationError(Statistic):
-    """ECE over equal-width, right-closed bins (Guo et al. 2017, eq. 3)."""
+    """ECE over equal-width, right-closed bins (Guo et al. 2017, eq. 3).
+
+    >>> import torch
+    >>> from softlabel.metrics.ece import ExpectedCalibrationError
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(ExpectedCalibrationError())
+    >>> score.update(torch.tensor([[0.9, 0.1]] * 4).log(), torch.tensor([0, 0, 0, 1]))
+    >>> round(score.compute(), 3)  # 90 % sure, right in 75 %
+    0.15
+    """
 
     name = "ece"
     title = "ECE"
@@ -44,7 +53,18 @@ class ExpectedCalibrationError(Statistic):
 
 
 class DebiasedCalibrationError(ExpectedCalibrationError):
-    """ECE less an estimate of the bias that small bins give it; see `confidence_bins.debiased_error`."""
+    """ECE less an estimate of the bias that small bins give it; see `confidence_bins.debiased_error`.
+
+    Source: Kumar, Liang and Ma 2019, section 5.
+
+    >>> import torch
+    >>> from softlabel.metrics.ece import DebiasedCalibrationError
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(DebiasedCalibrationError())
+    >>> score.update(torch.tensor([[0.9, 0.1]] * 4).log(), torch.tensor([0, 0, 0, 1]))
+    >>> round(score.compute(), 3)  # four rows: the ECE is 0.15
+    0.087
+    """
 
     name = "debiased_ece"
     title = "debiased ECE"
@@ -59,6 +79,14 @@ class AdaptiveCalibrationError(ExpectedCalibrationError):
 
     Rows are first counted in 512 narrow cells of log-odds, and bins are made of whole cells; so confidences within
     0.06 of each other in log-odds are taken as ties. `softlabel.calibration.adaptive_calibration_error` sorts instead.
+
+    >>> import torch
+    >>> from softlabel.metrics.ece import AdaptiveCalibrationError
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(AdaptiveCalibrationError(num_bins=2))
+    >>> score.update(torch.tensor([[0.9, 0.1]] * 4 + [[0.99, 0.01]] * 4).log(), torch.tensor([0, 0, 0, 1, 0, 0, 0, 0]))
+    >>> round(score.compute(), 3)  # (0.15 + 0.01) / 2
+    0.08
     """
 
     name = "adaptive_ece"

@@ -23,7 +23,18 @@ class ValueRow:
 
 
 class ErrorByValue(Tally):
-    """Sums of errors in one cell for each label of the grid; truth (N, 2) of value and sigma."""
+    """Sums of errors in one cell for each label of the grid; truth (N, 2) of value and sigma.
+
+    Source: the MAE of each age, as in Geng, Zhou and Smith-Miles, IEEE TPAMI 2007.
+
+    >>> import torch
+    >>> from softlabel.metrics.error_by_value import ErrorByValue
+    >>> from softlabel.metrics.statistic import StreamingTally
+    >>> tally = StreamingTally(ErrorByValue(torch.arange(3.0), "expectation"))
+    >>> tally.update(torch.tensor([[0.2, 0.5, 0.3]] * 2).log(), torch.tensor([[0.0, 1.0], [2.0, 1.0]]))
+    >>> [(row.value, row.count, round(row.mean_error, 3)) for row in tally.tally.table(tally.sums)]
+    [(0.0, 1, 1.1), (2.0, 1, -0.9)]
+    """
 
     width = 3
 

@@ -13,6 +13,14 @@ class FeatureSpread(RunningState):
     """Intra-class variance of features of length 1: the mean squared distance from the mean of their class.
 
     Of length 1, so that networks with larger features do not seem to spread more; between 0 and 1.
+    Source: within-class variability of Papyan, Han and Donoho, PNAS 2020.
+
+    >>> import torch
+    >>> from softlabel.metrics.feature_spread import FeatureSpread
+    >>> spread = FeatureSpread(num_classes=2, num_features=2)
+    >>> spread.update(torch.tensor([[1.0, 0.0], [9.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0, 1, 1]))
+    >>> spread.per_class().tolist()
+    [0.0, 0.5]
     """
 
     def __init__(self, num_classes: int, num_features: int) -> None:

@@ -19,6 +19,15 @@ class CoverageError(RowMean):
 
     An interval runs from label to label and so holds a little more than `level`, which shows where the grid is coarse
     against the spread of the predictions.
+    Source: calibration in Gneiting, Balabdaoui and Raftery 2007.
+
+    >>> import torch
+    >>> from softlabel.metrics.interval_coverage import CoverageError
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(CoverageError(torch.arange(3.0), level=0.8))
+    >>> score.update(torch.tensor([[0.2, 0.5, 0.3]] * 2).log(), torch.tensor([[3.0, 1.0], [1.0, 1.0]]))
+    >>> round(score.compute(), 3)  # one of two values lies in 0 to 2
+    0.3
     """
 
     better = "lower"
@@ -43,7 +52,18 @@ class CoverageError(RowMean):
 
 
 class IntervalWidth(RowMean):
-    """The mean width of the central interval, in the unit of the grid; to be read beside its coverage."""
+    """The mean width of the central interval, in the unit of the grid; to be read beside its coverage.
+
+    Source: sharpness in Gneiting, Balabdaoui and Raftery 2007.
+
+    >>> import torch
+    >>> from softlabel.metrics.interval_coverage import IntervalWidth
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(IntervalWidth(torch.arange(3.0), level=0.8))
+    >>> score.update(torch.tensor([[0.2, 0.5, 0.3]] * 2).log(), torch.tensor([[3.0, 1.0], [1.0, 1.0]]))
+    >>> round(score.compute(), 3)  # from 0 to 2
+    2.0
+    """
 
     better = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
@@ -66,6 +86,14 @@ class QuantileCalibrationError(Statistic):
     1/L, ..., (L - 1)/L. A row's true label takes up the stretch from F before it to F at it, and counts below u by
     the part of that stretch below u (Czado, Gneiting and Held 2009, section 2.1), so that a calibrated prediction on
     a grid has error 0. A value between labels counts as the nearest one.
+
+    >>> import torch
+    >>> from softlabel.metrics.interval_coverage import QuantileCalibrationError
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(QuantileCalibrationError(torch.arange(3.0), num_levels=2))
+    >>> score.update(torch.tensor([[0.2, 0.5, 0.3]]).log(), torch.tensor([[3.0, 1.0]]))
+    >>> round(score.compute(), 3)  # half the values should be below the median, none is
+    0.5
     """
 
     name = "quantile_ece"

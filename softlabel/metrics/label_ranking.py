@@ -19,7 +19,18 @@ from softlabel.metrics.statistic import Contribution
 
 
 class RankingLoss(RowMean):
-    """The mean share of pairs of a positive and a negative label in the wrong order; rows need one of each."""
+    """The mean share of pairs of a positive and a negative label in the wrong order; rows need one of each.
+
+    Source: Tsoumakas, Katakis and Vlahavas 2010, section 7.
+
+    >>> import torch
+    >>> from softlabel.metrics.label_ranking import RankingLoss
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(RankingLoss())
+    >>> score.update(torch.tensor([[0.7, 0.2, 0.6]]).log(), torch.tensor([[2, 2, 0]]))
+    >>> round(score.compute(), 3)  # 0.7 is above 0.6, 0.2 is not
+    0.5
+    """
 
     name = "ranking_loss"
     title = "ranking loss"
@@ -38,6 +49,15 @@ class Coverage(RowMean):
     """The mean number of labels to go through, from the top, until all positive ones are found.
 
     At least the number of positive labels; the definition that starts from 0 is lower by 1.
+    Source: Tsoumakas, Katakis and Vlahavas 2010, section 7.
+
+    >>> import torch
+    >>> from softlabel.metrics.label_ranking import Coverage
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(Coverage())
+    >>> score.update(torch.tensor([[0.7, 0.2, 0.6]]).log(), torch.tensor([[2, 2, 0]]))
+    >>> round(score.compute(), 3)  # the second positive label comes third
+    3.0
     """
 
     name = "coverage"
@@ -53,7 +73,18 @@ class Coverage(RowMean):
 
 
 class OneError(RowMean):
-    """The share of rows whose first label is not positive."""
+    """The share of rows whose first label is not positive.
+
+    Source: Tsoumakas, Katakis and Vlahavas 2010, section 7.
+
+    >>> import torch
+    >>> from softlabel.metrics.label_ranking import OneError
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(OneError())
+    >>> score.update(torch.tensor([[0.7, 0.2, 0.6]]).log(), torch.tensor([[2, 2, 0]]))
+    >>> round(score.compute(), 3)  # the first label is positive
+    0.0
+    """
 
     name = "one_error"
     title = "one-error"
@@ -71,6 +102,15 @@ class LabelRankingPrecision(RowMean):
     """The mean over rows, and over their positive labels, of the share of positive ones among those not ranked below.
 
     Label ranking average precision, also called example-based average precision.
+    Source: Tsoumakas, Katakis and Vlahavas 2010, section 7.
+
+    >>> import torch
+    >>> from softlabel.metrics.label_ranking import LabelRankingPrecision
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(LabelRankingPrecision())
+    >>> score.update(torch.tensor([[0.7, 0.2, 0.6]]).log(), torch.tensor([[2, 2, 0]]))
+    >>> round(score.compute(), 3)  # (1 / 1 + 2 / 3) / 2
+    0.833
     """
 
     name = "label_ranking_precision"

@@ -35,7 +35,18 @@ class _OfDecodedValue(RowMean):
 
 
 class MeanAbsoluteError(_OfDecodedValue):
-    """MAE, in the unit of the grid."""
+    """MAE, in the unit of the grid.
+
+    Source: as age estimation reports it (Geng, Zhou and Smith-Miles, IEEE TPAMI 2007).
+
+    >>> import torch
+    >>> from softlabel.metrics.ordinal import MeanAbsoluteError
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(MeanAbsoluteError(torch.arange(3.0)))
+    >>> score.update(torch.tensor([[0.2, 0.5, 0.3]]).log(), torch.tensor([[3.0, 1.0]]))
+    >>> round(score.compute(), 3)  # 3 less the mean, 1.1
+    1.9
+    """
 
     name = "mae"
     title = "MAE"
@@ -51,7 +62,18 @@ class MeanAbsoluteError(_OfDecodedValue):
 
 
 class CumulativeScore(_OfDecodedValue):
-    """CS(theta): the share of rows whose absolute error is at most theta, in the unit of the grid."""
+    """CS(theta): the share of rows whose absolute error is at most theta, in the unit of the grid.
+
+    Source: Geng, Zhou and Smith-Miles, IEEE TPAMI 2007.
+
+    >>> import torch
+    >>> from softlabel.metrics.ordinal import CumulativeScore
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(CumulativeScore(torch.arange(3.0), theta=1.0))
+    >>> score.update(torch.tensor([[0.2, 0.5, 0.3]] * 2).log(), torch.tensor([[3.0, 1.0], [1.0, 1.0]]))
+    >>> round(score.compute(), 3)  # errors 1.9 and 0.1
+    0.5
+    """
 
     better = "higher"
 
@@ -68,6 +90,14 @@ class EpsilonError(_OfDecodedValue):
     """The mean of 1 - exp(-error² / 2 sigma²), sigma the annotators' spread (ChaLearn LAP 2015).
 
     Rows without a positive sigma are ignored.
+
+    >>> import torch
+    >>> from softlabel.metrics.ordinal import EpsilonError
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(EpsilonError(torch.arange(3.0)))
+    >>> score.update(torch.tensor([[0.2, 0.5, 0.3]]).log(), torch.tensor([[3.0, 1.0]]))
+    >>> round(score.compute(), 3)  # 1 - exp(-1.9² / 2)
+    0.836
     """
 
     name = "epsilon_error"
@@ -79,7 +109,18 @@ class EpsilonError(_OfDecodedValue):
 
 
 class NearestLabelLikelihood(RowMean):
-    """The mean of -log p of the label nearest to the true value, in nats; of two as near, the lower one."""
+    """The mean of -log p of the label nearest to the true value, in nats; of two as near, the lower one.
+
+    Source: the logarithmic score of Good (1952).
+
+    >>> import torch
+    >>> from softlabel.metrics.ordinal import NearestLabelLikelihood
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(NearestLabelLikelihood(torch.arange(3.0)))
+    >>> score.update(torch.tensor([[0.2, 0.5, 0.3]]).log(), torch.tensor([[3.0, 1.0]]))
+    >>> round(score.compute(), 3)  # -log 0.3
+    1.204
+    """
 
     name = "nll"
     title = "NLL"

@@ -27,7 +27,18 @@ class ClassRow:
 
 
 class PerClass(Tally):
-    """Correct rows, confidence and rows of each true class (for a distribution: of its first mode)."""
+    """Correct rows, confidence and rows of each true class (for a distribution: of its first mode).
+
+    Source: recall of each class, as in `classification_report` of scikit-learn.
+
+    >>> import torch
+    >>> from softlabel.metrics.per_class import PerClass
+    >>> from softlabel.metrics.statistic import StreamingTally
+    >>> tally = StreamingTally(PerClass(2))
+    >>> tally.update(torch.tensor([[0.9, 0.1]] * 4).log(), torch.tensor([0, 0, 0, 1]))
+    >>> [(row.count, row.accuracy, round(row.mean_confidence, 3)) for row in tally.tally.table(tally.sums)]
+    [(3, 1.0, 0.9), (1, 0.0, 0.9)]
+    """
 
     width = 3
 

@@ -19,7 +19,16 @@ DECODINGS: tuple[PoseDecoding, ...] = ("joint", "marginal", "expectation")
 
 
 class PoseGrid:
-    """Cells of pitch and yaw: logits (N, A * B) hold A pitches of B yaws each."""
+    """Cells of pitch and yaw: logits (N, A * B) hold A pitches of B yaws each.
+
+    Source: the cells of head pose in Gao et al., IEEE TIP 2017, section 3.2.2.
+
+    >>> import torch
+    >>> from softlabel.metrics.pose import PoseGrid
+    >>> grid = PoseGrid(torch.tensor([0.0, 30.0]), torch.tensor([0.0, 40.0]))
+    >>> grid.decode(torch.tensor([[0.6, 0.4, 0.0, 0.0]]).log(), "expectation").round()
+    tensor([[ 0., 16.]], dtype=torch.float64)
+    """
 
     def __init__(self, pitch: Tensor, yaw: Tensor) -> None:
         self.pitch = as_grid(pitch)
@@ -58,6 +67,16 @@ class PoseError(RowMean):
 
     The length, as in the published tables: their joint errors lie between the root of the summed squares and the sum
     of the errors of the two angles. Truth (N, 2) of pitch and yaw; a row with a NaN is ignored.
+    Source: Gao et al., IEEE TIP 2017, section 4.2.
+
+    >>> import torch
+    >>> from softlabel.metrics.pose import PoseError, PoseGrid
+    >>> from softlabel.metrics.ranking import stream
+    >>> grid = PoseGrid(torch.tensor([0.0, 30.0]), torch.tensor([0.0, 40.0]))
+    >>> score = stream(PoseError(grid, "both", "joint"))
+    >>> score.update(torch.tensor([[0.6, 0.4, 0.0, 0.0]]).log(), torch.tensor([[30.0, 40.0]]))
+    >>> round(score.compute(), 3)  # √(30² + 40²)
+    50.0
     """
 
     better = "lower"
@@ -79,7 +98,19 @@ class PoseError(RowMean):
 
 
 class PoseAccuracy(RowMean):
-    """The share of rows whose predicted angle, or cell, is the one nearest to the truth (see `PoseError`)."""
+    """The share of rows whose predicted angle, or cell, is the one nearest to the truth (see `PoseError`).
+
+    Source: Gao et al., IEEE TIP 2017, section 4.2.
+
+    >>> import torch
+    >>> from softlabel.metrics.pose import PoseAccuracy, PoseGrid
+    >>> from softlabel.metrics.ranking import stream
+    >>> grid = PoseGrid(torch.tensor([0.0, 30.0]), torch.tensor([0.0, 40.0]))
+    >>> score = stream(PoseAccuracy(grid, "yaw"))
+    >>> score.update(torch.tensor([[0.6, 0.4, 0.0, 0.0]]).log(), torch.tensor([[30.0, 40.0]]))
+    >>> round(score.compute(), 3)  # 0 for 40
+    0.0
+    """
 
     better = "higher"
 
@@ -94,7 +125,19 @@ class PoseAccuracy(RowMean):
 
 
 class NearestCellLikelihood(RowMean):
-    """The mean of -log p of the cell nearest to the true angles, in nats."""
+    """The mean of -log p of the cell nearest to the true angles, in nats.
+
+    Source: the logarithmic score of Good (1952).
+
+    >>> import torch
+    >>> from softlabel.metrics.pose import NearestCellLikelihood, PoseGrid
+    >>> from softlabel.metrics.ranking import stream
+    >>> grid = PoseGrid(torch.tensor([0.0, 30.0]), torch.tensor([0.0, 40.0]))
+    >>> score = stream(NearestCellLikelihood(grid))
+    >>> score.update(torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log(), torch.tensor([[29.0, 3.0]]))
+    >>> round(score.compute(), 3)  # -log 0.2, of pitch 30 and yaw 0
+    1.609
+    """
 
     name = "nll"
     title = "NLL"
@@ -110,7 +153,16 @@ class NearestCellLikelihood(RowMean):
 
 
 def pose_scores(grid: PoseGrid, decoding: PoseDecoding = "expectation", unit: str = "") -> list[RowMean]:
-    """Errors of both angles, pitch and yaw, the errors of both in the other decodings, accuracies and the NLL."""
+    """Errors of both angles, pitch and yaw, the errors of both in the other decodings, accuracies and the NLL.
+
+    Source: Gao et al., IEEE TIP 2017, section 4.2.
+
+    >>> import torch
+    >>> from softlabel.metrics.pose import pose_scores, PoseGrid
+    >>> grid = PoseGrid(torch.tensor([0.0, 30.0]), torch.tensor([0.0, 40.0]))
+    >>> [score.title for score in pose_scores(grid, unit="degrees")[:3]]
+    ['MAE of both in degrees', 'MAE of pitch in degrees', 'MAE of yaw in degrees']
+    """
     return [
         *(PoseError(grid, angle, decoding, unit) for angle in ANGLES),
         *(PoseError(grid, "both", other, unit) for other in DECODINGS if other != decoding),

@@ -28,7 +28,18 @@ class RankingStatistic(Statistic):
 
 
 class StreamingRanking:
-    """One ranking score over batches, whose rows are kept on the CPU."""
+    """One ranking score over batches, whose rows are kept on the CPU.
+
+    Source: `update` and `compute` as in torchmetrics.
+
+    >>> import torch
+    >>> from softlabel.metrics.average_precision import MeanAveragePrecision
+    >>> from softlabel.metrics.ranking import StreamingRanking
+    >>> score = StreamingRanking(MeanAveragePrecision(1))
+    >>> score.update(torch.tensor([[0.9], [0.8], [0.1]]).log(), torch.tensor([[2], [0], [2]]))
+    >>> round(score.compute(), 3)  # (1 + 2 / 3) / 2
+    0.833
+    """
 
     def __init__(self, statistic: RankingStatistic) -> None:
         self.statistic = statistic
@@ -54,7 +65,18 @@ class StreamingRanking:
 
 
 def stream(statistic: Statistic) -> StreamingStatistic | StreamingRanking:
-    """What adds up, or keeps, the rows of a score over batches."""
+    """What adds up, or keeps, the rows of a score over batches.
+
+    Source: `update` and `compute` as in torchmetrics.
+
+    >>> import torch
+    >>> from softlabel.metrics.brier import Brier
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(Brier())
+    >>> score.update(torch.tensor([[0.8, 0.2], [0.6, 0.4]]).log(), torch.tensor([0, 1]))
+    >>> round(score.compute(), 3)
+    0.4
+    """
     return StreamingRanking(statistic) if isinstance(statistic, RankingStatistic) else StreamingStatistic(statistic)
 
 

@@ -23,6 +23,15 @@ class MeanIntersectionOverUnion(Statistic):
     """mIoU: the mean over classes of their pixels' intersection over union, summed over all images.
 
     A class that is neither in the truth nor in a prediction is left out of the mean.
+    Source: Long, Shelhamer and Darrell, CVPR 2015, section 5.
+
+    >>> import torch
+    >>> from softlabel.metrics.segmentation import MeanIntersectionOverUnion
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(MeanIntersectionOverUnion(2))
+    >>> score.update(torch.tensor([[[[0.9, 0.8, 0.4]], [[0.1, 0.2, 0.6]]]]).log(), torch.tensor([[[0, 1, 1]]]).byte())
+    >>> round(score.compute(), 3)  # 1 of 2 pixels for either class
+    0.5
     """
 
     name = "miou"
@@ -59,7 +68,18 @@ class MeanIntersectionOverUnion(Statistic):
 
 
 class PixelAccuracy(Statistic):
-    """The share of pixels of the right class, over all images."""
+    """The share of pixels of the right class, over all images.
+
+    Source: Long, Shelhamer and Darrell, CVPR 2015, section 5.
+
+    >>> import torch
+    >>> from softlabel.metrics.segmentation import PixelAccuracy
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(PixelAccuracy())
+    >>> score.update(torch.tensor([[[[0.9, 0.8, 0.4]], [[0.1, 0.2, 0.6]]]]).log(), torch.tensor([[[0, 1, 1]]]).byte())
+    >>> round(score.compute(), 3)  # two of three pixels
+    0.667
+    """
 
     name = "pixel_accuracy"
     title = "pixel accuracy"
@@ -81,7 +101,18 @@ class PixelAccuracy(Statistic):
 
 
 class PixelLikelihood(Statistic):
-    """The mean over pixels of -log p of the true class, in nats."""
+    """The mean over pixels of -log p of the true class, in nats.
+
+    Source: the logarithmic score of Good (1952).
+
+    >>> import torch
+    >>> from softlabel.metrics.segmentation import PixelLikelihood
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(PixelLikelihood())
+    >>> score.update(torch.tensor([[[[0.9, 0.8, 0.4]], [[0.1, 0.2, 0.6]]]]).log(), torch.tensor([[[0, 1, 1]]]).byte())
+    >>> round(score.compute(), 3)  # -(log 0.9 + log 0.2 + log 0.6) / 3
+    0.742
+    """
 
     name = "nll"
     title = "NLL"
@@ -104,7 +135,16 @@ class PixelLikelihood(Statistic):
 
 
 class PixelCalibrationError(Statistic):
-    """ECE over pixels, in equal-width, right-closed bins of the largest probability (Guo et al. 2017, eq. 3)."""
+    """ECE over pixels, in equal-width, right-closed bins of the largest probability (Guo et al. 2017, eq. 3).
+
+    >>> import torch
+    >>> from softlabel.metrics.segmentation import PixelCalibrationError
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(PixelCalibrationError())
+    >>> score.update(torch.tensor([[[[0.9, 0.8, 0.4]], [[0.1, 0.2, 0.6]]]]).log(), torch.tensor([[[0, 1, 1]]]).byte())
+    >>> round(score.compute(), 3)  # (|1 - 0.9| + |0 - 0.8| + |1 - 0.6|) / 3
+    0.433
+    """
 
     name = "ece"
     title = "ECE"

@@ -61,7 +61,18 @@ class Statistic(Tally):
 
 
 class StreamingTally(RunningState):
-    """The sums of a tally over batches, held in float64 on the device of the batches."""
+    """The sums of a tally over batches, held in float64 on the device of the batches.
+
+    Source: `update` as in torchmetrics.
+
+    >>> import torch
+    >>> from softlabel.metrics.confusion import Confusion
+    >>> from softlabel.metrics.statistic import StreamingTally
+    >>> tally = StreamingTally(Confusion(2))
+    >>> tally.update(torch.tensor([[0.8, 0.2], [0.6, 0.4]]).log(), torch.tensor([0, 1]))
+    >>> tally.sums.flatten().tolist()  # (0, 0), (0, 1), (1, 0), (1, 1)
+    [1.0, 0.0, 1.0, 0.0]
+    """
 
     def __init__(self, tally: Tally) -> None:
         super().__init__()
@@ -82,7 +93,20 @@ class StreamingTally(RunningState):
 
 
 class StreamingStatistic(StreamingTally):
-    """One score over batches."""
+    """One score over batches.
+
+    Source: `update` and `compute` as in torchmetrics.
+
+    >>> import torch
+    >>> from softlabel.metrics.accuracy import Accuracy
+    >>> from softlabel.metrics.statistic import StreamingStatistic
+    >>> score = StreamingStatistic(Accuracy())
+    >>> for truth in (0, 1):  # two batches of one row
+    ...     score.update(torch.tensor([[0.8, 0.2]]).log(), torch.tensor([truth]))
+    ...
+    >>> score.compute()
+    0.5
+    """
 
     def __init__(self, statistic: Statistic) -> None:
         super().__init__(statistic)

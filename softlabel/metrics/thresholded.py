@@ -44,7 +44,18 @@ class _Thresholded(Statistic):
 
 
 class HammingLoss(_Thresholded):
-    """The share of labels, over rows and classes, that are wrongly taken as present or as absent."""
+    """The share of labels, over rows and classes, that are wrongly taken as present or as absent.
+
+    Source: Schapire and Singer 1999; Tsoumakas, Katakis and Vlahavas 2010, section 7.
+
+    >>> import torch
+    >>> from softlabel.metrics.thresholded import HammingLoss
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(HammingLoss(3))
+    >>> score.update(torch.tensor([[0.7, 0.2, 0.6]]).log(), torch.tensor([[2, 2, 0]]))
+    >>> round(score.compute(), 3)  # 0.2 is missed, 0.6 is wrong
+    0.667
+    """
 
     name = "hamming_loss"
     title = "Hamming loss"
@@ -58,6 +69,15 @@ class F1(_Thresholded):
     """F1 of all labels together (micro), or the mean of that of each class (macro).
 
     A class that is neither present nor found is left out of the macro mean; scikit-learn counts it as 0 or as 1.
+    Source: van Rijsbergen 1979; Tsoumakas, Katakis and Vlahavas 2010, section 7.
+
+    >>> import torch
+    >>> from softlabel.metrics.thresholded import F1
+    >>> from softlabel.metrics.ranking import stream
+    >>> score = stream(F1(3, "micro"))
+    >>> score.update(torch.tensor([[0.7, 0.2, 0.6]]).log(), torch.tensor([[2, 2, 0]]))
+    >>> round(score.compute(), 3)  # 2 · 1 / (2 found + 2 present)
+    0.5
     """
 
     better = "higher"
