@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+import sys
+
+from softlabel.isolation import leave_current_folder
+
+if __name__ == "__main__":
+    leave_current_folder()
+
 import importlib
 import os
 import re
 import signal
-import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
