@@ -6,9 +6,9 @@ import sys
 
 from softlabel.isolation import leave_current_folder
 
-leave_current_folder()
+leave_current_folder()  # PYTHONPATH may name it too
 
-from softlabel.cli.main import main  # noqa: E402 (what it imports must not come from the current folder)
+from softlabel.cli.main import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())
