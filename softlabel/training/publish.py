@@ -105,4 +105,4 @@ def _fill(inside: Path, path: Path, *, overwrite: bool) -> None:
 
 
 def _taken(path: Path) -> str:
-    return f"{path} was not there before and is now: it stays as it is, and nothing was written; name another place"
+    return f"{path} was not there before and is now; it stays as it is: name another place"
