@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
+if sys.argv[:1] == ["-m"]:  # `python -m softlabel…`: Python has put the current folder first, and looks for the module
+    from softlabel.isolation import leave_current_folder
+
+    leave_current_folder()
+
 import importlib
 from typing import Any
 

@@ -8,12 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from softlabel.cli.new_file import written_whole
 from softlabel.cli.wording import nearest
 from softlabel.errors import ConfigError
 from softlabel.report.safe_csv import write_csv
 from softlabel.report.visible import visible
 from softlabel.training.atomic import to_json
+from softlabel.training.publish import new_file
 
 Answer = Mapping[str, Any]
 Write = Callable[[Any, Sequence[str], Iterable[Answer]], None]
@@ -61,11 +61,21 @@ def writer_for(path: Path) -> Write:
     return WRITERS[ending]
 
 
-def write_file(path: Path, names: Sequence[str], rows: Iterable[Answer], *, numbers: Collection[str] = NUMBERS) -> None:
-    """Write all rows into a new file, whole or not at all; `numbers` are the columns that hold some."""
+def write_file(
+    path: Path,
+    names: Sequence[str],
+    rows: Iterable[Answer],
+    *,
+    numbers: Collection[str] = NUMBERS,
+    overwrite: bool = False,
+) -> None:
+    """Write all rows into a new file, whole or not at all; `numbers` are the columns that hold some.
+
+    Raises RunError where something has come to the name meanwhile, and it was not offered for overwriting.
+    """
     write = writer_for(path)
     binary = write is write_parquet
-    with written_whole(path, binary=binary) as stream:
+    with new_file(path, binary=binary, overwrite=overwrite) as stream:
         (partial(write_parquet, numbers=numbers) if binary else write)(stream, names, rows)
 
 

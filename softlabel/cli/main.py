@@ -19,8 +19,11 @@ from pathlib import Path
 from types import FrameType
 
 from softlabel import __version__
+from softlabel.cli.fault_log import write_fault_log
+from softlabel.cli.standard_streams import drop_output, open_closed_streams, refuse_no_folder
 from softlabel.cli.wording import nearest
 from softlabel.errors import ConfigError, FailedRunError, SoftlabelError
+from softlabel.isolation import leave_current_folder
 from softlabel.report.visible import visible
 
 COMMANDS = {
@@ -67,11 +70,18 @@ class Terminated(KeyboardInterrupt):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    command = next((word for word in words if not word.startswith("-")), "")
+    title = f"softlabel {command}" if command in COMMANDS else "softlabel"
+    if arguments is None:
+        leave_current_folder()
+        try:
+            open_closed_streams()
+        except ConfigError as error:
+            _say(f"{title}: {error}")
+            return BAD_INPUT
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without arrows and dashes still gets its numbers
-    command = next((word for word in words if not word.startswith("-")), "")
-    title = f"softlabel {command}" if command in COMMANDS else "softlabel"
     try:
         with _signals_raise(restore=arguments is not None), _short_warnings():
             code = _run(words)
@@ -82,12 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         return _stopped(title, stop, INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left; there is no one to tell
+        drop_output()  # the reader has left; there is no one to tell
         return PIPE_CLOSED
     except Exception as error:
         if _wants_traceback(words):
             _print_traceback()
         _say(f"{title}: {_in_words(error, words)}")
+        _flush_or_drop()
         return BAD_INPUT if is_bad_input(error) else FAILED
 
 
@@ -112,6 +123,7 @@ def _run(words: list[str]) -> int:
     if "-h" in words or "--help" in words:
         print(help_page(words[0]), end="")
         return DONE
+    refuse_no_folder()
     command = importlib.import_module(f"softlabel.cli.commands.{words[0]}")
     code: int = command.run(words[1:])
     return code
@@ -130,9 +142,9 @@ def _in_words(error: Exception, words: Sequence[str]) -> str:
         return "\n".join([f"{error.strerror}{place}", *getattr(error, "__notes__", [])])
     if _wants_traceback(words):
         return f"{type(error).__name__}: {error}"
-    return (
-        f"{type(error).__name__}: {_first_line(error)}\nThis is a fault of the program; {_log_of()} has the traceback."
-    )
+    log = write_fault_log(error)
+    where = f"{log} has the traceback" if log else "--traceback shows where"
+    return f"{type(error).__name__}: {_first_line(error)}\nThis is a fault of the program; {where}."
 
 
 def _print_traceback() -> None:
@@ -145,14 +157,12 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or ["(no message)"])[0][:300]
 
 
-def _log_of() -> str:
-    import tempfile
-    import traceback
-
-    handle, path = tempfile.mkstemp(prefix="softlabel-", suffix=".log", text=True)
-    with os.fdopen(handle, "w", encoding="utf-8") as log:
-        log.write(f"softlabel {__version__}\n{sys.argv}\n\n{traceback.format_exc()}")
-    return path
+def _flush_or_drop() -> None:
+    """What is left in the buffer would be tried again at the very end, where a full disk cannot be told of."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop_output()
 
 
 def _wants_traceback(words: Sequence[str]) -> bool:

@@ -88,6 +88,8 @@ class _Run:
             self.running, self.news = True, now
 
     def reach(self, standing: Standing, now: float) -> None:
+        if standing is not None and self.cost.done(standing) < self._before:  # it goes on from an earlier checkpoint
+            self._before = self.cost.done(standing)
         if standing != self.standing:
             self.spent += self.waited(now) if self.running else 0.0
             self.news, self.standing, self.running = now, standing, standing is not None

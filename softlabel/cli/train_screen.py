@@ -85,7 +85,7 @@ class TrainScreen:
 
     def _say_plan(self, start: RunStart) -> None:
         cost = tried(self._config, start.prepared)
-        seconds = None if cost is None else cost.total * (1 - start.images_done / max(1, start.images))
+        seconds = None if cost is None else cost.total * max(0.0, 1 - start.images_done / max(1, start.images))
         self._console.event("plan", seconds=seconds)
         about = "time not known yet" if seconds is None else f"about {roughly(seconds)}"
         self._console.say(line("plan", f"{counted(start.epochs, 'epoch')}: {about}; Ctrl-C is safe"))

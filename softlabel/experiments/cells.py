@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from softlabel.errors import SoftlabelError
+from softlabel.isolation import IsolatedChildren
 from softlabel.training.checkpoint import drop_checkpoints
 from softlabel.training.config import RunConfig
 from softlabel.training.run_folder import read_json
 from softlabel.training.shared_stages import SharedStages
+from softlabel.training.workers import ending
 
 POLL_SECONDS = 0.25
 PRELOADED = ["lightning_fabric", "torch.utils.tensorboard", "sklearn.datasets", "softlabel.training.train"]
@@ -88,14 +90,14 @@ def warm_up() -> None:
     """Begin to import what workers need, in a process of its own, while this one prepares the data."""
     if "forkserver" in multiprocessing.get_all_start_methods():
         multiprocessing.set_forkserver_preload(PRELOADED)
-        with _without_ctrl_c():  # which would show the traceback of an import
+        with IsolatedChildren(), _without_ctrl_c():  # which would show the traceback of an import
             forkserver.ensure_running()
 
 
 def wait_until_warm() -> None:
     """Return when a worker could begin at once."""
     process = _context().Process(target=_nothing)
-    with _without_main_module():
+    with IsolatedChildren(), _without_main_module():
         process.start()
     process.join()
 
@@ -181,7 +183,7 @@ class _Worker:
         self.cell = cell
         self._reason, answer = context.Pipe(duplex=False)
         self._process: BaseProcess = context.Process(target=_train_cell, args=(cell, threads, answer))
-        with _without_main_module():
+        with IsolatedChildren(), _without_main_module():
             self._process.start()
         answer.close()
 
@@ -203,7 +205,7 @@ class _Worker:
                 pass
         if self.cell.finished:
             return None
-        return f"its process {_ending(self._process.exitcode)}"
+        return f"its process {ending(self._process.exitcode)}, without a result"
 
     def stop(self) -> None:
         """End the process at once; what it saved stays whole."""
@@ -229,14 +231,6 @@ def _train_cell(cell: Cell, threads: int, answer: connection.Connection) -> None
         answer.send_bytes(f"{type(error).__name__}: {error}".removesuffix(": ").encode())
         with contextlib.suppress(OSError), open(cell.folder / "log.txt", "a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
-
-
-def _ending(code: int | None) -> str:
-    if code == -signal.SIGKILL:
-        return "was killed, perhaps because the machine ran out of memory"
-    if code is not None and code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
-    return f"ended with code {code} and without a result"
 
 
 def _end_with_parent() -> None:

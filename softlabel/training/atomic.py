@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 from pathlib import Path
 from typing import Any
+
+from softlabel.training.partial import partial_file, remove_leftovers
 
 
 def make_folder(path: Path) -> None:
@@ -24,25 +25,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     Raises OSError, naming the file, when the disk does not take it; nothing is left behind then.
     """
-    partial = partial_path(path)
-    try:
-        with open(partial, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:  # a failed write does not say of which file
-            error.filename = str(path)
-        raise
+    remove_leftovers(path.parent, path.name)
+    with partial_file(path) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        os.replace(file.name, path)
     sync_folder(path.parent)
-
-
-def partial_path(path: Path) -> Path:
-    """Where a file's new content is written before it is renamed into its place."""
-    return path.with_name(f".{path.name}.partial")
 
 
 def write_text(path: Path, content: str) -> None:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from softlabel.errors import RunError
-from softlabel.training.atomic import make_folder, partial_path, write_bytes, write_text
+from softlabel.training.atomic import make_folder, write_bytes, write_text
+from softlabel.training.partial import remove_leftovers
 
 FORMAT = 1
 
@@ -115,9 +116,10 @@ class CheckpointFolder:
         except FileNotFoundError:
             current = None
         tensors = f"{name}-*.safetensors"
-        for path in (*self.path.glob(tensors), *self.path.glob(partial_path(Path(tensors)).name)):
+        for path in self.path.glob(tensors):
             if path.name != current:
                 path.unlink(missing_ok=True)
+        remove_leftovers(self.path)
 
     def _index(self, name: str) -> Path:
         return self.path / f"{name}.json"
@@ -135,6 +137,7 @@ def drop_checkpoints(run: Path) -> None:
     for name in ("last", "best"):
         for path in (folder / f"{name}.json", *folder.glob(f"{name}-*.safetensors")):
             path.unlink(missing_ok=True)
+    remove_leftovers(folder)
     with contextlib.suppress(OSError):  # there is none, or something else is in it
         folder.rmdir()
 

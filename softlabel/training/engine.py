@@ -13,12 +13,21 @@ from torch import Tensor, nn
 from softlabel.data.batch import Batch
 from softlabel.methods.method import Method, Terms
 from softlabel.training.precision import Precision
+from softlabel.training.rendezvous import meet
 
 
 class Engine:
     """One process's view of the machine: its device, its rank, and the means to act together with the others."""
 
-    def __init__(self, device: str, precision: Precision, processes: int = 1, rank: int = 0, port: int = 0) -> None:
+    def __init__(
+        self,
+        device: str,
+        precision: Precision,
+        processes: int = 1,
+        rank: int = 0,
+        port: int = 0,
+        refuse_failed: Callable[[], None] = lambda: None,
+    ) -> None:
         from lightning_fabric import Fabric
 
         plugins: list[Any] = [_environment(processes, rank, port)] if processes > 1 else []
@@ -33,6 +42,9 @@ class Engine:
             plugins=plugins,
         )
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # a bar or a pipe is no place for its banner
+        if processes > 1:
+            place = torch.device(device, rank) if device == "cuda" else torch.device(device)
+            meet(place, processes, rank, port, refuse_failed)
         self.fabric.launch()
         self.device: torch.device = self.fabric.device
 

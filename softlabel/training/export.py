@@ -6,7 +6,6 @@ import contextlib
 import copy
 import logging
 import os
-import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from softlabel.networks.adapter import AdaptedBackbone, example
 from softlabel.networks.heads import CentredHead, CosineHead
 from softlabel.networks.network import Network
 from softlabel.training.model_folder import DeployedModel, load_model, save_model
+from softlabel.training.publish import new_place
 
 Format = Literal["safetensors", "torch", "onnx"]
 SUFFIX: dict[Format, str] = {"safetensors": "", "torch": ".pt2", "onnx": ".onnx"}
@@ -60,22 +60,18 @@ def export_model(folder: str | Path, out: str | Path, format: Format, network: N
         raise UnsupportedError(f"{format!r} is not an export format; there are {', '.join(SUFFIX)}")
     if SUFFIX[format] and out.suffix != SUFFIX[format]:
         raise UnsupportedError(f"{out}: a {format} export is a file that ends in {SUFFIX[format]}")
-    if out.exists():
+    if os.path.lexists(out):
         raise RunError(f"{out} exists already; name another place, or remove it")
     model = load_model(folder, network)
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".partial-{os.getpid()}-{out.name}")
-    try:
-        run = WRITERS[format](model, partial)
+    with new_place(out) as place:
+        run = WRITERS[format](model, place)
         difference = largest_difference(model, run)
         if not difference <= LARGEST_DIFFERENCE:
             raise RunError(
                 f"{out} was not written: its probabilities differ by {difference:.1e} from the original's, "
                 f"at most {LARGEST_DIFFERENCE:.0e} is allowed"
             )
-        partial.rename(out)
-    finally:
-        remove(partial)
     return ExportReport(out, format, difference, size(out))
 
 
@@ -187,11 +183,3 @@ def size(path: Path) -> int:
     """Bytes of a file, or of all files in a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files)
-
-
-def remove(path: Path) -> None:
-    """Remove what an export left half-written."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

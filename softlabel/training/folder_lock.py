@@ -7,12 +7,16 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from softlabel.errors import RunError
 
 SIGNING_TRIES = 20
 SIGNING_SECONDS = 0.02
+PATIENCE = 10.0
+"""Seconds that a short change waits for others of its kind; a training holds its folder for longer."""
 
 
 class FolderLock:
@@ -26,13 +30,21 @@ class FolderLock:
         self.path = folder / "lock"
         self._handle: int | None = None
 
-    def acquire(self) -> None:
-        """Take the lock. Raises RunError, naming the holder, when a living process has it."""
+    def acquire(self, patience: float = 0.0) -> None:
+        """Take the lock, waiting for so many seconds. Raises RunError, naming the holder, when a living process has it.
+
+        Raises OSError where the folder takes no file.
+        """
+        until = time.monotonic() + patience
         while self._handle is None:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if time.monotonic() < until:
+                    os.close(handle)
+                    time.sleep(SIGNING_SECONDS)
+                    continue
                 holder = _read_holder(handle)
                 os.close(handle)
                 raise RunError(f"{self.path.parent} is in use by {holder}; wait for it, or stop it") from None
@@ -44,6 +56,15 @@ class FolderLock:
             else:
                 os.close(handle)  # the last holder removed the file between our opening and our locking it
         self._sign(self._handle)
+
+    @contextmanager
+    def held(self, patience: float = PATIENCE) -> Iterator[None]:
+        """Hold the folder for a moment, to change a file that was read before."""
+        self.acquire(patience)
+        try:
+            yield
+        finally:
+            self.release()
 
     def _sign(self, handle: int) -> None:
         try:

@@ -44,6 +44,7 @@ from softlabel.training.model_files import (
     refuse_not_finite,
     weights_name,
 )
+from softlabel.training.partial import remove_leftovers
 
 
 class DeployedModel(nn.Module):
@@ -134,6 +135,7 @@ def save_model(
     for path in folder.iterdir():  # weights that nothing names any more
         if WEIGHTS_PATTERN.fullmatch(path.name) and path.name != file:
             path.unlink()
+    remove_leftovers(folder)
     return folder
 
 

@@ -15,7 +15,6 @@ from PIL import Image
 from torch import Tensor
 
 from softlabel.tasks.segmentation import uncertainty
-from softlabel.training.atomic import write_bytes
 from softlabel.training.predict import Predictions
 
 MASKS, UNCERTAINTY = "masks", "uncertainty"
@@ -26,7 +25,7 @@ _SATURATIONS, _VALUES = (0.75, 0.5), (0.95, 0.55, 0.75)
 
 
 def write_masks(predictions: Predictions, folder: Path) -> Iterator[dict[str, Any]]:
-    """Write masks/NAME.png and uncertainty/NAME.png for every input, and hand on its answer.
+    """Write masks/NAME.png and uncertainty/NAME.png for every input into a new folder, and hand on its answer.
 
     A mask has palette indices, which are the classes; uncertainty is the entropy of a pixel, 0 sure to 255 undecided.
     Both have the size that the model reads.
@@ -40,7 +39,7 @@ def write_masks(predictions: Predictions, folder: Path) -> Iterator[dict[str, An
         ):
             path = folder / kind / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, content)
+            path.write_bytes(content)
         yield answer
 
 

@@ -175,7 +175,7 @@ class Lines:
         return (self._seen - self._seen_at_start) / max(1e-9, now - self._start)
 
     def _left(self, now: float) -> float:
-        return (self._images - self._seen) / max(1e-9, self._rate(now))
+        return max(0, self._images - self._seen) / max(1e-9, self._rate(now))
 
 
 def progress_for(stream: TextIO) -> Progress:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from softlabel.errors import RunError
 from softlabel.training.atomic import make_folder, write_json, write_text
 from softlabel.training.folder_lock import FolderLock
+from softlabel.training.partial import remove_leftovers
 from softlabel.training.recipe import to_toml
 
 Kind = Literal["train", "compare"]
@@ -98,6 +99,7 @@ class RunFolder:
         lock = FolderLock(path)
         lock.acquire()
         try:
+            remove_leftovers(path)
             existing = (path / CONFIG).exists()
             if existing and not resume:
                 raise RunError(f"{path} already holds a run; resume it, or name another folder")
@@ -232,5 +234,5 @@ def _number(path: Path, name: str) -> int:
 
 def _foreign_files(path: Path) -> bool:
     """Whether there is anything that a run killed at its very start would not have left."""
-    ours = {"lock", "log.txt", f".{CONFIG}.partial"}
-    return any(entry.name not in ours for entry in path.iterdir())
+    remove_leftovers(path)
+    return any(entry.name not in {"lock", "log.txt"} for entry in path.iterdir())

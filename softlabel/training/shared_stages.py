@@ -13,6 +13,7 @@ from softlabel.methods.method import Method
 from softlabel.methods.stage import Stage
 from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.training.config import RunConfig
+from softlabel.training.partial import remove_leftovers
 from softlabel.training.setup import own_training
 
 _KEPT = re.compile(r"[0-9a-f]{24}(\.json|-[0-9a-f]+\.safetensors)")
@@ -53,6 +54,7 @@ def forget(folder: Path) -> None:
     for path in folder.glob("*"):
         if _KEPT.fullmatch(path.name):
             path.unlink()
+    remove_leftovers(folder)
     with contextlib.suppress(OSError):
         folder.rmdir()
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from softlabel.errors import RunError
 from softlabel.training.atomic import write_json
+from softlabel.training.folder_lock import FolderLock
 from softlabel.training.run_folder import RESULT, read_json
 
 OPENINGS = "test-openings.txt"
@@ -64,6 +65,7 @@ def refuse_mixed_results(results: Mapping[str, Any], where: str) -> None:
 def _update_results(folder: Path) -> None:
     path = folder / RESULT["compare"]
     if path.is_file():
-        results = read_json(path)
-        results["data"]["test_openings"] = count_openings(folder)
-        write_json(path, results)
+        with FolderLock(folder).held():
+            results = read_json(path)
+            results["data"]["test_openings"] = count_openings(folder)
+            write_json(path, results)

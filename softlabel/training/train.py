@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import torch
 
-from softlabel.errors import FailedRunError, RunError, SoftlabelError
+from softlabel.errors import RunError, SoftlabelError
 from softlabel.methods.method import Method
 from softlabel.methods.stage import Stage
 from softlabel.training.atomic import make_folder
@@ -133,9 +133,12 @@ def start_training(
     *,
     rank: int = 0,
     port: int = 0,
+    refuse_failed: Callable[[], None] = lambda: None,
 ) -> Training:
     """Bring a run to where it stood: on the device, together with the other processes, with its last checkpoint."""
-    engine = Engine(device_name(config.training.device), precision, config.training.processes, rank, port)
+    engine = Engine(
+        device_name(config.training.device), precision, config.training.processes, rank, port, refuse_failed
+    )
     engine.place(method)
     average = None if config.training.ema is None else AveragedNetwork(method.deployable(), config.training.ema)
     state = TrainingState(method, average)
@@ -182,16 +185,12 @@ def _train_in(
     started = time.perf_counter()
     precision = _settle_environment(run, config, prepared, method, progress)
     with Workers(run.path, config.training.processes) as workers:
-        try:
-            training = start_training(config, prepared, method, precision, run.path, port=workers.port)
-            if shared is not None and training.checkpoint is None:
-                training.checkpoint = shared.latest(method.stages())
-            state = _run_first(run, training, progress, shared)
-        except (RuntimeError, OSError) as error:
-            complaint = workers.complaint() if config.training.processes > 1 else None
-            if complaint is None:
-                raise
-            raise FailedRunError(f"another process of the run failed:\n{complaint}") from error
+        training = start_training(
+            config, prepared, method, precision, run.path, port=workers.port, refuse_failed=workers.refuse_failed
+        )
+        if shared is not None and training.checkpoint is None:
+            training.checkpoint = shared.latest(method.stages())
+        state = _run_first(run, training, progress, shared)
     state.total_seconds = max(state.total_seconds, time.perf_counter() - started)
     result = finish(config, prepared, state, run.path)
     run.write_json(RESULT["train"], result)

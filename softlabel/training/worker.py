@@ -1,4 +1,4 @@
-"""One of the other processes of a run: `python -m softlabel.training.worker FOLDER RANK PORT`."""
+"""One of the other processes of a run: started by `softlabel.training.workers` with FOLDER RANK PORT."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 import sys
 import threading
 from pathlib import Path
+
+
+def run() -> None:
+    """The program."""
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
 
 
 def main(folder: Path, rank: int, port: int) -> None:
@@ -29,10 +34,3 @@ def main(folder: Path, rank: int, port: int) -> None:
 def _end_with_the_first() -> None:
     sys.stdin.buffer.read()
     os._exit(1)
-
-
-if __name__ == "__main__":
-    try:
-        main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
-    except KeyboardInterrupt:
-        sys.exit(130)

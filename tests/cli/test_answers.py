@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from softlabel.cli.answers import columns, flat, shortened, table, write_csv, write_file, write_json
-from softlabel.cli.new_file import refuse_existing, written_whole
+from softlabel.cli.new_file import refuse_existing
 from softlabel.errors import ConfigError
 from softlabel.report.safe_csv import read_csv
 from softlabel.tasks.classification import Classification
@@ -123,9 +123,8 @@ def test_an_existing_file_is_not_replaced_unless_asked(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exists already"):
         refuse_existing(path, overwrite=False)
     refuse_existing(path, overwrite=True)
-    with written_whole(path) as stream:
-        stream.write("new")
-    assert path.read_text() == "new"
+    write_file(path, columns(CLASSES, ["file"], FIELDS, None), cells(), overwrite=True)
+    assert path.read_text() != "mine"
 
 
 def test_the_table_fits_its_width_and_shows_control_characters() -> None:

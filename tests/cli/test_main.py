@@ -72,9 +72,60 @@ def test_a_fault_of_the_program_is_one_line_and_a_log(command, softlabel) -> Non
     assert outcome.code == 1
     first, second = outcome.err.splitlines()
     assert first == "softlabel methods: ZeroDivisionError: something"
-    log = Path(second.partition("; ")[2].partition(" has the traceback")[0])
+    log = log_named_in(second)
     assert "Traceback" in log.read_text()
-    log.unlink()
+    assert log.stat().st_mode & 0o077 == 0 or log.parent.stat().st_mode & 0o077 == 0
+
+
+def log_named_in(line: str) -> Path:
+    return Path(line.partition("; ")[2].partition(" has the traceback")[0])
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    return tmp_path / "tmp"
+
+
+def fault_at(place: int, text: str) -> Callable[[], int]:
+    """A fault that comes up in another place for each number."""
+    lines = ["def work():", *["    pass"] * place, f"    raise ZeroDivisionError({text!r})"]
+    made: dict[str, Callable[[], int]] = {}
+    exec("\n".join(lines), made)
+    return made["work"]
+
+
+def test_one_log_is_kept_of_each_fault_and_a_few_in_all(command, softlabel, temporary: Path) -> None:
+    for text in ("one", "two", "three"):
+        command(fault_at(0, text))
+        softlabel("methods")
+    (log,) = temporary.rglob("*.log")
+    assert "three" in log.read_text()
+    for place in range(1, 12):
+        command(fault_at(place, "other"))
+        said = softlabel("methods").err.splitlines()[-1]
+        os.utime(log_named_in(said), (place, place))
+    assert len(list(temporary.rglob("*.log"))) <= 5
+    assert len(list(temporary.iterdir())) == 1
+
+
+@pytest.mark.parametrize("obstacle", ["a link", "a file", "open to all", "no folder"])
+def test_a_log_that_cannot_be_kept_is_no_second_fault(obstacle: str, command, softlabel, temporary: Path) -> None:
+    folder = temporary / f"softlabel-faults-{os.getuid()}"
+    if obstacle == "a link":
+        folder.symlink_to(temporary.parent)
+    elif obstacle == "a file":
+        folder.touch()
+    elif obstacle == "open to all":
+        folder.mkdir()
+        folder.chmod(0o777)
+    else:
+        temporary.rmdir()
+    command(raising(ZeroDivisionError("something")))
+    assert softlabel("methods").err.endswith("This is a fault of the program; --traceback shows where.\n")
+    assert not list(temporary.parent.rglob("*.log"))
 
 
 @pytest.mark.parametrize("way", ["--traceback", "-v", "environment"])

@@ -109,3 +109,17 @@ def test_what_was_finished_before_says_nothing_of_the_speed() -> None:
     left.update([None, None, 3, 0])
     assert left.seconds() == pytest.approx(12 + CLOSING_SECONDS)
     assert left.share() == pytest.approx((12 + 12 + 7) / 48)
+
+
+@pytest.mark.parametrize("back", range(4))
+@pytest.mark.parametrize("waited", [0.0, 1.0, 5.0, 100.0])
+def test_runs_that_go_on_from_an_earlier_checkpoint_leave_no_negative_time(back: int, waited: float) -> None:
+    """The log of a killed run is longer than its checkpoint, and shorter again when the run goes on."""
+    clock = Clock()
+    left = TimeLeft([COST] * 2, [3, 4], 2, clock)
+    clock.now += waited
+    for epochs in range(3 - back, 4):
+        left.update([epochs, 4 - back])
+        assert left.seconds() > CLOSING_SECONDS / 2
+        assert 0.0 <= left.share() <= 1.0
+        clock.now += 1.0

@@ -74,7 +74,7 @@ class Journal:
 
         def opened(path: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
             file = real_open(path, mode, *arguments, **options)
-            if "w" not in mode or Path(path).parent != self.folder:
+            if set(mode).isdisjoint("wx") or Path(path).parent != self.folder:
                 return file
             content = _Content()
             self._event([_Change(Path(path).name, content)])

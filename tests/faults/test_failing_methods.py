@@ -22,8 +22,8 @@ REASONS = {
     0: r"train, epoch \d, step \d+: the loss term 'cross_entropy' is (nan|inf)",
     1: r"MemoryError$",
     2: r"TypeError: a fault of the method",
-    3: r"its process was killed, perhaps because the machine ran out of memory",
-    4: r"its process ended with code 7 and without a result",
+    3: r"its process was killed \(SIGKILL\), perhaps because the machine ran out of memory",
+    4: r"its process ended with exit code 7, without a result",
 }
 """What is said of each seed of the sick method."""
 

@@ -96,14 +96,15 @@ def run(words: list[str]) -> int:
     answers = Told(predictions)
     if pictures:
         from softlabel.training.predicted_masks import write_masks
+        from softlabel.training.publish import new_place
 
-        rows = _rows(write_masks(predictions, arguments.out), top, as_cells=True)
-        arguments.out.mkdir(exist_ok=True)
-        write_file(arguments.out / "answers.csv", names, rows)
+        with new_place(arguments.out, overwrite=arguments.overwrite) as folder:
+            folder.mkdir()
+            write_file(folder / "answers.csv", names, _rows(write_masks(predictions, folder), top, as_cells=True))
         console.say(f"{len(predictions):,} masks, uncertainty and answers.csv in {arguments.out.resolve()}")
     elif arguments.out:
         json_file = arguments.out.suffix.lower() == ".json"
-        write_file(arguments.out, names, _rows(answers, top, as_cells=not json_file))
+        write_file(arguments.out, names, _rows(answers, top, as_cells=not json_file), overwrite=arguments.overwrite)
         console.say(f"{len(predictions):,} answers in {arguments.out.resolve()}")
     elif arguments.json:
         write_json(sys.stdout, names, _rows(answers, top, as_cells=False))

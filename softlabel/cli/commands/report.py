@@ -10,6 +10,9 @@ from softlabel.cli.new_file import refuse_existing
 from softlabel.cli.parser import Parser
 from softlabel.cli.run_folders import existing
 from softlabel.errors import RunError
+from softlabel.training.atomic import write_bytes
+from softlabel.training.folder_lock import FolderLock
+from softlabel.training.publish import new_file
 
 EXAMPLES = """\
 examples:
@@ -39,15 +42,21 @@ def run(words: list[str]) -> int:
 
     from jinja2 import TemplateError
 
-    from softlabel.report.html import write_report
+    from softlabel.report.html import render_report
     from softlabel.training.test_split import refuse_mixed_results
 
     try:
         refuse_mixed_results(content, str(results))
-        write_report(content, out)
+        page = render_report(content).encode()
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise RunError(f"{results} is damaged: it lacks what a report needs ({reason})") from error
+    if arguments.out:
+        with new_file(out, binary=True, overwrite=arguments.overwrite) as stream:
+            stream.write(page)
+    else:
+        with FolderLock(out.parent).held():
+            write_bytes(out, page)
     Console().say(str(out.resolve()))
     return 0
 

@@ -90,7 +90,7 @@ def run(words: list[str]) -> int:
     if arguments.out:
         extra = (*NUMBERS, *found.extra)
         rows = [position for kind in KINDS for position in chosen[kind][: arguments.rows]]
-        write_file(arguments.out, found.columns(), map(found.cells, rows), numbers=extra)
+        write_file(arguments.out, found.columns(), map(found.cells, rows), numbers=extra, overwrite=arguments.overwrite)
     if arguments.json:
         console.document(_document(found, filters, chosen, arguments.rows))
         return 0
