@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from softlabel.bounded_files import MOST_TOML, parse_toml, read_bytes
 from softlabel.cli.complaints import Spelling, by_hand, complaints, in_file, several, unknown, wrong_value
 from softlabel.cli.dead_options import refuse_dead_options
 from softlabel.cli.options import nested, options_of
 from softlabel.cli.wording import nearest
-from softlabel.errors import ConfigError
+from softlabel.errors import ConfigError, RunError
 from softlabel.methods.discovery import find_method, method_names
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -69,7 +70,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 def read_recipe(path: Path, model: type[BaseModel]) -> dict[str, Any]:
     """The tables of a recipe, checked against the model with the types that TOML has: "3" is not a number."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        values = parse_toml(read_bytes(path, MOST_TOML, links=True), marked=True)
     except FileNotFoundError:
         near = (
             nearest(path.name, (other.name for other in path.parent.glob("*.toml"))) if path.parent.is_dir() else None
@@ -80,8 +81,10 @@ def read_recipe(path: Path, model: type[BaseModel]) -> dict[str, Any]:
         raise ConfigError(f"the recipe {str(path)!r} cannot be read: byte {error.start} is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"the recipe {str(path)!r} cannot be read: {getattr(error, 'strerror', error)}") from None
+    except RunError as error:
+        raise ConfigError(str(error)) from None
+    except ValueError as error:
+        raise ConfigError(f"the recipe {str(path)!r} cannot be read: {error}") from None
     validated(model, values, in_file(path), strict=True)
     return values
 
