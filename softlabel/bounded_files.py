@@ -61,11 +61,12 @@ def read_bytes(path: Path, most: int = MOST_JSON, *, links: bool = False) -> byt
     except OSError as error:
         kind = "is a link, expected a file" if path.is_symlink() else f"cannot be read: {error.strerror}"
         raise RunError(f"{path} {kind}") from None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+        raise RunError(f"{path} is {kind}, expected a file")
     with open(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-            raise RunError(f"{path} is {kind}, expected a file")
         try:
             content = file.read(found.st_size + 1) if found.st_size <= most else b""
         except OSError as error:
@@ -168,9 +169,10 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise RunError(f"{path} is not a regular file, expected a log") from None
         raise error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise RunError(f"{path} is not a regular file, expected a log")
     with open(handle, "a", encoding="utf-8") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise RunError(f"{path} is not a regular file, expected a log")
         file.write(f"{line}\n")
         if sync:
             file.flush()

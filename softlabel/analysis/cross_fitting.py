@@ -20,6 +20,7 @@ from torch import Tensor
 
 from softlabel.analysis.folds import Folds, folds_of
 from softlabel.bounded_files import checked, content_of
+from softlabel.bounds import MOST_FOLDS
 from softlabel.errors import ConfigError, RunError, UnsupportedError
 from softlabel.training.atomic import make_folder, write_bytes
 from softlabel.training.calibrated import fitted
@@ -91,8 +92,8 @@ def cross_fit(run: Path, count: int = 5, progress: FoldProgress | None = None) -
     Raises RunError for a folder that is no finished training run, or whose data have changed; UnsupportedError for a
     task without one class or distribution per row; ConfigError for fewer than two folds, or more than there are rows.
     """
-    if count < 2:
-        raise ConfigError(f"folds must be a whole number from 2, not {count}")
+    if not 2 <= count <= MOST_FOLDS:
+        raise ConfigError(f"folds must be a whole number from 2 to {MOST_FOLDS:,}, not {count!r:.60}")
     config = _configuration(run)
     prepared = prepare(config.data, config.task, config.axis)
     _refuse_other_data(run, config, prepared)

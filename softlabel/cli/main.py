@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
@@ -93,10 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def is_bad_input(error: Exception) -> bool:
     """True for mistakes in the input, False for runs that failed."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return True
     return isinstance(error, SoftlabelError) and not isinstance(error, FailedRunError)
 
 
 def _run(words: list[str]) -> int:
+    for word in words:
+        if word.encode("utf-8", "surrogateescape") != word.encode("utf-8", "replace"):
+            raise ConfigError(f"{word[:60]!r} is not UTF-8, expected text")
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP.format(commands="\n".join(f"  {name:<10}{line}" for name, line in COMMANDS.items())), end="")
         return DONE

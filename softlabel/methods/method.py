@@ -31,9 +31,11 @@ class MethodConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     learning_rate: float | None = Field(
-        None, gt=0, description="its own peak learning rate, not the one of all methods"
+        None, gt=0, le=1e6, description="its own peak learning rate, not the one of all methods"
     )
-    weight_decay: float | None = Field(None, ge=0, description="its own weight decay, not the one of all methods")
+    weight_decay: float | None = Field(
+        None, ge=0, le=1e6, description="its own weight decay, not the one of all methods"
+    )
 
 
 OF_EVERY_METHOD = tuple(MethodConfig.model_fields)

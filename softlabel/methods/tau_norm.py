@@ -18,7 +18,7 @@ class TauNormalisation(Decoupled):
     """
 
     class Config(RepresentationConfig):
-        tau: float = Field(1.0, ge=0, description="0 leaves the weights, 1 makes them all of length 1")
+        tau: float = Field(1.0, ge=0, le=1e6, description="0 leaves the weights, 1 makes them all of length 1")
 
     def classifier_stage(self) -> Stage:
         return Stage(name="classifier", gradients=False, parts={"network.backbone": "frozen"})

@@ -97,7 +97,7 @@ class Holder(Record):
     """The lock file: who holds the folder."""
 
     pid: Count
-    host: Annotated[str, Field(pattern=r"^[\w.:-]{1,255}$")]
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,255}$")]
     since: Annotated[str, Field(pattern=r"^[\d :-]{1,40}$")]
 
 

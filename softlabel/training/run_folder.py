@@ -25,6 +25,7 @@ from softlabel.bounded_files import (
 from softlabel.bounded_files import read_json as read_bounded
 from softlabel.errors import RunError
 from softlabel.training.atomic import make_folder, write_json, write_text
+from softlabel.training.config import LONGEST_NAME
 from softlabel.training.folder_lock import FolderLock
 from softlabel.training.recipe import to_toml
 from softlabel.training.records import SCHEMAS
@@ -174,7 +175,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_settings(path: Path, model: type[Config]) -> Config:
-    """The configuration of a run folder, by its model. Raises RunError when it is missing, damaged or another kind's."""
+    """The configuration of a run folder, by its model. Raises RunError when it is missing or damaged."""
     return checked(read_config(path), model, path / CONFIG)
 
 
@@ -198,7 +199,7 @@ def source_name(source: str) -> str:
     place = source.rpartition(":")[2].rstrip("/\\")
     stem = re.split(r"[/\\]", place)[-1]
     stem = re.sub(r"\.(csv|parquet)$", "", stem)
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "run"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:LONGEST_NAME] or "run"
 
 
 def _unfinished(config: Any, kind: Kind) -> Path | None:
