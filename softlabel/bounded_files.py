@@ -136,7 +136,10 @@ def checked(values: Any, schema: type[Schema], path: Path, within: str = "") -> 
     within   the place of the values in the file, such as 'values'
     """
     try:
-        return schema.model_validate(values)
+        if issubclass(schema, Record):
+            return schema.model_validate(values)
+        # a configuration: by way of JSON, where a list may stand for a pair, and a text for no number
+        return schema.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         raise RunError(damaged(path, in_words(error, within))) from None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,6 +26,9 @@ from softlabel.data.tables import Table
 from softlabel.errors import ConfigError, DataError
 
 _TIMEOUT = 10.0
+HUB_NAME = re.compile(r"(?!\.)[\w.-]{1,96}(/(?!\.)[\w.-]{1,96})?")
+DATA_ENDINGS = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".arrow", ".zip", ".tar", ".tar.gz", ".zst")
+DATA_FOLDERS = ("data", "train", "validation", "test")
 
 
 def read(config: DataConfig, argument: str) -> Source:
@@ -32,6 +36,7 @@ def read(config: DataConfig, argument: str) -> Source:
     if not argument:
         raise ConfigError("source 'hub' needs a name: hub:NAME or hub:FOLDER")
     name, _, subset = argument.partition("#")
+    _refuse_no_dataset(name)
     parts, notes = _known_splits(_load(name, subset or None))
     features = next(iter(parts.values())).features
     config = _with_defaults(config, features, notes)
@@ -62,6 +67,25 @@ def _load(name: str, subset: str | None) -> datasets.DatasetDict:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"hub:{name}: cannot be loaded ({reason or type(error).__name__})") from None
     return loaded if isinstance(loaded, datasets.DatasetDict) else datasets.DatasetDict(train=loaded)
+
+
+def _refuse_no_dataset(name: str) -> None:
+    """Raise ConfigError for a path that is no folder of a data set, before anything is looked for below it."""
+    if os.path.isdir(name):
+        files = [entry.name for entry in os.scandir(name) if entry.is_file()]
+        inside = [file for folder in DATA_FOLDERS for file in _names(os.path.join(name, folder))]
+        if not _is_saved(name) and not any(file.lower().endswith(DATA_ENDINGS) for file in [*files, *inside]):
+            raise ConfigError(
+                f"hub:{name}: the folder holds no data set; expected one that `save_to_disk` wrote, "
+                f"or files that end in {', '.join(DATA_ENDINGS)} in it or in {' or '.join(DATA_FOLDERS)}/"
+            )
+    elif not HUB_NAME.fullmatch(name):
+        there = "is a file" if os.path.exists(name) else "does not exist"
+        raise ConfigError(f"hub:{name}: {there}; expected the folder of a data set, or a name of the Hub (OWNER/NAME)")
+
+
+def _names(folder: str) -> list[str]:
+    return os.listdir(folder) if os.path.isdir(folder) else []
 
 
 def _is_saved(folder: str) -> bool:
