@@ -32,9 +32,9 @@ def unbounded(schema: Any, place: str) -> Iterator[str]:
                 if not any(name in schema for name in names):
                     side = "ge or gt" if "minimum" in names else "le or lt"
                     yield f"{place}: a number without {side}; kinds of bounded numbers are in softlabel/bounds.py"
-        if kind == "array" and schema.get("items", {}).get("type") in ("integer", "number"):
-            if "maxItems" not in schema:
-                yield f"{place}: a list of numbers without max_length"
+        numbers = kind == "array" and schema.get("items", {}).get("type") in ("integer", "number")
+        if numbers and "maxItems" not in schema:
+            yield f"{place}: a list of numbers without max_length"
         for name, part in schema.items():
             parts = part.values() if name in ("properties", "$defs") else part if isinstance(part, list) else [part]
             names = list(part) if name in ("properties", "$defs") else [""] * len(list(parts))
