@@ -36,10 +36,12 @@ class RunningState:
         return {name: value.clone() for name, value in self._tensors.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Copy saved tensors in place. Raises KeyError when the names differ."""
+        """Copy saved tensors in place. Raises KeyError when the names differ, ValueError when a shape does."""
         if state.keys() != self._tensors.keys():
             raise KeyError(f"saved state has {sorted(state)}, expected {sorted(self._tensors)}")
         for name, value in self._tensors.items():
+            if state[name].shape != value.shape:
+                raise ValueError(f"saved {name} has the shape {list(state[name].shape)}, expected {list(value.shape)}")
             value.copy_(state[name])
 
     def merge_(self, other: RunningState) -> None:

@@ -7,19 +7,20 @@ run does, and `predictions.safetensors` when all are done. Its test rows are nev
 from __future__ import annotations
 
 import hashlib
-import json
+import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
-from safetensors import SafetensorError
 from torch import Tensor
 
 from softlabel.analysis.folds import Folds, folds_of
+from softlabel.bounded_files import checked, content_of
+from softlabel.bounds import MOST_FOLDS
 from softlabel.errors import ConfigError, RunError, UnsupportedError
 from softlabel.training.atomic import make_folder, write_bytes
 from softlabel.training.calibrated import fitted
@@ -31,7 +32,8 @@ from softlabel.training.model_folder import DeployedModel, load_model
 from softlabel.training.predict import refuse_no_probabilities
 from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.progress import Progress, Silent
-from softlabel.training.run_folder import RESULT, read_config, read_json
+from softlabel.training.run_folder import CONFIG, RESULT, read_config, read_json
+from softlabel.training.tensor_files import MOST_TENSORS, metadata_of, tensors_of
 from softlabel.training.train import train
 
 FORMAT = "1"
@@ -90,8 +92,8 @@ def cross_fit(run: Path, count: int = 5, progress: FoldProgress | None = None) -
     Raises RunError for a folder that is no finished training run, or whose data have changed; UnsupportedError for a
     task without one class or distribution per row; ConfigError for fewer than two folds, or more than there are rows.
     """
-    if count < 2:
-        raise ConfigError(f"folds must be a whole number from 2, not {count}")
+    if not 2 <= count <= MOST_FOLDS:
+        raise ConfigError(f"folds must be a whole number from 2 to {MOST_FOLDS:,}, not {count!r:.60}")
     config = _configuration(run)
     prepared = prepare(config.data, config.task, config.axis)
     _refuse_other_data(run, config, prepared)
@@ -103,7 +105,7 @@ def cross_fit(run: Path, count: int = 5, progress: FoldProgress | None = None) -
     if len(np.unique(folds.fold[folds.reviewed])) < count:
         raise ConfigError(f"folds: {count} are more than the {len(folds.reviewed):,} rows that can be held out")
     folder = run / "review" / f"folds-{count}"
-    if not (folder / PREDICTIONS).exists():
+    if not os.path.lexists(folder / PREDICTIONS):
         _train(config, folds, folder, progress or SilentFolds())
     probabilities, temperature = _read(folder / PREDICTIONS, folds)
     return CrossFitted(config, folds, folds.reviewed, probabilities, temperature, folder)
@@ -114,11 +116,7 @@ def _configuration(run: Path) -> RunConfig:
     if not (run / RESULT["train"]).exists():
         kind = "a comparison" if "comparison" in values else "not finished"
         raise RunError(f"{run} is {kind}; a review needs a finished training run")
-    try:
-        config = RunConfig.model_validate(values)
-    except ValidationError as error:
-        place = ".".join(map(str, error.errors()[0]["loc"]))
-        raise RunError(f"{run / 'config.toml'} is damaged: {place}: {error.errors()[0]['msg']}") from None
+    config = checked(values, RunConfig, run / CONFIG)
     one_process = config.training.model_copy(update={"processes": 1})  # others would prepare the run, not the fold
     return config.model_copy(update={"training": one_process})
 
@@ -176,30 +174,35 @@ def _temperature(logits: Tensor, folds: Folds) -> float:
 
 
 def _read(path: Path, folds: Folds) -> tuple[NDArray[np.float32], float]:
-    from safetensors.torch import load
-
     try:
-        content = path.read_bytes()
-        metadata = _metadata(content)
-        probabilities = load(content)["probabilities"]
-        temperature = float(metadata.get("temperature", "nan"))
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error}); remove it, and the stored folds will answer again") from None
+        content = content_of(path, MOST_TENSORS)
+        metadata = metadata_of(content, path)
+        tensors = tensors_of(content, path)
+    except RunError as error:
+        raise RunError(f"{error}; remove it, and the stored folds will answer again") from None
     if metadata.get("format") != FORMAT:
         raise RunError(f"{path} has format {metadata.get('format')}; this version reads format {FORMAT}")
     if metadata.get("rows") != rows_hash(folds):
         raise RunError(f"{path} is of other rows or labels than the data have now; remove {path.parent} to review anew")
+    temperature = _positive(metadata.get("temperature", ""))
+    probabilities = tensors.get("probabilities", torch.zeros(0))
     expected = (len(folds.reviewed), folds.prepared.task.num_classes)
-    sums = probabilities.double().sum(-1)
-    if probabilities.shape != expected or not bool(((sums - 1).abs() < 1e-3).all()) or bool((probabilities < 0).any()):
+    if temperature is None or probabilities.shape != expected or not _are_distributions(probabilities):
         raise RunError(f"{path} is damaged (no distributions); remove it, and the stored folds will answer again")
     return probabilities.float().numpy(), temperature
 
 
-def _metadata(content: bytes) -> dict[str, Any]:
-    length = int.from_bytes(content[:8], "little")
-    found: dict[str, Any] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    return found
+def _positive(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 < number < math.inf else None
+
+
+def _are_distributions(rows: Tensor) -> bool:
+    off = (rows.double().sum(-1) - 1).abs()
+    return rows.dtype == torch.float32 and bool((off < 1e-3).all()) and not bool((rows < 0).any())
 
 
 def rows_hash(folds: Folds) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -12,14 +11,16 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from softlabel.bounded_files import MOST_TOML, one_line, parse_toml, read_bytes
 from softlabel.cli.complaints import Spelling, by_hand, complaints, in_file, several, unknown, wrong_value
 from softlabel.cli.dead_options import refuse_dead_options
 from softlabel.cli.options import nested, options_of
 from softlabel.cli.wording import nearest
-from softlabel.errors import ConfigError
+from softlabel.errors import ConfigError, RunError
 from softlabel.methods.discovery import find_method, method_names
 
 Config = TypeVar("Config", bound=BaseModel)
+LONGEST_TEXT = 4000
 
 
 def assemble(
@@ -69,7 +70,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 def read_recipe(path: Path, model: type[BaseModel]) -> dict[str, Any]:
     """The tables of a recipe, checked against the model with the types that TOML has: "3" is not a number."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        values = parse_toml(read_bytes(path, MOST_TOML, links=True), marked=True)
     except FileNotFoundError:
         near = (
             nearest(path.name, (other.name for other in path.parent.glob("*.toml"))) if path.parent.is_dir() else None
@@ -80,8 +81,10 @@ def read_recipe(path: Path, model: type[BaseModel]) -> dict[str, Any]:
         raise ConfigError(f"the recipe {str(path)!r} cannot be read: byte {error.start} is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"the recipe {str(path)!r} cannot be read: {getattr(error, 'strerror', error)}") from None
+    except RunError as error:
+        raise ConfigError(str(error)) from None
+    except ValueError as error:
+        raise ConfigError(f"the recipe {str(path)!r} cannot be read: {error}") from None
     validated(model, values, in_file(path), strict=True)
     return values
 
@@ -95,19 +98,28 @@ def validated(model: type[Config], values: Mapping[str, Any], spelling: Spelling
             config = model.model_validate(values)
     except ValidationError as error:
         raise ConfigError(complaints(error, model, values, spelling)) from None
-    _refuse_infinite(config, spelling)
+    _refuse_no_text(config, spelling)
     return config
 
 
-def _refuse_infinite(config: BaseModel, spelling: Spelling) -> None:
+def _refuse_no_text(config: BaseModel, spelling: Spelling) -> None:
+    """Texts end up in file names, messages and files of ours."""
     lines = [
-        f"{spelling.full(group, name)} must be a finite number, not {number}"
+        f"{spelling.full(group, name)}: {one_line(repr(text))} {reason}"
         for group, name, value in _leaves(config.model_dump())
-        for number in (value if isinstance(value, (list, tuple)) else [value])
-        if isinstance(number, float) and not math.isfinite(number)
+        for text in (value if isinstance(value, (list, tuple)) else [value])
+        if isinstance(text, str) and (reason := _no_text(text))
     ]
     if lines:
         raise ConfigError(several(lines))
+
+
+def _no_text(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        return f"has {len(text):,} characters, expected at most {LONGEST_TEXT:,}"
+    if text.encode("utf-8", "replace").decode() != text or "\0" in text:
+        return "is not text (UTF-8 without NUL)"
+    return ""
 
 
 def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Any]]:

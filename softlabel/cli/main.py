@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
@@ -56,6 +57,8 @@ examples:
   softlabel predict runs/digits-0001 photos/ --out answers.csv
 """
 
+ADDRESS_SPACE = 4 * 10**9
+"""What importing torch and training the digits reserves on a CPU, rounded up."""
 DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED, PIPE_CLOSED = 0, 1, 2, 130, 143, 141
 
 
@@ -104,10 +107,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def is_bad_input(error: Exception) -> bool:
     """True for mistakes in the input, False for runs that failed."""
+    if out_of_memory(error) or (isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG):
+        return True
     return isinstance(error, SoftlabelError) and not isinstance(error, FailedRunError)
 
 
 def _run(words: list[str]) -> int:
+    for word in words:
+        if word.encode("utf-8", "surrogateescape") != word.encode("utf-8", "replace"):
+            raise ConfigError(f"{word[:60]!r} is not UTF-8, expected text")
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP.format(commands="\n".join(f"  {name:<10}{line}" for name, line in COMMANDS.items())), end="")
         return DONE
@@ -124,6 +132,7 @@ def _run(words: list[str]) -> int:
         print(help_page(words[0]), end="")
         return DONE
     refuse_no_folder()
+    _refuse_little_room()
     command = importlib.import_module(f"softlabel.cli.commands.{words[0]}")
     code: int = command.run(words[1:])
     return code
@@ -134,7 +143,40 @@ def help_page(command: str) -> str:
     return (Path(__file__).parent / "help" / f"{command}.txt").read_text(encoding="utf-8")
 
 
+def out_of_memory(error: BaseException | None) -> bool:
+    """True where memory or address space was refused: by Python, by torch, or to a library that is loaded."""
+    while error is not None:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+            return True
+        text = str(error)[:2000]
+        if isinstance(error, (ImportError, OSError, RuntimeError)) and any(words in text for words in _NO_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+_NO_MEMORY = (
+    *("failed to map segment", "cannot allocate memory", "Cannot allocate memory", "can't allocate memory"),
+    *("not enough memory", "out of memory", "can't start new thread", "bad_alloc"),
+)
+"""What the loader of libraries, torch and threads say."""
+
+
+def _refuse_little_room() -> None:
+    """Raise ConfigError where the address space is limited below what torch takes: it would end in a crash."""
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < ADDRESS_SPACE:
+        raise ConfigError(
+            f"the address space is limited to {limit / 1e9:.1f} GB (ulimit -v); "
+            f"expected at least {ADDRESS_SPACE / 1e9:.0f} GB, or no limit"
+        )
+
+
 def _in_words(error: Exception, words: Sequence[str]) -> str:
+    if out_of_memory(error) and not isinstance(error, SoftlabelError):
+        return f"not enough memory ({_first_line(error)}); smaller batches, images or networks take less"
     if isinstance(error, SoftlabelError):
         return _CONFIG_KEY.sub(lambda key: "--" + key[1].replace("_", "-"), str(error))
     if isinstance(error, OSError) and error.strerror:

@@ -88,8 +88,8 @@ class Option:
         separator = "x" if _is_size(self.schema) and "," not in texts[-1] else ","
         if not self.only_lists and len(texts) == 1 and separator not in texts[0]:
             return texts[0]
-        parts = [part.strip() for text in texts for part in text.split(separator) if part.strip()]
-        return parts or texts[-1]
+        parts = [part.strip() for text in texts for part in text.split(separator)]
+        return parts if any(parts) else texts[-1]
 
 
 @cache

@@ -25,6 +25,23 @@ class Format(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=26, width=80)
 
 
+class Bounded:
+    """The type of an argument that is a number from `low` to `high`."""
+
+    def __init__(self, kind: type[int] | type[float], low: float, high: float) -> None:
+        self.kind, self.low, self.high = kind, low, high
+
+    def __call__(self, text: str) -> float:
+        try:
+            number = self.kind(text)
+        except ValueError:
+            number = None
+        if number is None or not self.low <= number <= self.high:
+            noun = "a whole number" if self.kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"must be {noun} from {self.low:,} to {self.high:,}, not {text[:60]!r}")
+        return number
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises ConfigError, takes no abbreviations, and names the nearest option."""
 
@@ -84,6 +101,9 @@ def _own_words(message: str, usage: str) -> str:
     choice = re.fullmatch(r"argument ([^:]*): invalid choice: (.*) \(choose from (.*)\)", message)
     if choice:
         return f"{choice[1]} must be one of {choice[3].replace(chr(39), '')}, not {choice[2]}"
+    bounded = re.fullmatch(r"argument ([^:]*): (must be .*)", message, re.DOTALL)
+    if bounded:
+        return f"{bounded[1]} {bounded[2]}"
     number = re.fullmatch(r"argument ([^:]*): invalid (\w+) value: (.*)", message)
     if number:
         kind = {"int": "a whole number", "float": "a number"}.get(number[2], "a " + number[2].replace("_", " "))

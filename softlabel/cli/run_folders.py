@@ -54,12 +54,8 @@ def training_run(run: Path) -> Path:
         return run
     from softlabel.training.run_folder import read_json
 
-    results = read_json(run / "results.json")
-    try:
-        kept = results["verdict"]["kept"]
-        folder: Path | None = None if kept is None else run / kept["folder"]
-    except (LookupError, TypeError):
-        raise RunError(f"{run / 'results.json'} does not hold the results of a comparison") from None
+    kept = read_json(run / "results.json")["verdict"]["kept"]
+    folder: Path | None = None if kept is None else run / kept["folder"]
     if folder is None:
         raise RunError(f"{run} keeps no model (nothing was selected); name one of the runs in {run / 'cells'}")
     if not folder.resolve().is_relative_to(run.resolve()):

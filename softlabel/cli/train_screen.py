@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from softlabel.bounded_files import count_lines
 from softlabel.cli.console import Console
 from softlabel.cli.plan import tried
 from softlabel.cli.scores import scores_table, temperature_title
 from softlabel.cli.understood import folder_line, line, understood
 from softlabel.cli.wording import counted, roughly
+from softlabel.training.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import RunStart, Terms, progress_for
-from softlabel.training.run_folder import read_json
 from softlabel.training.setup import own_training
 from softlabel.training.train import RunResult
 
@@ -102,10 +103,10 @@ class TrainScreen:
 def _kept(start: RunStart) -> str:
     """What of a stopped run is saved and what is trained again; epochs count over all stages."""
     index, log = start.folder / "checkpoints" / "last.json", start.folder / "metrics.jsonl"
-    saved = len(read_json(index)["values"]["records"]) if index.exists() else 0
+    saved = len(CheckpointFolder(index.parent).load("last").values["records"]) if index.exists() else 0
     if saved == start.epochs:
         return f"All {counted(saved, 'epoch')} are saved; calibration and test are left"
-    ended = log.read_bytes().count(b"\n") if log.exists() else 0
+    ended = count_lines(log)
     first, last = saved + 1, min(ended + 1, start.epochs)
     again = f"epoch {first} is" if last <= first else f"epochs {first} to {last} are"
     return f"Saved: {saved} of {counted(start.epochs, 'epoch')}; {again} trained again"

@@ -49,13 +49,17 @@ def _bounds(schema: Schema) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     parts = [
-        f" from {low:g}" if low is not None else "",
-        f" above {above:g}" if above is not None else "",
-        f" to {high:g}" if high is not None else "",
-        f" below {below:g}" if below is not None else "",
+        f" from {_plain(low)}" if low is not None else "",
+        f" above {_plain(above)}" if above is not None else "",
+        f" {'and up ' if low is None else ''}to {_plain(high)}" if high is not None else "",
+        f" below {_plain(below)}" if below is not None else "",
     ]
     lower, upper = parts[0] or parts[1], parts[2] or parts[3]
     return lower + (" and" if lower and parts[3] else "") + upper
+
+
+def _plain(bound: float) -> str:
+    return f"{int(bound):,}" if float(bound).is_integer() else f"{bound:g}"
 
 
 def _array(schema: Schema) -> str:

@@ -20,6 +20,9 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 LONGEST_LABEL = 200
 _LARGEST_WHOLE = 2.0**53
 """Floats above it skip whole numbers, so that two labels could have become one."""
+SMALLEST, LARGEST = 1e-37, 1e37
+"""Numbers are kept and standardised in float32, which is exact from 1.2e-38 to 3.4e38."""
+MOST_VOTES = 1e9
 _SEPARATORS = "_-.:/ "
 
 
@@ -70,11 +73,12 @@ def numbers(column: pa.ChunkedArray, name: str, refusals: Refusals, expected: st
 def float32_numbers(
     column: pa.ChunkedArray, name: str, refusals: Refusals, expected: str = "a finite number"
 ) -> NDArray[np.float32]:
-    """As `numbers`, in float32 (N,); a value that float32 cannot hold is refused like an infinite one."""
+    """As `numbers`, in float32 (N,); what float32 cannot hold, as it is too large or too small, is refused."""
     values = numbers(column, name, refusals, expected)
-    wide = np.abs(values) > np.finfo(np.float32).max
-    refusals.add_where(wide, name, values, "a number that float32 can hold")
-    return np.where(wide, 0, values).astype(np.float32)
+    size = np.abs(values)
+    outside = (size > LARGEST) | ((size > 0) & (size < SMALLEST))
+    refusals.add_where(outside, name, values, f"0, or a number of a size from {SMALLEST:g} to {LARGEST:g}")
+    return np.where(outside, 0, values).astype(np.float32)
 
 
 def labels(column: pa.ChunkedArray, name: str, refusals: Refusals, what: str = "a class label") -> pa.Array:
@@ -113,11 +117,12 @@ def vote_table(
         [numbers(c, n, refusals, "votes or a probability") for c, n in zip(columns, names, strict=True)], 1
     )
     fractional = votes != np.floor(votes)
-    sums = votes.sum(1)
+    sums = np.clip(votes, None, MOST_VOTES).sum(1)
     counted = ~fractional.any(1) & (sums != 1)
     counts = bool(counted.sum() > fractional.any(1).sum()) or not fractional.any()
     expected = "a count of votes (a whole number from 0)" if counts else "a probability (from 0)"
     for k, name in enumerate(names):
+        refusals.add_where(votes[:, k] > MOST_VOTES, name, votes[:, k], f"at most {MOST_VOTES:,.0f} votes")
         wrong = (votes[:, k] < 0) | (fractional[:, k] & counts & (not normalise))
         refusals.add_where(wrong, name, votes[:, k], expected)
     _check_sums(np.clip(votes, 0, None).sum(1), names, counts or normalise, refusals)

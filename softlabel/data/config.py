@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from softlabel.bounds import Seed, Side
+
 Share = Annotated[float, Field(gt=0, lt=1)]
-Size = Annotated[int, Field(ge=1)]
 BalancedEpoch = Literal["rows", "classes"]
 """How many draws an epoch of class-balanced sampling has: one per row, or classes times rows of the largest class."""
 MOST_MEGAPIXELS = 89
@@ -39,7 +40,7 @@ class DataConfig(BaseModel):
     normalise: bool = Field(False, description="divide rows of votes that do not sum to 1 by their sum")
     split_column: str | None = Field(None, description="column that says train, validation or test")
     group_column: str | None = Field(None, description="column whose equal values stay in one split (person, scene)")
-    resize: tuple[Size, Size] | None = Field(None, description="height and width to bring every image to")
+    resize: tuple[Side, Side] | None = Field(None, description="height and width to bring every image to")
     colour: Literal["auto", "grey", "rgb"] = Field("auto", description="channels of the decoded images")
     max_megapixels: float = Field(
         50.0, gt=0, le=MOST_MEGAPIXELS, description="larger images are refused by their header, before decoding"
@@ -55,11 +56,11 @@ class DataConfig(BaseModel):
     validation_weights: Literal["rows", "classes"] = Field(
         "rows", description="what counts alike where the validation part chooses the epoch and fits the temperature"
     )
-    split_seed: int = Field(0, ge=0, description="seed of splits, rows kept, long tail and noise (not of the training)")
+    split_seed: Seed = Field(0, description="seed of splits, rows kept, long tail and noise (not of the training)")
     training_share: Share | None = Field(
         None, description="share of each training class that is kept, the same rows and more at a larger share"
     )
-    imbalance: float | None = Field(None, ge=1, description="make the training part long-tailed: n_max / n_min")
+    imbalance: float | None = Field(None, ge=1, le=1e9, description="make the training part long-tailed: n_max / n_min")
     noise: float = Field(0.0, ge=0, lt=1, description="share of training labels replaced by wrong ones")
     noise_kind: Literal["symmetric", "class-dependent"] = Field("symmetric", description="how wrong labels are drawn")
     corrections: str | None = Field(

@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from softlabel.bounded_files import append_line, count_lines
 from softlabel.errors import SoftlabelError
 from softlabel.isolation import IsolatedChildren
 from softlabel.training.checkpoint import drop_checkpoints
@@ -74,8 +75,7 @@ class Cell:
 
     def epochs_done(self) -> int:
         """Epochs logged so far; reading it never slows the run."""
-        log = self.folder / "metrics.jsonl"
-        return log.read_bytes().count(b"\n") if log.exists() else 0
+        return count_lines(self.folder / "metrics.jsonl")
 
 
 @dataclass(frozen=True)
@@ -229,8 +229,8 @@ def _train_cell(cell: Cell, threads: int, answer: connection.Connection) -> None
         answer.send_bytes(str(error).encode())
     except Exception as error:  # whatever it is, the other cells go on
         answer.send_bytes(f"{type(error).__name__}: {error}".removesuffix(": ").encode())
-        with contextlib.suppress(OSError), open(cell.folder / "log.txt", "a", encoding="utf-8") as log:
-            log.write(traceback.format_exc())
+        with contextlib.suppress(OSError, SoftlabelError):
+            append_line(cell.folder / "log.txt", traceback.format_exc())
 
 
 def _end_with_parent() -> None:

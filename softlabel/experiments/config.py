@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from softlabel.bounds import Processes, Seed
 from softlabel.data.config import DataConfig
 from softlabel.networks.config import NetworkConfig
 from softlabel.tasks.config import AxisConfig
 from softlabel.training.config import OutputConfig, RunConfig, TrainingConfig
 
-Seed = Annotated[int, Field(ge=0)]
-Seeds = Annotated[list[Seed], Field(min_length=1)]
+MOST_SEEDS = 10_000
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=MOST_SEEDS)]
 
 
 class ComparisonConfig(BaseModel):
@@ -27,9 +28,11 @@ class ComparisonConfig(BaseModel):
         min_length=1,
         description="methods to compare: see `softlabel methods`",
     )
-    seeds: Annotated[int, Field(ge=1)] | Seeds = Field(3, description="how many seeds (3 is 0,1,2), or a list of them")
+    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | Seeds = Field(
+        3, description="how many seeds (3 is 0,1,2), or a list of them"
+    )
     baseline: str | None = Field(None, description="method that the others are compared with; by default the first")
-    jobs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+    jobs: Processes | Literal["auto"] = Field(
         "auto", description="runs that train at the same time; auto takes as many as pay off"
     )
 

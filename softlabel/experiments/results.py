@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
+import torch
+from torch import Tensor
 
 import softlabel
+from softlabel.errors import RunError
 from softlabel.experiments.cells import Cell, Failure
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.resampling import Rows
@@ -20,6 +22,7 @@ from softlabel.experiments.summary import Summary
 from softlabel.metrics.statistic import Statistic, unpack
 from softlabel.training.prepare import Prepared
 from softlabel.training.run_folder import read_json
+from softlabel.training.tensor_files import read_tensors
 
 FORMAT = 1
 Json = dict[str, Any]
@@ -39,7 +42,7 @@ def collect(
     reasons = {failure.cell.name: failure.reason for failure in failures}
     entries = {cell.name: _entry(cell, reasons.get(cell.name)) for cell in cells}
     scores = prepared.task.statistics(prepared.class_counts, config.data.groups)
-    summary = _summarise(config, scores, cells, entries)
+    summary = _summarise(config, prepared, scores, cells, entries)
     found = summary.to_json()
     kept = kept_cell(list(entries.values()), prepared)
     if kept is not None:
@@ -87,10 +90,15 @@ def _best(entries: Sequence[Json], prepared: Prepared) -> Json | None:
 
 
 def _summarise(
-    config: CompareConfig, scores: Sequence[Statistic], cells: Sequence[Cell], entries: Mapping[str, Json]
+    config: CompareConfig,
+    prepared: Prepared,
+    scores: Sequence[Statistic],
+    cells: Sequence[Cell],
+    entries: Mapping[str, Json],
 ) -> Summary:
+    count = prepared.rows["test"]
     finished = [cell for cell in cells if entries[cell.name]["status"] == "finished"]
-    rows = {cell.name: rows_of(cell) for cell in finished}
+    rows = {cell.name: rows_of(cell, scores, count) for cell in finished}
     resampled = [s for s in scores if all(s.name in found for found in rows.values())]
     contributions: dict[str, list[Rows | None]] = {
         method: [rows.get(f"{method}-seed{seed}") for seed in config.comparison.seed_list]
@@ -105,9 +113,32 @@ def _summarise(
     )
 
 
-def rows_of(cell: Cell) -> Rows:
-    """What each test row added to each score, for the shipped model of a cell."""
-    return unpack(load_file(cell.folder / "evaluation" / "rows.safetensors"))
+def rows_of(cell: Cell, scores: Sequence[Statistic], count: int) -> Rows:
+    """What each of `count` test rows added to each score, for the shipped model of a cell.
+
+    Raises RunError when the file is damaged, or is not of these scores and rows.
+    """
+    path = cell.folder / "evaluation" / "rows.safetensors"
+    tensors = read_tensors(path)
+    known = {f"{score.name}.{part}": score for score in scores for part in ("cell", "values")}
+    kept = {name: tensor for name, tensor in tensors.items() if name in known}
+    for score in {known[name] for name in kept}:
+        _refuse_other_rows(path, score, kept.get(f"{score.name}.cell"), kept.get(f"{score.name}.values"), count)
+    return unpack(kept)
+
+
+def _refuse_other_rows(path: Path, score: Statistic, cell: Tensor | None, values: Tensor | None, count: int) -> None:
+    fits = (
+        cell is not None
+        and values is not None
+        and cell.dtype == torch.int32
+        and values.is_floating_point()
+        and cell.shape[:1] == (count,)
+        and values.shape == (*cell.shape, score.width)
+        and (not cell.numel() or 0 <= int(cell.min()) <= int(cell.max()) < score.num_cells)
+    )
+    if not fits:
+        raise RunError(f"{path} is damaged: {score.name} is not what {count:,} test rows add to a score")
 
 
 def _entry(cell: Cell, reason: str | None) -> Json:

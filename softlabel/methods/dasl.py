@@ -19,6 +19,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from softlabel.bounds import MOST_EPOCHS
 from softlabel.data.batch import Batch
 from softlabel.labels import dense
 from softlabel.losses import attention_distance, cross_entropy, kl_divergence
@@ -35,19 +36,21 @@ from softlabel.tasks.task import Task
 class AuxiliaryLabelsConfig(MethodConfig):
     """How an auxiliary network teaches, and how the classifier is learned."""
 
-    temperature: float = Field(4.0, gt=0, description="temperature of the auxiliary soft labels (T)")
+    temperature: float = Field(4.0, gt=0, le=1e6, description="temperature of the auxiliary soft labels (T)")
     scale_by_temperature: bool = Field(False, description="label-level distillation times T^2, as in distillation")
-    auxiliary_weight: float = Field(1.0, ge=0, description="weight of the auxiliary network's own loss")
-    label_weight: float = Field(1.0, ge=0, description="weight of label-level distillation (alpha)")
-    feature_weight: float = Field(10.0, ge=0, description="weight of feature-level distillation (beta)")
+    auxiliary_weight: float = Field(1.0, ge=0, le=1e6, description="weight of the auxiliary network's own loss")
+    label_weight: float = Field(1.0, ge=0, le=1e6, description="weight of label-level distillation (alpha)")
+    feature_weight: float = Field(10.0, ge=0, le=1e6, description="weight of feature-level distillation (beta)")
     detach: bool = Field(True, description="no gradient into the auxiliary network from what it teaches")
-    auxiliary_width: float = Field(1.0, gt=0, description="its channels over the backbone's")
-    auxiliary_depth: int = Field(1, ge=1, description="its convolutions per fusion")
-    classifier_epochs: int = Field(10, ge=1, description="epochs of stage 2")
-    classifier_learning_rate: float = Field(0.1, gt=0, description="peak learning rate of stage 2, cosine schedule")
+    auxiliary_width: float = Field(1.0, gt=0, le=64, description="its channels over the backbone's")
+    auxiliary_depth: int = Field(1, ge=1, le=64, description="its convolutions per fusion")
+    classifier_epochs: int = Field(10, ge=1, le=MOST_EPOCHS, description="epochs of stage 2")
+    classifier_learning_rate: float = Field(
+        0.1, gt=0, le=1e6, description="peak learning rate of stage 2, with a cosine schedule"
+    )
     classifier_sampler: SamplerName = Field("balanced", description="sampling of stage 2")
     classifier_hard: bool = Field(True, description="stage 2 learns from hard labels too, not only from soft ones")
-    classifier_label_weight: float = Field(1.0, ge=0, description="weight of the soft labels in stage 2")
+    classifier_label_weight: float = Field(1.0, ge=0, le=1e6, description="weight of the soft labels in stage 2")
     batch_norm: Literal["frozen", "shift"] = Field("frozen", description="the backbone's batch-norm in stage 2")
 
 

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, ValidationError
 from torch import Tensor, nn
 
+from softlabel.bounds import MOST_EPOCHS
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, OnlineTable
@@ -32,8 +33,10 @@ class RepresentationConfig(MethodConfig):
 class ClassifierConfig(RepresentationConfig):
     """How a classifier is trained on the frozen backbone."""
 
-    classifier_epochs: int = Field(10, ge=1, description="epochs of the second stage")
-    classifier_learning_rate: float = Field(0.1, gt=0, description="its peak learning rate, with a cosine schedule")
+    classifier_epochs: int = Field(10, ge=1, le=MOST_EPOCHS, description="epochs of the second stage")
+    classifier_learning_rate: float = Field(
+        0.1, gt=0, le=1e6, description="its peak learning rate, with a cosine schedule"
+    )
     classifier_sampler: SamplerName = Field("balanced", description="its sampling")
     classifier_labels: LabelKind = Field("hard", description="its labels")
     epsilon: Share = Field(0.1, description="share that label smoothing spreads; start of the online table")

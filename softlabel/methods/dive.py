@@ -34,8 +34,10 @@ class DiVE(Method):
 
     class Config(MethodConfig):
         distillation: Share = Field(0.5, description="share of the teacher's term; the rest is the label's")
-        temperature: float = Field(2.0, gt=0, description="temperature of teacher and student")
-        power: float = Field(0.5, gt=0, description="power of the teacher's probabilities, before normalising again")
+        temperature: float = Field(2.0, gt=0, le=1e6, description="temperature of teacher and student")
+        power: float = Field(
+            0.5, gt=0, le=1e6, description="power of the teacher's probabilities, before normalising again"
+        )
         student_loss: Literal["cross_entropy", "balanced_softmax"] = Field(
             "balanced_softmax", description="the student's own term; cross_entropy leaves balance to the teacher alone"
         )

@@ -26,6 +26,7 @@ class DLDL(Method):
         sigma: float | None = Field(
             None,
             gt=0,
+            le=1e6,
             description="spread of a label, in units of the label axis (by default the row's own, or 2 steps) "
             "or in pixels (by default 3)",
         )

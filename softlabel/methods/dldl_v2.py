@@ -26,7 +26,7 @@ class DLDLv2(DLDL):
 
     class Config(DLDL.Config):
         expectation_weight: float = Field(
-            1.0, ge=0, description="weight of the expectation loss (lambda), counted in steps of the axis"
+            1.0, ge=0, le=1e6, description="weight of the expectation loss (lambda), counted in steps of the axis"
         )
 
     needs_axis = True

@@ -25,6 +25,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from softlabel.bounds import MOST_EPOCHS
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.global_batch import first_row, gathered
@@ -50,9 +51,11 @@ class DMUE(Method):
     compares_rows = True
 
     class Config(MethodConfig):
-        temperature: float = Field(1.2, gt=0, description="temperature of the latent distribution (above 1 flattens)")
-        latent_weight: float = Field(0.5, ge=0, description="weight of the latent distribution's term (omega)")
-        similarity_weight: float = Field(1000.0, ge=0, description="weight of similarity preserving (gamma)")
+        temperature: float = Field(
+            1.2, gt=0, le=1e6, description="temperature of the latent distribution (above 1 flattens)"
+        )
+        latent_weight: float = Field(0.5, ge=0, le=1e6, description="weight of the latent distribution's term (omega)")
+        similarity_weight: float = Field(1000.0, ge=0, le=1e6, description="weight of similarity preserving (gamma)")
         similarity_of: Literal["features", "logits"] = Field(
             "features", description="what of the branches is to be as alike as the target's features: theirs, or logits"
         )
@@ -68,7 +71,7 @@ class DMUE(Method):
             "others", description="a branch per class that knows the other ones, or one branch that knows all"
         )
         ramp: Literal["paper", "code"] = Field("paper", description="how the target's terms set in")
-        ramp_epochs: int = Field(6, ge=1, description="epochs until they count in full (beta)")
+        ramp_epochs: int = Field(6, ge=1, le=MOST_EPOCHS, description="epochs until they count in full (beta)")
         exclude_self: bool = Field(False, description="leave a sample out of its similarity to its own class")
         scale_similarities: bool = Field(False, description="bring each sample's similarities to 0 .. 1 first")
         bank: bool = Field(False, description="running class means stand in for classes that a batch lacks")

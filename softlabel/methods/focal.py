@@ -18,7 +18,7 @@ class Focal(Method):
     """Each class's term of the cross-entropy is multiplied by (1 - p)^gamma, and optionally by a class weight."""
 
     class Config(MethodConfig):
-        gamma: float = Field(2.0, ge=0, description="power of 1 - p; 0 is cross-entropy")
+        gamma: float = Field(2.0, ge=0, le=1e6, description="power of 1 - p; 0 is cross-entropy")
         weighting: Literal["none", "inverse", "effective"] = Field("none", description="weights of the classes")
         beta: float = Field(0.9999, ge=0, lt=1, description="beta of the effective numbers")
 

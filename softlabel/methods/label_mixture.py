@@ -36,10 +36,10 @@ class LabelMixture(Method):
 
     class Config(MethodConfig):
         sigma: float = Field(
-            0.5, ge=0, description="width of the Gaussians in label distance; 0 gives DLDL's own label"
+            0.5, ge=0, le=1e6, description="width of the Gaussians in label distance; 0 gives DLDL's own label"
         )
-        positive: float = Field(1.0, gt=0, description="amount of a positive label")
-        difficult: float = Field(0.3, ge=0, description="amount of a difficult label")
+        positive: float = Field(1.0, gt=0, le=1e6, description="amount of a positive label")
+        difficult: float = Field(0.3, ge=0, le=1e6, description="amount of a difficult label")
         negative: Share = Field(0.005, description="amount of a label that is neither present nor related")
         control: Literal["none", "shuffled", "smoothing"] = Field(
             "none", description="a control: relations of other labels, or even smoothing to the same mean entropy"

@@ -21,8 +21,8 @@ class LDAM(Method):
     """Cosine logits, from which the label's own class loses a margin proportional to n^(-1/4) while training."""
 
     class Config(WeightingConfig):
-        scale: float = Field(30.0, gt=0, description="factor of the cosines")
-        margin: float = Field(0.5, ge=0, description="margin of the rarest class, in cosine")
+        scale: float = Field(30.0, gt=0, le=1e6, description="factor of the cosines")
+        margin: float = Field(0.5, ge=0, le=1e6, description="margin of the rarest class, in cosine")
         defer: float = Field(0.8, ge=0, le=1, description="share of the epochs before classes are weighted (DRW)")
 
     head_kind: ClassVar[HeadName] = "cosine"

@@ -18,7 +18,9 @@ class LogitAdjustment(Method):
     """loss: trains softmax(z + tau log prior) and answers softmax(z); post-hoc: answers softmax(z - tau log prior)."""
 
     class Config(MethodConfig):
-        tau: float = Field(1.0, ge=0, description="how much of the prior is taken out; 1 in the loss: Balanced Softmax")
+        tau: float = Field(
+            1.0, ge=0, le=1e6, description="how much of the prior is taken out; 1 in the loss: Balanced Softmax"
+        )
         when: Literal["loss", "post-hoc"] = Field("loss", description="in the training loss, or only in the answers")
 
     log_prior: Tensor

@@ -32,9 +32,11 @@ class MethodConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     learning_rate: float | None = Field(
-        None, gt=0, description="its own peak learning rate, not the one of all methods"
+        None, gt=0, le=1e6, description="its own peak learning rate, not the one of all methods"
     )
-    weight_decay: float | None = Field(None, ge=0, description="its own weight decay, not the one of all methods")
+    weight_decay: float | None = Field(
+        None, ge=0, le=1e6, description="its own weight decay, not the one of all methods"
+    )
     balanced_epoch: BalancedEpoch | None = Field(
         None, description="its own length of an epoch of class-balanced sampling, not the one of all methods"
     )

@@ -35,7 +35,9 @@ class MiSLAS(LearnableWeightScaling):
         convention: Literal["uniform", "others"] = Field(
             "uniform", description="uniform: as the published code; others: as the paper writes it"
         )
-        rate_factor: float = Field(0.5, ge=0, description="learning rate of the head's weights over that of its scales")
+        rate_factor: float = Field(
+            0.5, ge=0, le=1e6, description="learning rate of the head's weights over that of its scales"
+        )
 
     share: Tensor
 

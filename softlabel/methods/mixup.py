@@ -16,7 +16,7 @@ class Mixup(Method):
     """One share from Beta(alpha, alpha) per batch mixes each sample with another one of the batch."""
 
     class Config(MethodConfig):
-        alpha: float = Field(1.0, gt=0, description="both parameters of the beta distribution")
+        alpha: float = Field(1.0, gt=0, le=1e6, description="both parameters of the beta distribution")
 
     def transform(self, batch: Batch, generator: torch.Generator) -> Batch:
         draws = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))

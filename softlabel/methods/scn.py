@@ -17,6 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from softlabel.bounds import MOST_EPOCHS
 from softlabel.data.batch import Batch
 from softlabel.global_batch import gathered
 from softlabel.labels import hard
@@ -36,9 +37,13 @@ class SCN(Method):
     class Config(MethodConfig):
         rank_weight: Share = Field(0.5, description="share of the ranking term in the loss (gamma)")
         high_share: float = Field(0.7, gt=0, lt=1, description="share of a batch that is to be trusted (beta)")
-        rank_margin: float = Field(0.15, ge=0, description="by how much it is to be trusted more (delta 1)")
-        relabel_margin: float = Field(0.2, ge=0, description="how far a prediction must beat the label (delta 2)")
-        relabel_epoch: int = Field(10, ge=1, description="first epoch, counted from 1, in which samples are relabelled")
+        rank_margin: float = Field(0.15, ge=0, le=1e6, description="by how much it is to be trusted more (delta 1)")
+        relabel_margin: float = Field(
+            0.2, ge=0, le=1e6, description="how far a prediction must beat the label (delta 2)"
+        )
+        relabel_epoch: int = Field(
+            10, ge=1, le=MOST_EPOCHS, description="first epoch, counted from 1, in which samples are relabelled"
+        )
         relabel_by: Literal["scaled", "plain"] = Field(
             "scaled", description="whether the prediction is that of the logits scaled by the confidence, as published"
         )

@@ -22,7 +22,7 @@ class SORD(Method):
 
     class Config(MethodConfig):
         distance: Literal["absolute", "squared"] = Field("absolute", description="distance of two labels")
-        scale: float = Field(1.0, gt=0, description="factor of the distance, in steps of the label axis")
+        scale: float = Field(1.0, gt=0, le=1e6, description="factor of the distance, in steps of the label axis")
 
     needs_axis = True
 

@@ -47,3 +47,7 @@ class Stage:
     second_source: SecondSource | None = None
     second_sampler: SecondSampler = "balanced"
     custom_update: bool = False
+
+    def epochs_of(self, epochs: int) -> int:
+        """Its epochs in a run of so many; a stage without gradients takes one."""
+        return (self.epochs or epochs) if self.gradients else 1

@@ -26,7 +26,7 @@ class TauNormalisation(Decoupled):
     """
 
     class Config(RepresentationConfig):
-        tau: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+        tau: Annotated[float, Field(ge=0, le=1e6)] | Literal["auto"] = Field(
             "auto",
             description="0 leaves the weights, 1 makes them all of length 1; auto: the best of 0 to 2 on validation "
             "rows, 1 where none are kept",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from softlabel.bounds import Width
 
 
 class NetworkConfig(BaseModel):
@@ -23,9 +25,7 @@ class NetworkConfig(BaseModel):
         description="auto: what method and task ask for; cosine: lengths of features and weights do not count; "
         "pixel: a class per pixel",
     )
-    hidden: list[Annotated[int, Field(ge=1)]] = Field(
-        [128, 128], min_length=1, description="widths of the layers of the mlp"
-    )
+    hidden: list[Width] = Field([128, 128], min_length=1, max_length=64, description="widths of the layers of the mlp")
 
     @property
     def head_kind(self) -> Literal["linear", "cosine", "centred", "value", "pixel"]:

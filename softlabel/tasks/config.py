@@ -22,5 +22,7 @@ class AxisConfig(BaseModel):
         description="the answer: mean of the predicted distribution, its most probable value or pair of values, or "
         "(of pairs) the most probable value of each by itself",
     )
-    tolerance: float = Field(5.0, gt=0, description="errors up to this size count as right in the cumulative score")
+    tolerance: float = Field(
+        5.0, gt=0, le=1e9, description="errors up to this size count as right in the cumulative score"
+    )
     unit: str = Field("", description="what one step of the value is called in answers, such as years")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softlabel.bounded_files import MEBIBYTE, content_of, json_of, parse_json, read_bytes
 from softlabel.errors import RunError
-from softlabel.training.atomic import make_folder, write_bytes, write_text
+from softlabel.training.atomic import finite, make_folder, write_bytes, write_text
 from softlabel.training.partial import remove_leftovers
+from softlabel.training.records import CheckpointBody
+from softlabel.training.tensor_files import MOST_TENSORS, tensors_of
 
 FORMAT = 1
+MOST_BODY = 256 * MEBIBYTE
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class CheckpointFolder:
         self.path = path
 
     def __contains__(self, name: str) -> bool:
-        return self._index(name).exists()
+        return self.index(name).exists()
 
     def save(self, name: str, checkpoint: Checkpoint) -> None:
         """Write a checkpoint. Raises OSError when the disk does not take it; the old one stands then."""
@@ -53,10 +58,10 @@ class CheckpointFolder:
         content = save(_storable(checkpoint.tensors))
         digest = hashlib.sha256(content).hexdigest()
         tensors = self.path / f"{name}-{digest[:16]}.safetensors"
-        body = {"format": FORMAT, "tensors": tensors.name, "sha256": digest, "values": checkpoint.values}
+        body = {"format": FORMAT, "tensors": tensors.name, "sha256": digest, "values": finite(checkpoint.values)}
         try:
             write_bytes(tensors, content)
-            write_text(self._index(name), _text_of(body))
+            write_text(self.index(name), _text_of(body))
         finally:
             self._sweep(name)
 
@@ -68,36 +73,33 @@ class CheckpointFolder:
             raise RunError(f"{damage}. {self._other_good(name)}") from None
 
     def _read(self, name: str) -> Checkpoint:
-        from safetensors.torch import load
-
         body = self._read_index(name)
         tensors = self.path / body["tensors"]
         try:
-            content = tensors.read_bytes()
-        except OSError as error:
-            raise _DamageError(f"{tensors} is damaged: {error.strerror}") from None
+            content = read_bytes(tensors, MOST_TENSORS)
+        except FileNotFoundError:
+            raise _DamageError(f"{tensors} is damaged: No such file or directory") from None
         if hashlib.sha256(content).hexdigest() != body["sha256"]:
-            raise _DamageError(f"{tensors} is damaged: its content is not what {self._index(name).name} says")
-        return Checkpoint(load(content), body["values"])
+            raise _DamageError(f"{tensors} is damaged: its content is not what {self.index(name).name} says")
+        return Checkpoint(tensors_of(content, tensors), body["values"])
 
     def _read_index(self, name: str) -> dict[str, Any]:
-        path = self._index(name)
+        path = self.index(name)
+        if not os.path.lexists(path):
+            raise RunError(f"{path}: there is no such checkpoint")
+        content = content_of(path, MOST_BODY)
         try:
-            content = path.read_text(encoding="utf-8")
-            body = json.loads(content)
-            del body["digest"]
-        except FileNotFoundError:
-            raise RunError(f"{path}: there is no such checkpoint") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise _DamageError(f"{path} is damaged: it cannot be read ({error})") from None
-        if content != _text_of(body):
+            body = json_of(content, CheckpointBody, path)
+        except RunError as error:
+            raise _DamageError(str(error)) from None
+        del body["digest"]
+        if content != _text_of(body).encode():
             raise _DamageError(f"{path} is damaged: its content does not match its digest")
         if body["format"] != FORMAT:
             raise RunError(
                 f"{path}: format {body['format']} is newer than this version of softlabel, which reads {FORMAT}"
             )
-        checked: dict[str, Any] = body
-        return checked
+        return body
 
     def _other_good(self, name: str) -> str:
         for index in sorted(self.path.glob("*.json")):
@@ -111,17 +113,17 @@ class CheckpointFolder:
 
     def _sweep(self, name: str) -> None:
         """Remove tensors that the checkpoint in place does not name: old ones, and those of a save that was cut off."""
-        try:
-            current = json.loads(self._index(name).read_bytes())["tensors"]
-        except FileNotFoundError:
-            current = None
+        current = None
+        with contextlib.suppress(FileNotFoundError, RunError, ValueError):
+            current = CheckpointBody.model_validate(parse_json(read_bytes(self.index(name), MOST_BODY))).tensors
         tensors = f"{name}-*.safetensors"
         for path in self.path.glob(tensors):
             if path.name != current:
                 path.unlink(missing_ok=True)
         remove_leftovers(self.path)
 
-    def _index(self, name: str) -> Path:
+    def index(self, name: str) -> Path:
+        """The JSON of a checkpoint."""
         return self.path / f"{name}.json"
 
 

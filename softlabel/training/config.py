@@ -6,9 +6,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from softlabel.bounds import MOST_EPOCHS, Epochs, Factor, Processes, Rate, Rows, Seed, Weight
 from softlabel.data.config import BalancedEpoch, DataConfig, Share
 from softlabel.networks.config import NetworkConfig
 from softlabel.tasks.config import AxisConfig
+
+LONGEST_NAME = 200
+"""In bytes; the file system allows 255, and a number follows."""
+LONGEST_PART, LONGEST_PATH = 255, 3000
 
 
 class TrainingConfig(BaseModel):
@@ -16,19 +21,21 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(30, ge=1, description="passes over the training part")
-    batch_size: int = Field(64, ge=1, description="samples per step, over all processes")
-    accumulate: int = Field(1, ge=1, description="micro-batches per step; the step equals one of the whole batch")
+    epochs: Epochs = Field(30, description="passes over the training part")
+    batch_size: Rows = Field(64, description="samples per step, over all processes")
+    accumulate: Rows = Field(1, description="micro-batches per step; the step equals one of the whole batch")
     optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd (with momentum) or adamw")
-    learning_rate: float = Field(0.1, gt=0, description="peak learning rate")
+    learning_rate: Rate = Field(0.1, description="peak learning rate")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum (sgd); beta1 (adamw)")
     nesterov: bool = Field(True, description="Nesterov's step of the momentum (sgd)")
-    weight_decay: float = Field(5e-4, ge=0, description="weight decay")
-    warmup_epochs: float = Field(1.0, ge=0, description="epochs of linear warm-up")
+    weight_decay: Weight = Field(5e-4, description="weight decay")
+    warmup_epochs: float = Field(1.0, ge=0, le=MOST_EPOCHS, description="epochs of linear warm-up")
     schedule: Literal["cosine", "step", "constant"] = Field("cosine", description="course of the rate after warm-up")
-    milestones: list[Share] = Field([0.8, 0.9], description="step schedule: shares of the epochs after which to decay")
+    milestones: list[Share] = Field(
+        [0.8, 0.9], max_length=100, description="step schedule: shares of the epochs after which to decay"
+    )
     decay: float = Field(0.01, gt=0, le=1, description="step schedule: factor at every milestone")
-    clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    clip_norm: Factor | None = Field(None, description="largest norm of the gradient")
     ema: float | None = Field(None, gt=0, lt=1, description="decay of an exponential moving average of the weights")
     augment: Literal["auto", "none", "shift", "crop-flip", "colour"] = Field(
         "auto", description="auto: shift for grey images, crop-flip for colour; colour adds colour jitter"
@@ -43,15 +50,13 @@ class TrainingConfig(BaseModel):
         description="length of an epoch of class-balanced sampling: as many draws as there are rows, or classes times "
         "rows of the largest, as the released code of decoupling",
     )
-    head_limit: int | None = Field(
-        None, ge=1, description="under-sample: at most this many samples of a class an epoch"
-    )
+    head_limit: Rows | None = Field(None, description="under-sample: at most this many samples of a class an epoch")
     precision: Literal["fp32", "fp32-channels-last", "bf16", "auto"] = Field(
         "fp32", description="auto measures once and records its choice; channels-last: another memory layout of images"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
-    processes: int = Field(1, ge=1, description="processes that share each step")
-    checkpoint_every: int = Field(1, ge=1, description="epochs between checkpoints")
+    processes: Processes = Field(1, description="processes that share each step")
+    checkpoint_every: Epochs = Field(1, description="epochs between checkpoints")
 
 
 class OutputConfig(BaseModel):
@@ -59,14 +64,24 @@ class OutputConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    runs: str = Field("runs", description="folder that holds the run folders")
+    runs: str = Field("runs", min_length=1, description="folder that holds the run folders")
     name: str | None = Field(None, description="name of the run folder, before its number; by default the source's")
+
+    @field_validator("runs")
+    @classmethod
+    def _a_path(cls, runs: str) -> str:
+        parts = [len(part.encode()) for part in runs.split("/")]
+        if "\0" in runs or max(parts) > LONGEST_PART or sum(parts) > LONGEST_PATH:
+            raise ValueError(f"runs: {runs[:40]!r} … is not the path of a folder, whose parts have up to 255 bytes")
+        return runs
 
     @field_validator("name")
     @classmethod
     def _one_folder(cls, name: str | None) -> str | None:
         if name is not None and (not name.strip(".") or set(name) & set("/\\\0")):
             raise ValueError(f"name: {name!r} is not the name of a folder")
+        if name is not None and len(name.encode()) > LONGEST_NAME:
+            raise ValueError(f"name: {name[:40]!r} … is too long; a name has at most {LONGEST_NAME} bytes")
         return name
 
 
@@ -79,7 +94,7 @@ class RunConfig(BaseModel):
         "auto", description="what is predicted"
     )
     method: str = Field("cross_entropy", description="how labels are softened: see `softlabel methods`")
-    seed: int = Field(0, ge=0, description="seed of the training")
+    seed: Seed = Field(0, description="seed of the training")
     data: DataConfig = DataConfig()
     axis: AxisConfig = AxisConfig()
     network: NetworkConfig = NetworkConfig()

@@ -24,6 +24,7 @@ from softlabel.training.evaluation import collect, evaluate_at
 from softlabel.training.extreme_rows import ExtremeRows, entropy, entropy_of_each, loss_against
 from softlabel.training.feature_map import FeatureMap
 from softlabel.training.inference import Inference, adjustment_bias
+from softlabel.training.model_claims import refuse_other_shapes
 from softlabel.training.pooled_features import PooledFeatures
 from softlabel.training.prepare import Prepared
 from softlabel.training.row_scores import write_row_scores
@@ -74,6 +75,7 @@ def finish(config: RunConfig, prepared: Prepared, state: TrainingState, folder: 
 def _selected_network(state: TrainingState) -> nn.Module:
     assert state.best is not None
     network = copy.deepcopy(state.evaluated)
+    refuse_other_shapes("the checkpoint of the best epoch", state.best.tensors, network.state_dict())
     network.load_state_dict(state.best.tensors)
     return network
 

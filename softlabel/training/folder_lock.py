@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from softlabel.bounded_files import parse_json
 from softlabel.errors import RunError
+from softlabel.training.records import Holder
 
 SIGNING_TRIES = 20
 SIGNING_SECONDS = 0.02
@@ -37,7 +39,7 @@ class FolderLock:
         """
         until = time.monotonic() + patience
         while self._handle is None:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            handle = self._open()
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -65,6 +67,11 @@ class FolderLock:
             yield
         finally:
             self.release()
+
+    def _open(self) -> int:
+        if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
+            raise RunError(f"{self.path} is not a regular file, expected the lock of the folder")
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
 
     def _sign(self, handle: int) -> None:
         try:
@@ -98,8 +105,8 @@ def _this_process() -> dict[str, str | int]:
 def _read_holder(handle: int) -> str:
     for _ in range(SIGNING_TRIES):  # a holder signs right after it has got the lock
         try:
-            holder = json.loads(os.pread(handle, 4096, 0))
-            return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
-        except (OSError, ValueError, KeyError, TypeError):
+            holder = Holder.model_validate(parse_json(os.pread(handle, 4096, 0)))
+            return f"process {holder.pid} on {holder.host} since {holder.since}"
+        except (OSError, ValueError):
             time.sleep(SIGNING_SECONDS)
     return "another process"

@@ -77,7 +77,7 @@ def refuse_unbacked_widths(
         raise RunError(f"{path} belongs to another network: no tensor has the width {absent[:1] or len(config.hidden)}")
 
 
-def refuse_other_shapes(path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+def refuse_other_shapes(path: Path | str, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     """Raise RunError with the first tensor that is missing, of another shape or type, or not expected."""
     for name in sorted(state.keys() | expected.keys()):
         found, wanted = (_kind(tensors.get(name)) for tensors in (state, expected))

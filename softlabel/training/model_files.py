@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
+from softlabel.bounded_files import content_of, damaged, one_line, parse_json
 from softlabel.errors import RunError
 from softlabel.training.atomic import finite
+from softlabel.training.tensor_files import MOST_TENSORS, tensors_of
 
 KIND = "softlabel model"
 FORMAT = 1
@@ -35,9 +36,9 @@ def find_model(folder: Path) -> Path:
 def read_description(path: Path) -> dict[str, Any]:
     """model.json, checked against its own hash."""
     try:
-        description = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {first_line(error)}") from None
+        description = parse_json(content_of(path))
+    except ValueError as error:
+        raise RunError(damaged(path, error)) from None
     if not isinstance(description, dict) or description.get("kind") != KIND:
         raise RunError(f"{path} is not the description of a softlabel model")
     if description.get("format") != FORMAT:
@@ -54,22 +55,12 @@ def read_description(path: Path) -> dict[str, Any]:
 
 def read_weights(path: Path, expected: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a safetensors file with this hash, all of them finite."""
-    try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size == expected.get("bytes") else b""
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing") from None
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {first_line(error)}") from None
-    if len(content) != size:
-        raise RunError(f"{path} is damaged: it has {size} bytes, expected {expected.get('bytes')}")
+    content = content_of(path, MOST_TENSORS)
+    if len(content) != expected.get("bytes"):
+        raise RunError(f"{path} is damaged: it has {len(content)} bytes, expected {expected.get('bytes')!r:.60}")
     if hashlib.sha256(content).hexdigest() != expected.get("sha256"):
         raise RunError(f"{path} is damaged: its content does not fit the hash in {DESCRIPTION}")
-    try:
-        refuse_twins(content)
-        state = safetensors.torch.load(content)
-    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
-        raise RunError(f"{path} is not a safetensors file: {first_line(error)}") from None
+    state = tensors_of(content, path)
     refuse_not_finite(path, state)
     return state
 
@@ -81,22 +72,10 @@ def refuse_not_finite(path: Path, state: Mapping[str, Tensor]) -> None:
             raise RunError(f"{path}: {name} has values that are not finite")
 
 
-def refuse_twins(content: bytes) -> None:
-    """Raise ValueError when the header names a tensor twice, which the format forbids and its reader overlooks."""
-    length = int.from_bytes(content[:8], "little")
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(dict(pairs)) != len(pairs):
-            raise ValueError("a name occurs twice in the header")
-        return dict(pairs)
-
-    json.loads(content[8 : 8 + length], object_pairs_hook=once)
-
-
 def weights_name(folder: Path, digest: str) -> str:
     """A name that does not overwrite other weights: until model.json is replaced, the old ones are still in use."""
     path = folder / WEIGHTS
-    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() == digest:
+    if not os.path.lexists(path) or hashlib.sha256(content_of(path, MOST_TENSORS)).hexdigest() == digest:
         return WEIGHTS
     return f"model-{digest[:8]}.safetensors"
 
@@ -109,4 +88,4 @@ def digest_of(description: Mapping[str, Any]) -> str:
 
 def first_line(error: Exception) -> str:
     """The first line of what an error says, or its name."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return one_line(str(error), 200) or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from softlabel.bounded_files import one_line
 from softlabel.errors import RunError
 from softlabel.training.config import TrainingConfig
+
+_NAME = re.compile(r"(?P<place>\d{1,9})\.(?P<what>\w+)")
+_STATE = {SGD: ("momentum_buffer",), AdamW: ("step", "exp_avg", "exp_avg_sq")}
 
 
 def build_optimiser(
@@ -63,15 +68,22 @@ def load_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     optimiser.state.clear()
     for name, value in tensors.items():
-        place, what = name.split(".", 1)
-        if int(place) >= len(parameters):
+        named = _NAME.fullmatch(name)
+        if named is None or named["what"] not in _STATE[type(optimiser)]:
+            raise RunError(
+                f"the saved optimiser has {one_line(name)!r}, which is no part of {type(optimiser).__name__}"
+            )
+        place, what = int(named["place"]), named["what"]
+        if place >= len(parameters):
             raise RunError(f"the saved optimiser has a parameter {place}, this one only {len(parameters)}")
-        parameter = parameters[int(place)]
+        parameter = parameters[place]
+        if value.shape != (() if what == "step" else parameter.shape) or not value.is_floating_point():
+            raise RunError(f"the saved optimiser's {name} is {list(value.shape)}, expected {list(parameter.shape)}")
         optimiser.state[parameter][what] = _like(parameter, value)
 
 
 def _like(parameter: Tensor, value: Tensor) -> Tensor:
     """In the parameter's memory format, so that the update runs through memory as it did before it was saved."""
-    if value.shape != parameter.shape:  # a step counter
+    if value.shape != parameter.shape or not value.ndim:  # a step counter
         return value.to(parameter.device)
     return torch.empty_like(parameter).copy_(value)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softlabel.bounded_files import checked
 from softlabel.data.config import DataConfig
 from softlabel.data.inference import Expected, Inputs, read_inputs
 from softlabel.data.samples import Samples
@@ -149,13 +150,7 @@ def refuse_no_probabilities(probabilities: Tensor, sample_id: Tensor) -> None:
 
 
 def _data_config(folder: Path) -> DataConfig:
-    from pydantic import ValidationError
-
-    try:
-        return DataConfig.model_validate(read_config(folder).get("data", {}))
-    except ValidationError as error:
-        place = ".".join(map(str, error.errors()[0]["loc"]))
-        raise RunError(f"{folder / CONFIG} is damaged: data.{place}: {error.errors()[0]['msg']}") from None
+    return checked(read_config(folder).get("data", {}), DataConfig, folder / CONFIG, within="data")
 
 
 def _places(source: Path, expected: Expected) -> tuple[str, ...]:

@@ -6,13 +6,14 @@ that was trained on the rows, so they are no substitute for out-of-sample probab
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
+from softlabel.bounded_files import one_line
 from softlabel.data.batch import Batch
 from softlabel.data.batches import batches
 from softlabel.data.samples import Samples
@@ -20,6 +21,7 @@ from softlabel.errors import RunError
 from softlabel.methods.method import Method
 from softlabel.randomness import generator
 from softlabel.training.atomic import write_bytes
+from softlabel.training.tensor_files import read_tensors
 
 FILE = "training-rows.safetensors"
 SAMPLE_ID = "sample_id"
@@ -51,17 +53,17 @@ def read_row_scores(run: Path) -> tuple[Tensor, dict[str, Tensor]]:
 
     Raises RunError when the file is damaged.
     """
-    from safetensors.torch import load
-
     path = run / FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return torch.zeros(0, dtype=torch.int64), {}
-    try:
-        found = load(path.read_bytes())
-        sample_id = found.pop(SAMPLE_ID)
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}") from None
-    if sample_id.dtype != torch.int64 or any(scores.shape[:1] != sample_id.shape for scores in found.values()):
+    found = read_tensors(path)
+    sample_id = found.pop(SAMPLE_ID, None)
+    if sample_id is None or sample_id.dtype != torch.int64 or sample_id.ndim != 1:
+        raise RunError(f"{path} is damaged: {SAMPLE_ID} is not a column of whole numbers")
+    wrong = [name for name, scores in found.items() if scores.dtype != torch.float32 or scores.ndim not in (1, 2)]
+    if wrong:
+        raise RunError(f"{path} is damaged: {one_line(wrong[0])} is not one or several columns of numbers")
+    if any(scores.shape[:1] != sample_id.shape for scores in found.values()):
         raise RunError(f"{path} is damaged: its columns differ in length")
     return sample_id, dict(sorted(found.items()))
 

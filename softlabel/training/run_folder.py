@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import os
 import re
 import time
-import tomllib
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel
 
+from softlabel.bounded_files import (
+    MOST_TOML,
+    Record,
+    append_line,
+    checked,
+    content_of,
+    damaged,
+    one_line,
+    parse_toml,
+)
+from softlabel.bounded_files import read_json as read_bounded
 from softlabel.errors import RunError
 from softlabel.training.atomic import make_folder, write_json, write_text
+from softlabel.training.config import LONGEST_NAME
 from softlabel.training.folder_lock import FolderLock
 from softlabel.training.partial import remove_leftovers
 from softlabel.training.recipe import to_toml
+from softlabel.training.records import SCHEMAS
 
 Kind = Literal["train", "compare"]
+Config = TypeVar("Config", bound=BaseModel)
 RESULT: dict[Kind, str] = {"train": "result.json", "compare": "results.json"}
 CONFIG = "config.toml"
 SPREAD = ("comparison.jobs", "training.processes")
@@ -118,8 +131,7 @@ class RunFolder:
 
     def log(self, text: str) -> None:
         """Add a line to log.txt."""
-        with open(self.path / "log.txt", "a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+        append_line(self.path / "log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}")
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file, whole or not at all; NaN becomes null."""
@@ -150,23 +162,23 @@ class RunFolder:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file of a run folder. Raises RunError when it is missing or damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}") from None
+    """A JSON file of a run folder, by the schema of its name. Raises RunError when it is missing or damaged."""
+    return read_bounded(path, SCHEMAS.get(path.name, Record))
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """The configuration of a run folder, as plain values. Raises RunError when it is missing or damaged."""
+    if not os.path.lexists(path / CONFIG):
+        raise RunError(f"{path} is not a run folder: it has no {CONFIG}")
     try:
-        return tomllib.loads((path / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{path} is not a run folder: it has no {CONFIG}") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path / CONFIG} is damaged: {error}") from None
+        return parse_toml(content_of(path / CONFIG, MOST_TOML))
+    except ValueError as error:
+        raise RunError(damaged(path / CONFIG, error)) from None
+
+
+def read_settings(path: Path, model: type[Config]) -> Config:
+    """The configuration of a run folder, by its model. Raises RunError when it is missing or damaged."""
+    return checked(read_config(path), model, path / CONFIG)
 
 
 def refuse_difference(path: Path, config: BaseModel) -> None:
@@ -174,7 +186,8 @@ def refuse_difference(path: Path, config: BaseModel) -> None:
     stored = _comparable(read_config(path))
     given = _comparable(_given(config))
     lines = [
-        f"  {key}: {stored.get(key, 'not set')} in the folder, {given.get(key, 'not set')} now"
+        f"  {one_line(key)}: {one_line(str(stored.get(key, 'not set')))} in the folder, "
+        f"{one_line(str(given.get(key, 'not set')))} now"
         for key in sorted(stored.keys() | given.keys())
         if stored.get(key) != given.get(key)
     ]
@@ -188,7 +201,7 @@ def source_name(source: str) -> str:
     place = source.rpartition(":")[2].rstrip("/\\")
     stem = re.split(r"[/\\]", place)[-1]
     stem = re.sub(r"\.(csv|parquet)$", "", stem)
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "run"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:LONGEST_NAME] or "run"
 
 
 def _unfinished(config: Any, kind: Kind) -> Path | None:
@@ -208,7 +221,7 @@ def _unfinished(config: Any, kind: Kind) -> Path | None:
 
 
 def _given(config: BaseModel) -> dict[str, Any]:
-    return tomllib.loads(to_toml(config))
+    return parse_toml(to_toml(config).encode())
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from softlabel.bounded_files import checked
 from softlabel.methods.method import Method
 from softlabel.methods.stage import Stage
 from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.partial import remove_leftovers
+from softlabel.training.position import refuse_other_position
+from softlabel.training.records import Position
 from softlabel.training.setup import own_training
 
 _KEPT = re.compile(r"[0-9a-f]{24}(\.json|-[0-9a-f]+\.safetensors)")
@@ -40,12 +43,21 @@ class SharedStages:
             self._folder.path.mkdir(parents=True, exist_ok=True)
             self._folder.save(key, checkpoint)
 
-    def latest(self, stages: Sequence[Stage]) -> Checkpoint | None:
-        """The end of the last stage that is kept, told in the names of these stages; None where none is."""
+    def latest(self, stages: Sequence[Stage], epochs: int) -> Checkpoint | None:
+        """The end of the last stage that is kept, told in the names of these stages; None where none is.
+
+        epochs   of a stage that has no number of its own
+
+        Raises RunError when the checkpoint is damaged, or not of these stages.
+        """
         for place in reversed(range(len(self.keys))):
             key = self.keys[place]
             if key is not None and key in self._folder:
-                return _renamed(self._folder.load(key), stages[: place + 1])
+                checkpoint, path = self._folder.load(key), self._folder.index(key)
+                checked(checkpoint.values, Position, path, "values")
+                renamed = _renamed(checkpoint, stages[: place + 1])
+                refuse_other_position(renamed.values, stages, epochs, path)
+                return renamed
         return None
 
 
@@ -81,6 +93,8 @@ def stage_keys(config: RunConfig, method: Method) -> list[str]:
 def _renamed(checkpoint: Checkpoint, stages: Sequence[Stage]) -> Checkpoint:
     """The same with the records under this run's names of its stages."""
     names = list(dict.fromkeys(record["stage"] for record in checkpoint.values["records"]))
-    name_of = dict(zip(names, (stage.name for stage in stages), strict=True))
-    records = [{**record, "stage": name_of[record["stage"]]} for record in checkpoint.values["records"]]
+    name_of = dict(zip(names, (stage.name for stage in stages), strict=False))
+    records = [
+        {**record, "stage": name_of.get(record["stage"], record["stage"])} for record in checkpoint.values["records"]
+    ]
     return Checkpoint(checkpoint.tensors, {**checkpoint.values, "records": records})

@@ -48,7 +48,7 @@ class StageData:
         self._augmentation: Augmentation = augmentation_for(
             config.training.augment, training.input_kind, training.input_shape, mirrors=prepared.task.mirrors
         )
-        self.epochs = (stage.epochs or config.training.epochs) if stage.gradients else 1
+        self.epochs = stage.epochs_of(config.training.epochs)
         self.images_per_epoch = len(self._order(0)) if stage.gradients else len(training)
         self.steps_per_epoch = num_batches(self.images_per_epoch, config.training.batch_size) if stage.gradients else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from softlabel.bounded_files import one_line
 from softlabel.errors import RunError
 from softlabel.methods.method import Method
 from softlabel.training.checkpoint import Checkpoint
 from softlabel.training.ema import AveragedNetwork
+from softlabel.training.model_claims import refuse_other_shapes
 from softlabel.training.optimisers import load_optimiser, optimiser_tensors
 
 
@@ -69,18 +72,21 @@ class TrainingState:
         """Take over the plain values; tensors need the stage's modules first."""
         for name in _PLAIN:
             setattr(self, name, checkpoint.values[name])
-        self.records = list(checkpoint.values["records"])
+        self.records = [dict(record) for record in checkpoint.values["records"]]
 
     def restore_tensors(self, checkpoint: Checkpoint) -> None:
-        """Take over weights, averages and running states. Raises RunError when they belong to another method."""
+        """Take over weights, averages and running states. Raises RunError when they, or the selected weights, belong to
+        another method."""
         try:
             self.method.load_state_dict(_without_prefix("method", checkpoint.tensors))
             if self.average is not None:
                 self.average.network.load_state_dict(_without_prefix("average", checkpoint.tensors))
             for name, state in self.method.running_states().items():
                 state.load_state_dict(_without_prefix(f"running.{name}", checkpoint.tensors))
-        except (RuntimeError, KeyError) as error:
-            raise RunError(f"the checkpoint does not fit the method: {error}") from None
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise RunError(f"the checkpoint does not fit the method: {one_line(str(error), 240)}") from None
+        if self.best is not None and self.stage == len(self.method.stages()) - 1:
+            refuse_other_shapes("the checkpoint of the best epoch", self.best.tensors, self.evaluated.state_dict())
 
     @staticmethod
     def restore_optimiser(checkpoint: Checkpoint, optimiser: Optimizer) -> None:
@@ -89,13 +95,15 @@ class TrainingState:
 
 
 def best_to_checkpoint(best: Best) -> Checkpoint:
-    """The selected weights, and which they are."""
-    return Checkpoint(best.tensors, {"score": best.score, "stage": best.stage, "epoch": best.epoch})
+    """The selected weights, and which they are; a score that is not finite is left out, as JSON has none."""
+    score = best.score if math.isfinite(best.score) else None
+    return Checkpoint(best.tensors, {"score": score, "stage": best.stage, "epoch": best.epoch})
 
 
 def best_from_checkpoint(checkpoint: Checkpoint) -> Best:
     """The inverse of `best_to_checkpoint`."""
-    return Best(tensors=checkpoint.tensors, **checkpoint.values)
+    score, stage, epoch = (checkpoint.values[name] for name in ("score", "stage", "epoch"))
+    return Best(math.nan if score is None else score, stage, epoch, checkpoint.tensors)
 
 
 _PLAIN = ("stage", "epoch", "steps", "images", "seconds", "total_seconds")

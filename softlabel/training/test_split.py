@@ -6,12 +6,12 @@ so every opening leaves a line beside the run, and reports say how many there we
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from softlabel.bounded_files import append_line, count_lines
 from softlabel.errors import RunError
 from softlabel.training.atomic import write_json
 from softlabel.training.folder_lock import FolderLock
@@ -26,14 +26,11 @@ def record_opening(folder: Path, command: Literal["train", "evaluate"]) -> bool:
     The results of a comparison that the folder belongs to are brought up to date.
     """
     try:
-        with open(folder / OPENINGS, "a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {command}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(folder / OPENINGS, f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {command}", sync=True)
         _update_results(folder)
         if folder.parent.name == "cells":
             _update_results(folder.parent.parent)
-    except OSError:
+    except (OSError, RunError):
         return False
     return True
 
@@ -41,7 +38,7 @@ def record_opening(folder: Path, command: Literal["train", "evaluate"]) -> bool:
 def count_openings(folder: Path) -> int:
     """How often the test rows were scored by the run of this folder, by the cells of a comparison, and by hand."""
     logs = [folder / OPENINGS, *folder.glob(f"cells/*/{OPENINGS}")]
-    return sum(len(log.read_bytes().splitlines()) for log in logs if log.is_file())
+    return sum(map(count_lines, logs))
 
 
 def refuse_other_test_rows(expected: str, found: Iterable[tuple[str, str]], where: str) -> None:

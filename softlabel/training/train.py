@@ -26,6 +26,7 @@ from softlabel.training.finish import finish
 from softlabel.training.loop import Observer, train_stages
 from softlabel.training.metrics_log import MetricsLog
 from softlabel.training.observer import FirstProcess
+from softlabel.training.position import refuse_other_best, refuse_other_position
 from softlabel.training.precision import Precision, precision_for
 from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.progress import Progress, RunStart, Silent
@@ -144,9 +145,13 @@ def start_training(
     state = TrainingState(method, average)
     checkpoints = CheckpointFolder(folder / "checkpoints")
     checkpoint = checkpoints.load("last") if "last" in checkpoints else None
+    stages, epochs = method.stages(), config.training.epochs
     if checkpoint is not None and "best" in checkpoints:
-        state.best = best_from_checkpoint(checkpoints.load("best"))
+        best = checkpoints.load("best")
+        refuse_other_best(best.values, stages, epochs, checkpoints.index("best"))
+        state.best = best_from_checkpoint(best)
     if checkpoint is not None:
+        refuse_other_position(checkpoint.values, stages, epochs, checkpoints.index("last"))
         state.restore_position(checkpoint)
     engine.wait_for_all()  # nobody writes a checkpoint before everybody has read it
     return Training(config, prepared, engine, state, checkpoint)
@@ -189,7 +194,7 @@ def _train_in(
             config, prepared, method, precision, run.path, port=workers.port, refuse_failed=workers.refuse_failed
         )
         if shared is not None and training.checkpoint is None:
-            training.checkpoint = shared.latest(method.stages())
+            training.checkpoint = shared.latest(method.stages(), config.training.epochs)
         state = _run_first(run, training, progress, shared)
     state.total_seconds = max(state.total_seconds, time.perf_counter() - started)
     result = finish(config, prepared, state, run.path)

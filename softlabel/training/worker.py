@@ -19,11 +19,11 @@ def main(folder: Path, rank: int, port: int) -> None:
     from softlabel.training.config import RunConfig
     from softlabel.training.observer import OtherProcess
     from softlabel.training.prepare import prepare
-    from softlabel.training.run_folder import read_config, read_json
+    from softlabel.training.run_folder import read_json, read_settings
     from softlabel.training.setup import build_method
     from softlabel.training.train import precision_of, start_training
 
-    config = RunConfig.model_validate(read_config(folder))
+    config = read_settings(folder, RunConfig)
     prepared = prepare(config.data, config.task, config.axis)
     precision = precision_of(read_json(folder / "environment.json"))
     method = build_method(config, prepared)

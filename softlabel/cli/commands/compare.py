@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from softlabel.cli.console import Console
@@ -53,5 +52,7 @@ def run(words: list[str]) -> int:
 
 def results_of(folder: Path) -> dict[str, object]:
     """What a finished comparison stored."""
-    stored: dict[str, object] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    from softlabel.training.run_folder import read_json
+
+    stored: dict[str, object] = read_json(folder / "results.json")
     return stored

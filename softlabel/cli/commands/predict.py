@@ -11,7 +11,7 @@ from typing import Any
 from softlabel.cli.answers import TABLE_ROWS, columns, flat, shortened, table, write_file, write_json, writer_for
 from softlabel.cli.console import Console
 from softlabel.cli.new_file import refuse_existing, refuse_folder
-from softlabel.cli.parser import Parser
+from softlabel.cli.parser import Bounded, Parser
 from softlabel.cli.run_folders import model_folder
 from softlabel.cli.understood import worth_saying
 from softlabel.errors import ConfigError
@@ -40,9 +40,15 @@ def parser() -> Parser:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file that --out names")
     parser.add_argument(
-        "--abstain-below", type=float, default=0.0, metavar="P", help="no label where confidence is under P, 0 to 1"
+        "--abstain-below",
+        type=Bounded(float, 0, 1),
+        default=0.0,
+        metavar="P",
+        help="no label where confidence is under P, 0 to 1",
     )
-    parser.add_argument("--top", type=int, metavar="K", help="only the K most probable classes of each row")
+    parser.add_argument(
+        "--top", type=Bounded(int, 1, 10**6), metavar="K", help="only the K most probable classes of each row"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON array; words go to stderr")
     parser.add_argument(
         "--image-column", metavar="TEXT", help="table: column with image paths or bytes (default: as in training)"
@@ -58,10 +64,6 @@ def parser() -> Parser:
 def run(words: list[str]) -> int:
     """Predict, and write the answers where they were asked for."""
     arguments = parser().read(words)
-    if arguments.top is not None and arguments.top < 1:
-        raise ConfigError(f"--top must be a whole number from 1, not '{arguments.top}'")
-    if not 0 <= arguments.abstain_below <= 1:
-        raise ConfigError(f"--abstain-below must be a share from 0 to 1, not '{arguments.abstain_below:g}'")
     pictures = arguments.out is not None and not arguments.out.suffix
     if arguments.out and not pictures:
         writer_for(arguments.out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from softlabel.cli.console import Console
@@ -68,12 +67,11 @@ def read_results(path: Path) -> dict[str, object]:
             ": the comparison is not finished, or it is a single run" if (path.parent / "config.toml").is_file() else ""
         )
         raise RunError(f"{path.parent} has no results.json{hint}")
-    try:
-        content: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}") from None
-    if not isinstance(content, dict) or "summary" not in content:
-        raise RunError(f"{path} does not hold the results of a comparison")
-    if content.get("format") != 1:
-        raise RunError(f"{path} has format {content.get('format')}; this version reads format 1: use a newer softlabel")
-    return content
+    from softlabel.bounded_files import content_of, json_of
+    from softlabel.training.result_records import ComparisonResults, Format
+
+    content = content_of(path)
+    version = json_of(content, Format, path)["format"]
+    if version != 1:
+        raise RunError(f"{path} has format {version}; this version reads format 1: use a newer softlabel")
+    return json_of(content, ComparisonResults, path)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from softlabel.bounds import MOST_FOLDS
 from softlabel.cli.answers import write_file, writer_for
 from softlabel.cli.console import Console
 from softlabel.cli.new_file import refuse_existing
-from softlabel.cli.parser import Parser
+from softlabel.cli.parser import Bounded, Parser
 from softlabel.cli.run_folders import training_run
 from softlabel.cli.understood import folder_line, line
-from softlabel.errors import ConfigError
 from softlabel.report.numbers import bytes_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,11 @@ def parser() -> Parser:
     parser = Parser("review", "RUN [options]", "Find wrong labels and ambiguous rows among what a run saw.", EXAMPLES)
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a training run, or of a comparison")
     parser.add_argument(
-        "--folds", type=int, default=5, metavar="K", help="train K times, each without a K-th (default: 5)"
+        "--folds",
+        type=Bounded(int, 2, MOST_FOLDS),
+        default=5,
+        metavar="K",
+        help="train K times, each without a K-th (default: 5)",
     )
     parser.add_argument("--kind", choices=("mislabelled", "ambiguous"), help="only rows of this kind (default: both)")
     parser.add_argument(
@@ -50,10 +54,17 @@ def parser() -> Parser:
         help="only rows with this label, given or suggested; may be given again",
     )
     parser.add_argument(
-        "--min-ambiguity", type=float, default=0.0, metavar="X", help="only rows at least so ambiguous, 0 to 1"
+        "--min-ambiguity",
+        type=Bounded(float, 0, 1),
+        default=0.0,
+        metavar="X",
+        help="only rows at least so ambiguous, 0 to 1",
     )
     parser.add_argument(
-        "--rows", type=int, metavar="N", help="at most N rows of a kind (default: 48 on the page, all in FILE)"
+        "--rows",
+        type=Bounded(int, 1, 10**9),
+        metavar="N",
+        help="at most N rows of a kind (default: 48 on the page, all in FILE)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="write the rows to a .csv, .parquet or .json file, to be corrected"
@@ -66,12 +77,6 @@ def parser() -> Parser:
 def run(words: list[str]) -> int:
     """Review, and write page and table."""
     arguments = parser().read(words)
-    if arguments.folds < 2:
-        raise ConfigError(f"--folds must be a whole number from 2, not '{arguments.folds}'")
-    if arguments.rows is not None and arguments.rows < 1:
-        raise ConfigError(f"--rows must be a whole number from 1, not '{arguments.rows}'")
-    if not 0 <= arguments.min_ambiguity <= 1:
-        raise ConfigError(f"--min-ambiguity must be a number from 0 to 1, not '{arguments.min_ambiguity:g}'")
     if arguments.out:
         writer_for(arguments.out)
         refuse_existing(arguments.out, arguments.overwrite)

@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from softlabel.bounded_files import MEBIBYTE, read_bytes
 from softlabel.data.annotation_columns import annotation_options
 from softlabel.data.arrow import datasets
 from softlabel.data.config import DataConfig
@@ -22,9 +25,13 @@ from softlabel.data.refusals import Place, among
 from softlabel.data.source import TRAIN, Source
 from softlabel.data.table_draft import SPLIT_WORDS, columns_to_read, draft_of
 from softlabel.data.tables import Table
-from softlabel.errors import ConfigError, DataError
+from softlabel.errors import ConfigError, DataError, RunError
 
 _TIMEOUT = 10.0
+HUB_NAME = re.compile(r"(?!\.)[\w.-]{1,96}(/(?!\.)[\w.-]{1,96})?")
+DATA_ENDINGS = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".arrow", ".zip", ".tar", ".tar.gz", ".zst")
+PART_FOLDERS = ("train", "validation", "test")
+MOST_CARD = 16 * MEBIBYTE
 
 
 def read(config: DataConfig, argument: str) -> Source:
@@ -32,6 +39,7 @@ def read(config: DataConfig, argument: str) -> Source:
     if not argument:
         raise ConfigError("source 'hub' needs a name: hub:NAME or hub:FOLDER")
     name, _, subset = argument.partition("#")
+    _refuse_no_dataset(name)
     parts, notes = _known_splits(_load(name, subset or None))
     features = next(iter(parts.values())).features
     config = _with_defaults(config, features, notes)
@@ -62,6 +70,36 @@ def _load(name: str, subset: str | None) -> datasets.DatasetDict:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"hub:{name}: cannot be loaded ({reason or type(error).__name__})") from None
     return loaded if isinstance(loaded, datasets.DatasetDict) else datasets.DatasetDict(train=loaded)
+
+
+def _refuse_no_dataset(name: str) -> None:
+    """Raise ConfigError for a path that is no folder of a data set, before anything is looked for below it."""
+    if os.path.isdir(name):
+        if not (_is_saved(name) or _has_card(name) or _has_data(name)):
+            raise ConfigError(
+                f"hub:{name}: the folder holds no data set; expected one that `save_to_disk` wrote, a copy of one of "
+                f"the Hub with its README.md, or files such as *.parquet and *.csv in it or in {', '.join(PART_FOLDERS)}"
+            )
+    elif not HUB_NAME.fullmatch(name):
+        there = "is a file" if os.path.exists(name) else "does not exist"
+        raise ConfigError(f"hub:{name}: {there}; expected the folder of a data set, or a name of the Hub (OWNER/NAME)")
+
+
+def _has_card(folder: str) -> bool:
+    """Whether there is a README.md with the header that the Hub reads."""
+    try:
+        return read_bytes(Path(folder) / "README.md", MOST_CARD, links=True).startswith(b"---")
+    except (FileNotFoundError, RunError):
+        return False
+
+
+def _has_data(folder: str) -> bool:
+    """Whether there are files of data where a data set has them, without a look below."""
+    places = [place for place in (os.path.join(folder, part) for part in PART_FOLDERS) if os.path.isdir(place)]
+    names = [
+        name for place in [folder, os.path.join(folder, "data")] if os.path.isdir(place) for name in os.listdir(place)
+    ]
+    return bool(places) or any(name.lower().endswith(DATA_ENDINGS) for name in names)
 
 
 def _is_saved(folder: str) -> bool:
