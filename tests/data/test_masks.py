@@ -82,7 +82,7 @@ def test_split_folders(tmp_path, digits):
     source = opened(tmp_path / "s")
     assert torch.bincount(source.split.long()).tolist() == [8, 2, 3]
     assert next(source.place_of(int(i)) for i in (source.split == 2).nonzero()) == "test/images/10.webp"
-    (tmp_path / "s" / "training").mkdir()
+    (tmp_path / "s" / "training" / "images").mkdir(parents=True)
     assert "two folders for one split" in refusal(tmp_path / "s")
 
 

@@ -75,7 +75,7 @@ def test_a_folder_with_split_folders(tmp_path, digits):
     source = open_source(DataConfig(source=f"folder:{tmp_path / 'd'}"))
     assert torch.bincount(source.split.long()).tolist() == [80, 20, 20]
     assert len(source.class_names) == 10
-    (tmp_path / "d" / "val").mkdir()
+    save_folder(tmp_path / "d" / "val", digits, [0])
     assert "two folders for one split" in refusal(DataConfig(source=f"folder:{tmp_path / 'd'}"))
 
 
