@@ -190,8 +190,27 @@ def _parsed(column: pa.ChunkedArray) -> NDArray[np.float64]:
         return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
     except pa.ArrowInvalid:  # something is no number: leave it out, then the rest can be read
         trimmed = pc.utf8_trim_whitespace(column)
+        if is_truths(trimmed):
+            return np.asarray(_truths(trimmed).to_numpy(), dtype=np.float64)
         known = pc.if_else(pc.match_substring_regex(trimmed, _NUMBER), trimmed, pa.scalar(None, trimmed.type))
         return np.asarray(known.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def is_truths(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds True and False: as booleans, or written out in any case, and nothing but blanks beside."""
+    if pa.types.is_boolean(column.type):
+        return True
+    if not _is_text(column.type):
+        return False
+    words = {(word or "").strip().lower() for word in pc.unique(column).to_pylist()} - {""}
+    return bool(words) and words <= {"true", "false"}
+
+
+def _truths(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """1 for true, 0 for false, null for blanks."""
+    word = pc.utf8_lower(text)
+    truth = pc.if_else(pc.equal(word, ""), pa.scalar(None, pa.bool_()), pc.equal(word, "true"))
+    return truth.cast(pa.float64())
 
 
 class _Values:

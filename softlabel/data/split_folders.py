@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from softlabel.data.files import is_folder, is_hidden, is_image_name, written
 from softlabel.data.refusals import among
 from softlabel.data.source import SPLIT_NAMES, TRAIN
-from softlabel.data.split_names import part_named, reading_notes, told_twice
+from softlabel.data.split_names import is_unsure, part_named, reading_notes, told_twice
 from softlabel.errors import DataError
 
 
@@ -36,7 +36,7 @@ def layout_of(root: str) -> Layout:
 def split_layout(root: str, holds: Callable[[str], bool], content: str) -> Layout:
     """The folders named as parts of which `holds` is true; `content` says what such a folder holds.
 
-    Raises DataError where two of them mean one part, or none is for training.
+    Raises DataError where two of them mean one part, none is for training, or one is empty.
     """
     names = folders_in(root)
     parts = {name: part for name in names if (part := part_named(name)) is not None and holds(os.path.join(root, name))}
@@ -49,6 +49,9 @@ def split_layout(root: str, holds: Callable[[str], bool], content: str) -> Layou
         there = f"{among(parts)} {'hold' if len(parts) > 1 else 'holds'} {content}"
         raise DataError(f"{root}: {there}, but no folder 'train' does, expected one (classes need other names)")
     bare = [name for name in names if part_named(name) is not None and name not in parts]
+    meant = [name for name in bare if not is_unsure(name) and _is_meant_as_part(os.path.join(root, name))]
+    if meant:
+        raise DataError(f"{root}: the split folder {meant[0]!r} holds no {content}")
     others = [written(name) for name in names if part_named(name) is None]
     notes = [f"folders beside {among(parts)}, left out: {among(others)}"] if others else []
     warnings = [f"named as a part, but without {content}, left out: {among(bare)}"] if bare else []
@@ -74,6 +77,11 @@ def _holds_images(path: str) -> bool:
         if any(is_image_name(name) and not is_hidden(name) for name in files):
             return True
     return False
+
+
+def _is_meant_as_part(path: str) -> bool:
+    """Whether a folder without what a part holds is nevertheless one: empty, or with images elsewhere in it."""
+    return _holds_images(path) or not any(files for _, _, files in os.walk(path))
 
 
 def _refuse_nested_parts(root: str) -> None:

@@ -45,5 +45,9 @@ def told_twice(names: Iterable[str], what: str) -> str | None:
 
 def reading_notes(names: Iterable[str]) -> list[str]:
     """Which part was understood by names that are not used alike everywhere."""
-    unsure = [name for name in names if name.strip().lower() in _UNSURE]
-    return [f"{shown(name)} is read as the validation part" for name in unsure]
+    return [f"{shown(name)} is read as the validation part" for name in names if is_unsure(name)]
+
+
+def is_unsure(name: str) -> bool:
+    """Whether people mean different things by a name, so that a folder of it need not be a part."""
+    return name.strip().lower() in _UNSURE

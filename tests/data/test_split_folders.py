@@ -53,7 +53,9 @@ def test_folders_beside_parts_are_named_and_left_out(tmp_path, more):
     assert layout.notes == [f"folders beside 'test', 'train', left out: {more.split('/')[0]!r}"]
 
 
-@pytest.mark.parametrize("more", ["eval/scores.json", "val/", "dev/1.png", "validation/a/b.txt"])
+@pytest.mark.parametrize(
+    "more", ["eval/scores.json", "eval/", "Evaluation/1.png", "dev/notes.txt", "validation/a/b.txt"]
+)
 def test_a_part_without_class_folders_is_warned_of(tmp_path, more):
     layout = layout_of(tree(tmp_path, *BOTH, more))
     assert layout.parts == {"test": TEST, "train": TRAIN}
@@ -72,6 +74,8 @@ def test_eval_with_classes_is_the_validation_part_and_said_to_be(tmp_path):
         ((*BOTH, "val/cat/1.png", "dev/cat/1.png"), "'dev' and 'val' both mean validation"),
         ((*BOTH, "val/cat/1.png", "eval/cat/1.png"), "'eval' and 'val' both mean validation"),
         ((*BOTH, "Train/cat/1.png"), "both mean train"),
+        ((*BOTH, "val/"), "the split folder 'val' holds no class folders with images"),
+        ((*BOTH, "dev/1.png"), "the split folder 'dev' holds no class folders with images"),
         (("test/cat/1.png", "test/dog/1.png"), "no folder 'train' does"),
         (("cat/1.png", "dog/1.png", "val/cat/1.png"), "'val' holds class folders with images, but no folder 'train'"),
         (("dataset/train/cat/1.png", "dataset/test/cat/1.png", "models/a.bin"), "give folder:"),
