@@ -27,7 +27,7 @@ def layout_of(root: str) -> Layout:
 
     Raises DataError where two folders mean one part, none is for training, or parts lie below class folders.
     """
-    layout = split_layout(root, _holds_class_folders, "class folders with images")
+    layout = split_layout(root, _holds_class_folders, "images in class folders")
     if not layout.parts:
         _refuse_nested_parts(root)
     return layout

@@ -53,9 +53,7 @@ def test_folders_beside_parts_are_named_and_left_out(tmp_path, more):
     assert layout.notes == [f"folders beside 'test', 'train', left out: {more.split('/')[0]!r}"]
 
 
-@pytest.mark.parametrize(
-    "more", ["eval/scores.json", "eval/", "Evaluation/1.png", "dev/notes.txt", "validation/a/b.txt"]
-)
+@pytest.mark.parametrize("more", ["eval/scores.json", "eval/", "Eval/1.png", "dev/notes.txt", "validation/a/b.txt"])
 def test_a_part_without_class_folders_is_warned_of(tmp_path, more):
     layout = layout_of(tree(tmp_path, *BOTH, more))
     assert layout.parts == {"test": TEST, "train": TRAIN}
@@ -74,10 +72,10 @@ def test_eval_with_classes_is_the_validation_part_and_said_to_be(tmp_path):
         ((*BOTH, "val/cat/1.png", "dev/cat/1.png"), "'dev' and 'val' both mean validation"),
         ((*BOTH, "val/cat/1.png", "eval/cat/1.png"), "'eval' and 'val' both mean validation"),
         ((*BOTH, "Train/cat/1.png"), "both mean train"),
-        ((*BOTH, "val/"), "the split folder 'val' holds no class folders with images"),
-        ((*BOTH, "dev/1.png"), "the split folder 'dev' holds no class folders with images"),
+        ((*BOTH, "val/"), "the split folder 'val' holds no images in class folders"),
+        ((*BOTH, "dev/1.png"), "the split folder 'dev' holds no images in class folders"),
         (("test/cat/1.png", "test/dog/1.png"), "no folder 'train' does"),
-        (("cat/1.png", "dog/1.png", "val/cat/1.png"), "'val' holds class folders with images, but no folder 'train'"),
+        (("cat/1.png", "dog/1.png", "val/cat/1.png"), "'val' holds images in class folders, but no folder 'train'"),
         (("dataset/train/cat/1.png", "dataset/test/cat/1.png", "models/a.bin"), "give folder:"),
         (("cat/train/1.png", "cat/test/1.png", "dog/train/1.png"), "expected a class; give"),
     ],
