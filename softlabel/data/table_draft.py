@@ -68,17 +68,25 @@ def draft_of(table: Table, config: DataConfig, path: str) -> Draft:
         draft.group_column, draft.group = config.group_column, groups.dictionary_encode()
     annotate(draft, columns, config, file)
     if config.image_column is not None:
-        add_images(draft, columns.column(config.image_column), config.image_column, os.path.dirname(path) or ".")
+        add_images(draft, columns.column(config.image_column), config.image_column, image_root(config.image_root, path))
     else:
         draft.feature_names = features_of(config.feature_columns, names, config, file)
         draft.features = feature_table(columns, draft.feature_names, refusals)
     return draft
 
 
-def add_images(draft: Draft, column: pa.ChunkedArray, name: str, folder: str) -> None:
+def image_root(given: str | None, table: str) -> Root:
+    """The folder from which image paths start: the one that was given, otherwise the table's own."""
+    folder = os.path.expanduser(given) if given is not None else os.path.dirname(table) or "."
+    if given is not None and not os.path.isdir(folder):
+        raise DataError(f"--image-root {given}: is not a folder, expected the one from which image paths start")
+    return Root(folder)
+
+
+def add_images(draft: Draft, column: pa.ChunkedArray, name: str, root: Root) -> None:
     """Give a draft its images: paths below a folder, bytes, or structs {bytes, path}."""
     draft.image_column = name
-    draft.images, draft.subject = image_cells(column, name, Root(folder), draft.refusals)
+    draft.images, draft.subject = image_cells(column, name, root, draft.refusals)
 
 
 def image_cells(column: pa.ChunkedArray, name: str, root: Root, refusals: Refusals) -> tuple[pa.ChunkedArray, Subject]:
