@@ -62,7 +62,9 @@ def numbers(column: pa.ChunkedArray, name: str, refusals: Refusals, expected: st
     values = _parsed(column)
     wrong = ~np.isfinite(values)
     if wrong.any():
-        refusals.add_where(wrong, name, _Values(column), expected)
+        with_commas = wrong & _has_commas(column)
+        refusals.add_where(wrong & ~with_commas, name, _Values(column), expected)
+        refusals.add_where(with_commas, name, _Values(column), f"{expected}, with a decimal point and no other marks")
         values = np.where(wrong, 0.0, values)
     return values
 
@@ -194,6 +196,14 @@ def _parsed(column: pa.ChunkedArray) -> NDArray[np.float64]:
             return np.asarray(_truths(trimmed).to_numpy(), dtype=np.float64)
         known = pc.if_else(pc.match_substring_regex(trimmed, _NUMBER), trimmed, pa.scalar(None, trimmed.type))
         return np.asarray(known.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _has_commas(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Where text is a number with commas: decimal ones, or thousands set apart."""
+    if not _is_text(column.type):
+        return np.zeros(len(column), bool)
+    found = pc.match_substring_regex(column, r"^\s*[+-]?[\d.,]*\d,\d[\d.,]*\s*$")
+    return np.asarray(pc.fill_null(found, False).to_numpy(), dtype=bool)
 
 
 def is_truths(column: pa.ChunkedArray) -> bool:

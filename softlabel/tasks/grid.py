@@ -60,9 +60,7 @@ def coarse_axis(values: Tensor, name: str = "values") -> list[str]:
         return []
     span = f"{float(values.min()):g} to {float(values.max()):g}"
     finer = f"--grid {low}:{high}:{(high - low) / 100:g}"
-    return [
-        f"{name} from {span} share {labels} labels, the whole numbers from {low} to {high}; {finer} tells more apart"
-    ]
+    return [f"{name} from {span} share {labels} labels, whole numbers from {low} to {high}; {finer} tells more apart"]
 
 
 def grid_names(grid: Tensor) -> list[str]:

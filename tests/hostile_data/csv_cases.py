@@ -19,7 +19,7 @@ READ = {
     "ways to write a number": (
         b"x,y\n+1,a\n.5,b\n5.,a\n1e2,b\n-0,a\n", [(1, "a"), (0.5, "b"), (5, "a"), (100, "b"), (0, "a")]
     ),
-    "numbers as labels": (b"x,y\n1,007\n2,7\n", [(1, "007"), (2, "7")]),
+    "numbers as labels": (b"x,y\n1,007\n2,8\n", [(1, "007"), (2, "8")]),
     "words that look like nothing": (b"x,y\n1,NA\n2,null\n3,nan\n", [(1, "NA"), (2, "null"), (3, "nan")]),
     "formulas as labels": (b"x,y\n1,=1+1\n2,@b\n", [(1, "=1+1"), (2, "@b")]),
     "a comment sign": (b"x,y\n1,#a\n2,b\n", [(1, "#a"), (2, "b")]),
@@ -71,8 +71,14 @@ REFUSED = {
     "a quote that is never closed": (b'x,y\n1,"a\n2,b\n3,b\n', "t.csv: 1 quotation marks"),
     "inf": (b"x,y\n1,a\ninf,b\n", "t.csv, row 2, column 'x': 'inf'"),
     "nan": (b"x,y\n1,a\nNaN,b\n", "t.csv, row 2, column 'x': 'NaN'"),
-    "thousands": (b'x,y\n1,a\n"1,000",b\n', "t.csv, row 2, column 'x': '1,000'"),
-    "a decimal comma": (b"x;y\n1;a\n1,5;b\n", "t.csv, row 2, column 'x': '1,5'"),
+    "thousands": (
+        b'x,y\n1,a\n"1,000",b\n',
+        "t.csv, row 2, column 'x': '1,000', expected a finite number, with a decimal point",
+    ),
+    "a decimal comma": (
+        b"x;y\n1;a\n1,5;b\n",
+        "t.csv, row 2, column 'x': '1,5', expected a finite number, with a decimal point",
+    ),
     "a date": (b"x,y\n1,a\n2024-01-02,b\n", "t.csv, row 2, column 'x': '2024-01-02'"),
     "hex": (b"x,y\n1,a\n0x10,b\n", "t.csv, row 2, column 'x': '0x10'"),
     "underscores": (b"x,y\n1,a\n1_0,b\n", "t.csv, row 2, column 'x': '1_0'"),
@@ -90,6 +96,9 @@ REFUSED = {
 
 WARNED = {
     "spaces behind a label": (["a", "a "], "classes 'a' and 'a ' differ only in spaces or case"),
+    "one number written in two ways": (["1", "1.0"], "classes '1' and '1.0' are one number"),
+    "a number with and without zeros before": (["007", "7"], "classes '007' and '7' are one number"),
+    "a number with an exponent": (["1e3", "1000"], "classes '1000' and '1e3' are one number"),
     "case": (["Cat", "cat"], "classes 'Cat' and 'cat' differ only in spaces or case"),
     "a letter composed in two ways": (["e\u0301", "\u00e9"], "they differ only in how characters are encoded"),
     "wide letters": (["cat", "\uff43\uff41\uff54"], "they differ only in how characters are encoded"),
