@@ -50,7 +50,7 @@ _HOLD_OUT: _Rule = (lambda config: config.data.protocol == "hold-out", "--protoc
 
 _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "image_column": _TABLE,
-    "image_root": _TABLE,
+    "image_root": (lambda config: _is_table(config) and _has_images(config), "a table with --image-column NAME"),
     "feature_columns": _TABLE,
     "label_column": _TABLE,
     "vote_columns": _TABLE,
