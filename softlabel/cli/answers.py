@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -32,7 +33,7 @@ def columns(class_names: Sequence[str], places: Sequence[str], fields: Sequence[
 
 def flat(answer: Answer, top: int | None) -> dict[str, Any]:
     """An answer as cells by column; `top` keeps the most probable classes only."""
-    cells = {name: _cell(value) for name, value in answer.items() if name != "distribution"}
+    cells = {name: _cell(value, answer["distribution"]) for name, value in answer.items() if name != "distribution"}
     if top is None:
         return cells | {f"p_{name}": _short(share) for name, share in answer["distribution"].items()}
     for rank, (name, share) in enumerate(most_probable(answer, top), start=1):
@@ -124,11 +125,25 @@ def _place(row: Answer) -> str:
     return visible(", row ".join(str(row[name]) for name in ("file", "row") if row.get(name) is not None))
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, names: Collection[str]) -> Any:
     """A value of an answer in a table: numbers short, several labels as one text."""
     if isinstance(value, list):
-        return ", ".join(value)
+        return joined(value, names)
     return _short(value) if isinstance(value, float) else value
+
+
+def joined(labels: Sequence[str], names: Collection[str]) -> str:
+    """Several labels as one text that can be taken apart again: see `separator`."""
+    between = separator(names)
+    return json.dumps(list(labels), ensure_ascii=False) if between is None else between.join(labels)
+
+
+def separator(names: Collection[str]) -> str | None:
+    """What stands between several labels: the first of , ; | that no class name holds, and a space behind it.
+
+    None where names hold all of them: then the labels are a JSON list.
+    """
+    return next((f"{mark} " for mark in ",;|" if not any(mark in name for name in names)), None)
 
 
 def _short(share: float) -> float:

@@ -65,6 +65,7 @@ _HOLD_OUT: _Rule = (lambda config: config.data.protocol == "hold-out", "--protoc
 
 _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "image_column": _TABLE,
+    "image_root": (lambda config: _is_table(config) and _has_images(config), "a table with --image-column NAME"),
     "feature_columns": _TABLE,
     "label_column": _TABLE,
     "vote_columns": _TABLE,
@@ -83,6 +84,8 @@ _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "max_megapixels": _IMAGES,
     "resize": _IMAGES,
     "colour": _IMAGES,
+    "white_level": _IMAGES,
+    "accept_void": (lambda config: _kind(config) == "masks", "--source masks:PATH"),
     "memory": _IMAGES,
     "milestones": _STEP,
     "decay": _STEP,

@@ -9,7 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from softlabel.data.columns import class_names_of, float32_numbers, labels, matching_columns, numbers, vote_table
+from softlabel.data.columns import (
+    class_names_of,
+    float32_numbers,
+    is_truths,
+    labels,
+    matching_columns,
+    numbers,
+    vote_table,
+)
 from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft
 from softlabel.data.refusals import Refusals
@@ -104,12 +112,14 @@ def level_table(
 ) -> NDArray[np.uint8]:
     """Levels uint8 (N, K): 2 positive, 1 difficult, 0 negative.
 
-    Columns hold these codes where `three`; otherwise 0 and 1, and 1 means positive. Every other value is refused;
-    `two` says what was expected instead of it.
+    Columns hold these codes where `three`; otherwise 0 and 1 or False and True, and 1 means positive. Every other value
+    is refused; `two` says what was expected instead of it.
     """
     expected = "0, 1 or 2 (negative, difficult, positive)" if three else two
     levels = np.empty((len(refusals.bad), len(names)), dtype=np.uint8)
     for k, (column, name) in enumerate(zip(columns, names, strict=True)):
+        if three and is_truths(column):
+            raise DataError(f"{refusals.name}: column {name!r} holds True and False, expected {expected}")
         codes = numbers(column, name, refusals, expected)
         wrong = ~np.isin(codes, (NEGATIVE, DIFFICULT, POSITIVE) if three else (0, 1))
         refusals.add_where(wrong, name, codes, expected)

@@ -65,7 +65,9 @@ def numbers(column: pa.ChunkedArray, name: str, refusals: Refusals, expected: st
     values = _parsed(column)
     wrong = ~np.isfinite(values)
     if wrong.any():
-        refusals.add_where(wrong, name, _Values(column), expected)
+        with_commas = wrong & _has_commas(column)
+        refusals.add_where(wrong & ~with_commas, name, _Values(column), expected)
+        refusals.add_where(with_commas, name, _Values(column), f"{expected}, with a decimal point and no other marks")
         values = np.where(wrong, 0.0, values)
     return values
 
@@ -195,8 +197,35 @@ def _parsed(column: pa.ChunkedArray) -> NDArray[np.float64]:
         return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
     except pa.ArrowInvalid:  # something is no number: leave it out, then the rest can be read
         trimmed = pc.utf8_trim_whitespace(column)
+        if is_truths(trimmed):
+            return np.asarray(_truths(trimmed).to_numpy(), dtype=np.float64)
         known = pc.if_else(pc.match_substring_regex(trimmed, _NUMBER), trimmed, pa.scalar(None, trimmed.type))
         return np.asarray(known.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _has_commas(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Where text is a number with commas: decimal ones, or thousands set apart."""
+    if not _is_text(column.type):
+        return np.zeros(len(column), bool)
+    found = pc.match_substring_regex(column, r"^\s*[+-]?[\d.,]*\d,\d[\d.,]*\s*$")
+    return np.asarray(pc.fill_null(found, False).to_numpy(), dtype=bool)
+
+
+def is_truths(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds True and False: as booleans, or written out in any case, and nothing but blanks beside."""
+    if pa.types.is_boolean(column.type):
+        return True
+    if not _is_text(column.type):
+        return False
+    words = {(word or "").strip().lower() for word in pc.unique(column).to_pylist()} - {""}
+    return bool(words) and words <= {"true", "false"}
+
+
+def _truths(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """1 for true, 0 for false, null for blanks."""
+    word = pc.utf8_lower(text)
+    truth = pc.if_else(pc.equal(word, ""), pa.scalar(None, pa.bool_()), pc.equal(word, "true"))
+    return truth.cast(pa.float64())
 
 
 class _Values:

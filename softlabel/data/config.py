@@ -25,6 +25,9 @@ class DataConfig(BaseModel):
         description="digits, or folder:, csv:, parquet:, lists:, mat:, arff:, masks:PATH, or hub:NAME",
     )
     image_column: str | None = Field(None, description="column with image paths or image bytes (csv, parquet, hub)")
+    image_root: str | None = Field(
+        None, description="folder from which image paths of a table start (otherwise the table's own)"
+    )
     feature_columns: list[str] = Field([], description="numeric columns to use as features; 'p*' means every column p…")
     label_column: str | None = Field(None, description="column with the class label")
     vote_columns: list[str] = Field([], description="one column of votes (or probabilities) per class; 'votes_*' works")
@@ -44,6 +47,12 @@ class DataConfig(BaseModel):
     colour: Literal["auto", "grey", "rgb"] = Field("auto", description="channels of the decoded images")
     max_megapixels: float = Field(
         50.0, gt=0, le=MOST_MEGAPIXELS, description="larger images are refused by their header, before decoding"
+    )
+    white_level: int | None = Field(
+        None, ge=1, le=65_535, description="value that is white in images of 16 bits a channel (otherwise 65535)"
+    )
+    accept_void: bool = Field(
+        False, description="take 255 in masks as void also where a class has no pixel, instead of asking"
     )
     skip_bad: bool = Field(
         False, description="leave out rows that cannot be used (they are listed) instead of stopping"

@@ -129,6 +129,7 @@ def _images(draft: Draft, config: DataConfig) -> ImageTable | None:
         resize=config.resize,
         memory=config.memory,
         max_pixels=round(config.max_megapixels * 1e6),
+        white_level=config.white_level,
     )
     draft.notes += images.notes
     return images

@@ -25,7 +25,7 @@ class Root:
         try:
             return self._locate(name)
         except FileNotFoundError:
-            raise BadFileError("does not exist") from None
+            raise BadFileError(f"does not exist{self._meant(name)}") from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise BadFileError(f"cannot be opened ({reason})") from None
@@ -34,6 +34,15 @@ class Root:
         """Whether a path, links resolved, lies inside the folder."""
         real = os.path.realpath(path)
         return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
+
+    def _meant(self, name: str) -> str:
+        """The end of a refusal where a path written with backslashes, as on Windows, would be found with slashes."""
+        other = name.replace("\\", "/")
+        try:
+            found = other != name and bool(self._locate(other))
+        except (BadFileError, OSError, ValueError):
+            found = False
+        return f" (did you mean {other!r}?)" if found else ""
 
     def _locate(self, name: str) -> str:
         if not is_text(name):

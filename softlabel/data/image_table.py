@@ -14,9 +14,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from softlabel.data.files import BadFileError, Root
-from softlabel.data.images import MAX_PIXELS, BadImageError, Colour, Header, decode, quiet_decoding, read_header
+from softlabel.data.images import (
+    FULL_SCALE,
+    MAX_PIXELS,
+    BadImageError,
+    Colour,
+    Header,
+    decode,
+    quiet_decoding,
+    read_header,
+)
 from softlabel.data.refusals import Refusals, shown
 from softlabel.data.samples import EncodedImages
+from softlabel.data.white_level import check_white
 
 HOLD_LIMIT = 2**30
 """Decoded images up to this many bytes are held in memory where `memory` is 'auto'."""
@@ -97,26 +107,29 @@ def check_images(
     resize: tuple[int, int] | None = None,
     memory: Memory = "auto",
     max_pixels: int = MAX_PIXELS,
+    white_level: int | None = None,
 ) -> ImageTable:
     """Check every image that nothing was said against, then hold the good ones decoded if they fit.
 
     Without `resize`, all must have the size (height, width) that is given, or else the commonest one. Colour 'auto' is
-    grey if all images are grey.
+    grey if all images are grey. Without `white_level`, 16-bit images darker than half of their scale are noted.
     """
 
     def refuse(position: int, bad: BadImageError) -> None:
         refusals.add(position, column_name, subject(position) + bad.problem, bad.expected)
 
-    encoded = EncodedImages(column, max_pixels)
+    encoded = EncodedImages(column, max_pixels, white_level or FULL_SCALE)
     with quiet_decoding():
         headers = _headers(encoded, refusals, refuse)
         target = resize or size or commonest_size((header.height, header.width) for header in headers.values())
         if not resize:
             _check_sizes(headers, target, size is not None, refuse)
+        white_notes = check_white(encoded, headers, white_level, refusals.good, refuse)
         channels: Colour = ("grey" if all(h.grey for h in headers.values()) else "rgb") if colour == "auto" else colour
         shape = (1 if channels == "grey" else 3, *target)
         held, notes = _choose_memory(memory, len(refusals.good) * int(np.prod(shape)))
         pixels = _decode_all(encoded, shape, channels, resize, refusals, refuse) if held else None
+    notes = white_notes + notes
     with_alpha = sum(header.alpha for header in headers.values())
     if with_alpha:
         notes.append(f"images with transparency, which is left out: {with_alpha:,}")
@@ -174,7 +187,7 @@ def _decode_all(
         bad: list[tuple[int, BadImageError]] = []
         for position in positions:
             try:
-                decoded = decode(encoded[position], colour, resize, encoded.max_pixels)
+                decoded = decode(encoded[position], colour, resize, encoded.max_pixels, encoded.white_level)
                 if decoded.shape != shape:
                     raise BadImageError("has another size than its header says")
                 pixels[position] = decoded

@@ -20,7 +20,11 @@ GREY_MODES = ("1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N")
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 UNSCALED_MODES = ("I", "F")
 ORIENTATION = 0x0112
+FULL_SCALE = 65_535
+"""What is white in a channel of 16 bits, unless it is said to be less."""
 _SMALL = 65_536
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_METADATA = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 _AN_IMAGE = "a whole image (PNG, JPEG, WebP, BMP, GIF or TIFF)"
 
 Colour = Literal["grey", "rgb"]
@@ -38,12 +42,16 @@ class BadImageError(Exception):
 
 
 class Header(NamedTuple):
-    """What is known of an image without decoding it; height and width after turning it upright."""
+    """What is known of an image without decoding it; height and width after turning it upright.
+
+    depth  bits of a channel: of 16 in grey all are read, of 16 in colours the upper 8
+    """
 
     height: int
     width: int
     grey: bool
     alpha: bool
+    depth: Literal["8", "16 grey", "16 colour"]
 
 
 @contextmanager
@@ -66,34 +74,66 @@ def read_header(encoded: Encoded, max_pixels: int = MAX_PIXELS) -> Header:
             raise BadImageError(f"holds values without a stated scale (mode {image.mode})", "8 or 16 bits a channel")
         if not _is_whole(image, stream):
             raise BadImageError("is cut off before its end")
-        if _orientation(image) >= 5:  # on its side
+        if _orientation(image, stream) >= 5:  # on its side
             height, width = width, height
         alpha = image.mode in ALPHA_MODES or "transparency" in image.info
-        return Header(height, width, image.mode in GREY_MODES, alpha)
+        return Header(height, width, image.mode in GREY_MODES, alpha, _depth(image))
+
+
+def _depth(image: Image.Image) -> Literal["8", "16 grey", "16 colour"]:
+    if image.mode.startswith("I;16"):
+        return "16 grey"
+    arguments = image.tile[0].args if image.tile else ""  # type: ignore[attr-defined]
+    raw_mode = arguments if isinstance(arguments, str) else str(arguments[0]) if arguments else ""
+    return "16 colour" if ";16" in raw_mode else "8"
+
+
+def largest_value(encoded: Encoded, max_pixels: int = MAX_PIXELS) -> int:
+    """The largest value of an image of 16-bit grey, before any scaling. Raises BadImageError."""
+    with _opened(encoded) as stream:
+        image = _open(stream, max_pixels)
+        with _decoding():
+            return int(np.asarray(image).max())
 
 
 def decode(
-    encoded: Encoded, colour: Colour, resize: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+    encoded: Encoded,
+    colour: Colour,
+    resize: tuple[int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+    white_level: int = FULL_SCALE,
 ) -> NDArray[np.uint8]:
     """An image as uint8 (1, H, W) or (3, H, W), upright by its EXIF tag; of an animation the first frame.
 
-    An alpha channel is left out; 16-bit grey is divided by 257 and rounded, so that full scale stays full scale;
-    `resize` (height, width) is bilinear with anti-aliasing. Raises BadImageError.
+    An alpha channel is left out; 16-bit grey is scaled so that `white_level` becomes 255, and rounded; `resize`
+    (height, width) is bilinear with anti-aliasing. Raises BadImageError, also for 16-bit values above `white_level`.
     """
     with _opened(encoded) as stream:
         image = _open(stream, max_pixels)
-        try:
+        with _decoding():
             image.load()
-            upright: Image.Image = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
-            upright = _in_colour(upright, colour)
-        except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, MemoryError, Warning) as error:
-            raise BadImageError(f"cannot be decoded ({_one_line(error)})") from None
-        except Exception as error:  # damaged files make Pillow's readers raise almost anything
-            raise BadImageError(f"cannot be decoded ({type(error).__name__}: {_one_line(error)})") from None
+            upright = _in_colour(turned_upright(image, stream), colour, white_level)
     if resize is not None and upright.size != (resize[1], resize[0]):
         upright = upright.resize((resize[1], resize[0]), Image.Resampling.BILINEAR)
     pixels = np.asarray(upright)
     return pixels[None] if colour == "grey" else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    try:
+        yield
+    except BadImageError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, MemoryError, Warning) as error:
+        raise BadImageError(f"cannot be decoded ({_one_line(error)})") from None
+    except Exception as error:  # damaged files make Pillow's readers raise almost anything
+        raise BadImageError(f"cannot be decoded ({type(error).__name__}: {_one_line(error)})") from None
+
+
+def turned_upright(image: Image.Image, stream: BinaryIO) -> Image.Image:
+    """An opened image as its orientation tag says it is to be seen."""
+    return ImageOps.exif_transpose(image) if _orientation(image, stream) > 1 else image
 
 
 @contextmanager
@@ -170,9 +210,11 @@ def _size(stream: BinaryIO) -> int:
     return stream.seek(0, os.SEEK_END)
 
 
-def _orientation(image: Image.Image) -> int:
-    # PNG is left out: its tag may stand behind the pixels, so that asking for it decodes the whole image.
-    if image.format not in ("JPEG", "MPO", "WEBP", "TIFF"):
+def _orientation(image: Image.Image, stream: BinaryIO) -> int:
+    if image.format not in ("JPEG", "MPO", "WEBP", "TIFF", "PNG"):
+        return 1
+    # the tag of a PNG may stand behind the pixels: asking for it decodes them all, which only few files need
+    if image.format == "PNG" and not _png_has_metadata(stream):
         return 1
     try:
         turn = image.getexif().get(ORIENTATION, 1)
@@ -181,14 +223,38 @@ def _orientation(image: Image.Image) -> int:
     return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
 
 
-def _in_colour(image: Image.Image, colour: Colour) -> Image.Image:
+def _png_has_metadata(stream: BinaryIO) -> bool:
+    """Whether a PNG has a chunk in which an orientation can stand; the stream stays where it was."""
+    before = stream.tell()
+    try:
+        position = len(_PNG_START)
+        while True:
+            stream.seek(position)
+            head = stream.read(8)
+            if len(head) < 8 or head[4:] == b"IEND":
+                return False
+            if head[4:] in _PNG_METADATA:
+                return True
+            position += 12 + int.from_bytes(head[:4], "big")
+    finally:
+        stream.seek(before)
+
+
+def _in_colour(image: Image.Image, colour: Colour, white_level: int) -> Image.Image:
     if image.mode.startswith("I;16"):
         values: NDArray[Any] = np.asarray(image).astype(np.float64)
-        image = Image.fromarray(np.rint(values / 257).astype(np.uint8))
+        refuse_above_white(int(values.max()), white_level)
+        image = Image.fromarray(np.rint(values * (255 / white_level)).astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # the palette's alpha is left out like any other
     mode = "L" if colour == "grey" else "RGB"
     return image if image.mode == mode else image.convert(mode)
+
+
+def refuse_above_white(largest: int, white_level: int) -> None:
+    """Raise BadImageError where a value is whiter than white."""
+    if largest > white_level:
+        raise BadImageError(f"holds the value {largest:,}", f"at most {white_level:,} (--white-level)")
 
 
 def _one_line(error: BaseException) -> str:

@@ -13,10 +13,10 @@ import torch
 from softlabel.data.columns import matching_columns, one_column
 from softlabel.data.files import BadFileError, Root, is_hidden, is_image_name, written
 from softlabel.data.image_table import Memory, Subject, check_images, struct_column
-from softlabel.data.images import MAX_PIXELS
+from softlabel.data.images import FULL_SCALE, MAX_PIXELS
 from softlabel.data.refusals import Refusal, Refusals, among
 from softlabel.data.samples import HeldSamples, InputKind, Samples, StreamedSamples
-from softlabel.data.table_draft import feature_table, image_cells
+from softlabel.data.table_draft import feature_table, image_cells, image_root
 from softlabel.data.tables import Table, read_csv, read_parquet
 from softlabel.errors import ConfigError, DataError, UnsupportedError
 
@@ -39,7 +39,8 @@ class Expected:
     """What a network reads: 'image' with shape (C, H, W) or 'features' with shape (D,), and how to get there.
 
     resize            bring images of another size to H x W instead of refusing them
-    image_column      of a table: paths relative to it, or bytes
+    image_column      of a table: paths relative to it or to image_root, or bytes
+    white_level       what is white in images of 16 bits
     feature_columns   of a table: names or patterns, in the order of training
     """
 
@@ -48,6 +49,8 @@ class Expected:
     resize: bool = False
     image_column: str | None = None
     feature_columns: Sequence[str] = ()
+    image_root: str | None = None
+    white_level: int = FULL_SCALE
     skip_bad: bool = False
     memory: Memory = "auto"
     max_pixels: int = MAX_PIXELS
@@ -112,7 +115,7 @@ def _read_table(path: str, read: Callable[..., Table], expected: Expected) -> In
         return _named(torch.from_numpy(features), names, table.rows - 1, refusals, refused, table.notes)
     assert expected.image_column is not None
     column = table.columns.column(expected.image_column)
-    images, subject = image_cells(column, expected.image_column, Root(os.path.dirname(path) or "."), refusals)
+    images, subject = image_cells(column, expected.image_column, image_root(expected.image_root, path), refusals)
     if pa.types.is_string(column.type):
         names = [name or row for name, row in zip(column.to_pylist(), names, strict=True)]
     return _images(images, names, table.rows - 1, expected.image_column, subject, refusals, expected, table.notes)
@@ -156,6 +159,7 @@ def _images(
         resize=(height, width) if expected.resize else None,
         memory=expected.memory,
         max_pixels=expected.max_pixels,
+        white_level=expected.white_level,
     )
     refused = refusals.settle(expected.skip_bad)
     notes = [*notes, *images.notes]

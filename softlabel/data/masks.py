@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from softlabel.data.images import BadImageError, Encoded, read_header
+from softlabel.data.images import BadImageError, Encoded, read_header, turned_upright
 from softlabel.data.source import VOID
 
 A_MASK = "a PNG with one class index a pixel: 8-bit grey or palette"
@@ -29,14 +29,18 @@ def mask_size(encoded: Encoded, max_pixels: int) -> tuple[int, int]:
 
 
 def decode_mask(encoded: Encoded, resize: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """A mask as uint8 (H, W), as stored: palette colours are not looked at.
+    """A mask as uint8 (H, W), upright like an image, as stored: palette colours are not looked at.
 
     `resize` (height, width) is as in `resized`. Raises BadImageError.
     """
     _, depth, kind = _png_header(encoded)
     try:
-        with Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded, formats=("PNG",)) as image:
-            mask = np.asarray(image).astype(np.uint8)
+        with (
+            io.BytesIO(encoded) if isinstance(encoded, bytes) else open(encoded, "rb") as stream,
+            Image.open(stream, formats=("PNG",)) as image,
+        ):
+            image.load()
+            mask = np.asarray(turned_upright(image, stream)).astype(np.uint8)
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise BadImageError(f"cannot be decoded ({' '.join(str(error).split())[:120]})", A_MASK) from None
     if kind == _GREY and depth in (2, 4):  # Pillow stretches these to 0 ... 255

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from softlabel.data.images import BadImageError, Colour, Encoded, decode
+from softlabel.data.images import FULL_SCALE, BadImageError, Colour, Encoded, decode
 from softlabel.errors import DataError
 
 InputKind = Literal["image", "features"]
@@ -89,11 +89,13 @@ class EncodedImages:
     """The encoded images of an Arrow column of structs {bytes, path}, by row: the bytes, or else the path.
 
     max_pixels   none is decoded that has more
+    white_level  what is white in images of 16 bits
     """
 
-    def __init__(self, column: pa.ChunkedArray, max_pixels: int) -> None:
+    def __init__(self, column: pa.ChunkedArray, max_pixels: int, white_level: int = FULL_SCALE) -> None:
         self.column = column
         self.max_pixels = max_pixels
+        self.white_level = white_level
         self._paths = _one_chunk(pc.struct_field(column, "path"))
         self._contents = _one_chunk(pc.struct_field(column, "bytes"))
         self._all_paths = self._contents.null_count == len(column)
@@ -162,7 +164,7 @@ class StreamedSamples:
         encoded = self._images[int(self._rows[row])]
         where = encoded if isinstance(encoded, str) else f"row {int(self.sample_id[row]) + 1}"
         try:
-            pixels = decode(encoded, self._colour, self._resize, self._images.max_pixels)
+            pixels = decode(encoded, self._colour, self._resize, self._images.max_pixels, self._images.white_level)
         except BadImageError as bad:
             raise DataError(f"{where}: {bad.problem}, expected {bad.expected}") from None
         if pixels.shape != self.input_shape:

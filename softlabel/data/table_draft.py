@@ -18,12 +18,9 @@ from softlabel.data.files import Root
 from softlabel.data.image_table import Subject, images_at, struct_column
 from softlabel.data.refusals import Refusals, among, shown
 from softlabel.data.source import SPLIT_NAMES
+from softlabel.data.split_names import named_twice, part_named, reading_notes
 from softlabel.data.tables import Table
 from softlabel.errors import ConfigError, DataError
-
-SPLIT_WORDS = {
-    "train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2, "testing": 2
-}  # fmt: skip
 
 
 def columns_to_read(config: DataConfig, file: str) -> Callable[[list[str]], list[str]]:
@@ -64,23 +61,32 @@ def draft_of(table: Table, config: DataConfig, path: str) -> Draft:
         refusals.add_outside(refusal)
     draft = Draft(name=os.path.splitext(file)[0], refusals=refusals, sample_id=table.rows - 1, notes=list(table.notes))
     if config.split_column is not None:
-        draft.split = split_of(columns.column(config.split_column), config.split_column, refusals)
+        draft.split, notes = split_of(columns.column(config.split_column), config.split_column, refusals)
+        draft.notes += notes
     if config.group_column is not None:
         groups = labels(columns.column(config.group_column), config.group_column, refusals, "a group")
         draft.group_column, draft.group = config.group_column, groups.dictionary_encode()
     annotate(draft, columns, config, file)
     if config.image_column is not None:
-        add_images(draft, columns.column(config.image_column), config.image_column, os.path.dirname(path) or ".")
+        add_images(draft, columns.column(config.image_column), config.image_column, image_root(config.image_root, path))
     else:
         draft.feature_names = features_of(config.feature_columns, names, config, file)
         draft.features = feature_table(columns, draft.feature_names, refusals)
     return draft
 
 
-def add_images(draft: Draft, column: pa.ChunkedArray, name: str, folder: str) -> None:
+def image_root(given: str | None, table: str) -> Root:
+    """The folder from which image paths start: the one that was given, otherwise the table's own."""
+    folder = os.path.expanduser(given) if given is not None else os.path.dirname(table) or "."
+    if given is not None and not os.path.isdir(folder):
+        raise DataError(f"--image-root {given}: is not a folder, expected the one from which image paths start")
+    return Root(folder)
+
+
+def add_images(draft: Draft, column: pa.ChunkedArray, name: str, root: Root) -> None:
     """Give a draft its images: paths below a folder, bytes, or structs {bytes, path}."""
     draft.image_column = name
-    draft.images, draft.subject = image_cells(column, name, Root(folder), draft.refusals)
+    draft.images, draft.subject = image_cells(column, name, root, draft.refusals)
 
 
 def image_cells(column: pa.ChunkedArray, name: str, root: Root, refusals: Refusals) -> tuple[pa.ChunkedArray, Subject]:
@@ -119,19 +125,22 @@ def feature_table(columns: pa.Table, names: Sequence[str], refusals: Refusals) -
     return features
 
 
-def split_of(column: pa.ChunkedArray, name: str, refusals: Refusals) -> NDArray[np.int8]:
-    """A column of split names as 0 (train), 1 (validation), 2 (test)."""
+def split_of(column: pa.ChunkedArray, name: str, refusals: Refusals) -> tuple[NDArray[np.int8], list[str]]:
+    """A column of split names as 0 (train), 1 (validation), 2 (test), and what is to be said of the names."""
     try:
         words = column.cast(pa.string()).combine_chunks().dictionary_encode()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise DataError(
             f"{refusals.name}: column {name!r} holds values of type {column.type}, expected {' or '.join(SPLIT_NAMES)}"
         ) from None
-    known = [SPLIT_WORDS.get((word or "").strip().lower(), -1) for word in words.dictionary.to_pylist()]
+    names = [word or "" for word in words.dictionary.to_pylist()]
+    known = [-1 if (part := part_named(word)) is None else part for word in names]
     codes = pc.fill_null(words.indices, len(known)).to_numpy(zero_copy_only=False)
     split: NDArray[np.int8] = np.array([*known, -1], dtype=np.int8)[codes]
     refusals.add_where(split < 0, name, _Cells(column), " or ".join(SPLIT_NAMES))
-    return np.maximum(split, np.int8(0))
+    twice = named_twice({word.strip().lower(): None for word in names})
+    notes = [f"column {name!r}: {twice[0]!r} and {twice[1]!r} are both read as {twice[2]}"] if twice else []
+    return np.maximum(split, np.int8(0)), notes + reading_notes({word.strip().lower(): None for word in names})
 
 
 def _check_options(config: DataConfig, columns: list[str], file: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import mmap
 import os
 from collections.abc import Callable, Sequence
@@ -15,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from softlabel.data.csv_header import SEPARATORS, CsvHeader, read_header
 from softlabel.data.refusals import Refusal, shown
 from softlabel.errors import ConfigError, DataError
 
@@ -45,30 +44,32 @@ Choose = Callable[[list[str]], Sequence[str]]
 def read_csv(path: str, choose: Choose) -> Table:
     """The chosen columns of a CSV file, all as text, so that '007' and 'NA' stay what they are.
 
-    UTF-8 with or without a byte-order mark; any line ends; separated by commas, semicolons or tabs, whichever occurs
-    most in the header. Raises DataError for a file that cannot be read as such.
+    UTF-8 with or without a byte-order mark; any line ends; separated as `read_header` says. Raises DataError for a file
+    that cannot be read as such.
     """
     name = os.path.basename(path)
-    header, delimiter = _header(path, name)
+    header = _header(path, name)
     _check_quotes(path)
-    chosen = list(choose(header))
+    chosen = list(choose(header.columns))
     ragged: list[tuple[int, pa.csv.InvalidRow]] = []
 
     def keep_note(row: pa.csv.InvalidRow) -> str:
-        ragged.append((row.number - 1, row))  # lines count from 1, with the header
+        ragged.append((row.number, row))
         return "skip"
 
     try:
-        table = pa.csv.read_csv(
-            path,
-            read_options=pa.csv.ReadOptions(use_threads=False, block_size=BLOCK),
-            parse_options=pa.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep_note
-            ),
-            convert_options=pa.csv.ConvertOptions(
-                include_columns=chosen, column_types=dict.fromkeys(chosen, pa.string()), strings_can_be_null=False
-            ),
-        )
+        with open(path, "rb") as file:
+            file.seek(header.start)
+            table = pa.csv.read_csv(
+                file,
+                read_options=pa.csv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=header.columns),
+                parse_options=pa.csv.ParseOptions(
+                    delimiter=header.separator, newlines_in_values=True, invalid_row_handler=keep_note
+                ),
+                convert_options=pa.csv.ConvertOptions(
+                    include_columns=chosen, column_types=dict.fromkeys(chosen, pa.string()), strings_can_be_null=False
+                ),
+            )
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise DataError(f"{name}: {_csv_problem(path, str(error))}") from None
     refused = [
@@ -82,7 +83,8 @@ def read_csv(path: str, choose: Choose) -> Table:
         for row, line in ragged
     ]
     rows = np.setdiff1d(np.arange(1, table.num_rows + len(ragged) + 1), [row for row, _ in ragged])
-    notes = [] if delimiter == "," else [f"{name} is separated by {'tabs' if delimiter == chr(9) else 'semicolons'}"]
+    separated = SEPARATORS.get(header.separator, repr(header.separator))
+    notes = [] if header.separator == "," else [f"{name} is separated by {separated}"]
     return Table(table, rows, refused, notes)
 
 
@@ -105,17 +107,12 @@ def read_parquet(path: str, choose: Choose) -> Table:
     return Table(table, np.arange(1, table.num_rows + 1), [], [])
 
 
-def _header(path: str, name: str) -> tuple[list[str], str]:
+def _header(path: str, name: str) -> CsvHeader:
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            text = file.readline(BLOCK)
-        if not next(csv.reader(io.StringIO(text)), []):
-            raise DataError(f"{name}: is empty, expected a header and rows")
-        delimiter = max(",;\t", key=text.count)
-        return next(csv.reader(io.StringIO(text), delimiter=delimiter)), delimiter
+        return read_header(path)
     except UnicodeDecodeError:
         raise DataError(f"{name}: {_csv_problem(path, 'invalid UTF8 data')}") from None
-    except (OSError, csv.Error) as error:
+    except OSError as error:
         raise DataError(f"{name}: cannot be read ({error})") from None
 
 

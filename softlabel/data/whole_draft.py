@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from softlabel.data.source import POSITIVE, TRAIN, VOID
 
 if TYPE_CHECKING:
     from softlabel.data.draft import Draft
+
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 
 
 def empty_training_split(draft: Draft) -> list[str]:
@@ -63,7 +67,8 @@ def class_warnings(
     """Classes that look alike, that no training row has, or that are suspiciously many."""
     if draft.kind in ("value", "values"):
         return []
-    warnings = [_alike(a, b) for a, b in _twins(classes)]
+    warnings = [_alike(a, b) for a, b in _twins(classes, _as_seen)]
+    warnings += [f"classes {shown(a)} and {shown(b)} are one number" for a, b in _twins(classes, _as_number)]
     training = annotation if split is None else annotation[split == TRAIN]
     if draft.kind != "label":
         seen, what = _seen(training, draft.kind)
@@ -89,9 +94,9 @@ def _seen(training: NDArray[Any], kind: str) -> tuple[NDArray[np.bool_], str]:
     return (training != 0).any(0), "votes"
 
 
-def _twins(classes: Sequence[str]) -> list[tuple[str, str]]:
-    first: dict[str, str] = {}
-    pairs = [(first.setdefault(_as_seen(name), name), name) for name in classes]
+def _twins(classes: Sequence[str], reading: Callable[[str], Hashable]) -> list[tuple[str, str]]:
+    first: dict[Hashable, str] = {}
+    pairs = [(first.setdefault(reading(name), name), name) for name in classes]
     return [(a, b) for a, b in pairs if a != b]
 
 
@@ -99,6 +104,11 @@ def _as_seen(name: str) -> str:
     """A name as a person sees it: without spaces around it, case, invisible characters and ways to encode a letter."""
     visible = (mark for mark in unicodedata.normalize("NFKC", name) if unicodedata.category(mark) != "Cf")
     return "".join(visible).strip().casefold()
+
+
+def _as_number(name: str) -> Hashable:
+    """A name as the number that it writes ('1' and '1.0' are one), or itself."""
+    return float(name) if _NUMBER.fullmatch(name) else name
 
 
 def _alike(a: str, b: str) -> str:

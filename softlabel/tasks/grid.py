@@ -12,6 +12,7 @@ from torch import Tensor
 from softlabel.errors import ConfigError, DataError
 
 MOST_LABELS = 10_000
+FEW_LABELS = 5
 
 
 def parse_grid(text: str) -> Tensor:
@@ -49,6 +50,17 @@ def spanned_grid(values: Tensor, name: str = "value") -> Tensor:
             f"{low}:{high}:{max(1, (high - low) // 100)}"
         )
     return torch.arange(low, high + 1).float()
+
+
+def coarse_axis(values: Tensor, name: str = "values") -> list[str]:
+    """What to say where numbers with decimals (N,) would share an axis of few whole numbers; nothing elsewhere."""
+    low, high = math.floor(float(values.min())), math.ceil(float(values.max()))
+    labels = high - low + 1
+    if labels > FEW_LABELS or not bool((values != values.round()).any()):
+        return []
+    span = f"{float(values.min()):g} to {float(values.max()):g}"
+    finer = f"--grid {low}:{high}:{(high - low) / 100:g}"
+    return [f"{name} from {span} share {labels} labels, whole numbers from {low} to {high}; {finer} tells more apart"]
 
 
 def grid_names(grid: Tensor) -> list[str]:

@@ -20,6 +20,7 @@ from softlabel.networks.adapter import AdaptedBackbone, example
 from softlabel.networks.heads import CentredHead, CosineHead
 from softlabel.networks.network import Network
 from softlabel.training.model_folder import DeployedModel, load_model, save_model
+from softlabel.training.predict import white_level_of
 from softlabel.training.publish import new_place
 
 Format = Literal["safetensors", "torch", "onnx"]
@@ -32,12 +33,16 @@ Run = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written, and the largest difference of any probability from the original on sample inputs."""
+    """What was written, and the largest difference of any probability from the original on sample inputs.
+
+    white_level  what 255 of its images stands for in images of 16 bits, where that is not full scale
+    """
 
     path: Path
     format: Format
     max_difference: float
     bytes: int
+    white_level: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and strings."""
@@ -72,7 +77,7 @@ def export_model(folder: str | Path, out: str | Path, format: Format, network: N
                 f"{out} was not written: its probabilities differ by {difference:.1e} from the original's, "
                 f"at most {LARGEST_DIFFERENCE:.0e} is allowed"
             )
-    return ExportReport(out, format, difference, size(out))
+    return ExportReport(out, format, difference, size(out), white_level_of(model))
 
 
 def write_safetensors(model: DeployedModel, out: Path) -> Run:

@@ -231,6 +231,7 @@ def _save_model(
             "rows": prepared.rows,
             "training_counts": prepared.class_counts.tolist(),
             "groups": prepared.config.groups,
+            "white_level": prepared.config.white_level if prepared.inputs.kind == "image" else None,
             "scores": scores,
         },
         adjust_bias=adjustment_bias(state.method, next(selected.network.parameters()).device),

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from softlabel.bounded_files import checked
 from softlabel.data.config import DataConfig
+from softlabel.data.images import FULL_SCALE
 from softlabel.data.inference import Expected, Inputs, read_inputs
 from softlabel.data.samples import Samples
 from softlabel.errors import ConfigError, RunError
@@ -68,6 +69,7 @@ def predict(
     *,
     image_column: str | None = None,
     feature_columns: Sequence[str] = (),
+    image_root: str | None = None,
     resize: bool | None = None,
     skip_bad: bool = False,
     abstain_below: float = 0.0,
@@ -77,7 +79,8 @@ def predict(
     run            the folder of a comparison, a run or a model
     source         an image, a folder of images, or a table (csv, parquet)
     columns        by default those that the run was trained on
-    resize         by default as in training
+    image_root     folder from which image paths of a table start; by default as in training
+    resize         by default as in training; so is what is white in images of 16 bits
     abstain_below  a share; answers of lower confidence have None as their label
 
     Raises RunError for a folder without a whole model or an answer that is not finite, DataError or ConfigError for
@@ -95,10 +98,22 @@ def predict(
         resize=trained.resize is not None if resize is None else resize,
         image_column=image_column or trained.image_column,
         feature_columns=list(feature_columns) or trained.feature_columns,
+        image_root=image_root or trained.image_root,
+        white_level=white_level_of(model) or FULL_SCALE,
         skip_bad=skip_bad,
         max_pixels=round(trained.max_megapixels * 1e6),
     )
     return Predictions(model, read_inputs(str(source), expected), _places(Path(source), expected), abstain_below)
+
+
+def white_level_of(model: DeployedModel) -> int | None:
+    """The value that was white in the 16-bit images of the training; None where nothing was said of it."""
+    value = model.card.get("white_level")
+    if value is not None and not (isinstance(value, int) and 1 <= value <= FULL_SCALE):
+        raise RunError(
+            f"the model is damaged: its white level is {value!r}, expected a whole number up to {FULL_SCALE}"
+        )
+    return value
 
 
 def training_data(run: Path) -> DataConfig | None:

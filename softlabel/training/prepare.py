@@ -18,6 +18,7 @@ from softlabel.data.splits import Splits, make_splits
 from softlabel.networks.inputs import InputSpec
 from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.grid import coarse_axis
 from softlabel.tasks.resolve import task_for
 
 MOST_ROWS_FOR_STATISTICS = 20_000
@@ -92,6 +93,9 @@ def prepare(config: DataConfig, task_name: str = "auto", axis: AxisConfig | None
     """
     started = time.perf_counter()
     source = open_source(config)
+    if source.annotation_kind in ("value", "values") and not (axis and axis.grid):
+        for column, name in zip(source.samples.annotation.T, source.class_names or ["values"], strict=False):
+            source.warnings.extend(coarse_axis(column, name))
     if task_name == "classification" and source.annotation_kind == "distribution":
         source = majority_labels(source)
     annotation = source.samples.annotation

@@ -20,7 +20,7 @@ from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.resolve import GIVEN, task_for, task_from_json
 from softlabel.training.evaluation import evaluate_at
 from softlabel.training.model_folder import DeployedModel, load_model
-from softlabel.training.predict import configured_folder, training_data
+from softlabel.training.predict import configured_folder, training_data, white_level_of
 from softlabel.training.prepare import prepare
 from softlabel.training.test_split import record_opening
 
@@ -153,7 +153,7 @@ def _recorded(run: Path) -> list[str]:
 
 
 def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> LabelledPart:
-    source = open_source(data)
+    source = open_source(data.model_copy(update={"white_level": white_level_of(model)}))
     task = task_from_json(model.task_json)
     _refuse_other_numbers(task, source)
     samples = _in_model_classes(source, model.class_names)

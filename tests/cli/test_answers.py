@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from softlabel.cli.answers import columns, flat, shortened, table, write_csv, write_file, write_json
+from softlabel.cli.answers import columns, flat, separator, shortened, table, write_csv, write_file, write_json
 from softlabel.cli.new_file import refuse_existing
 from softlabel.errors import ConfigError
 from softlabel.report.safe_csv import read_csv
@@ -133,3 +133,19 @@ def test_the_table_fits_its_width_and_shows_control_characters() -> None:
     assert "\x1b" not in text
     assert all(len(line) <= 30 for line in text.splitlines())
     assert table([], Classification(CLASSES).tell, 80) == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "between"),
+    [
+        (["cat", "dog"], ", "),
+        (["Doe, John", "dog"], "; "),
+        (["a,b", "c;d"], "| "),
+        (["a,", ";b", "|c"], None),
+    ],
+)
+def test_several_labels_can_be_taken_apart_again(names: list[str], between: str | None) -> None:
+    answer = {"labels": names, "distribution": dict.fromkeys(names, 0.5)}
+    cell = flat(answer, None)["labels"]
+    assert separator(names) == between
+    assert (json.loads(cell) if between is None else cell.split(between)) == names

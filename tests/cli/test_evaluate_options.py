@@ -86,6 +86,7 @@ def evaluate(files: Path, models: Path, softlabel, monkeypatch: pytest.MonkeyPat
 COUNTS: dict[str, list[tuple[str, str]]] = {
     "source": [(TABLE, HUB + " --split test")],
     "image_column": [(IMAGE_TABLE, IMAGE_TABLE.replace("file", "large"))],
+    "image_root": [(IMAGE_TABLE, IMAGE_TABLE + " --image-root large")],
     "feature_columns": [(source, source.replace("a,b", "b,a")) for source in (TABLE, VOTES + " --normalise", HUB)],
     "label_column": [(source, source.replace("kind", "other")) for source in (TABLE, HUB, IMAGE_TABLE)],
     "vote_columns": [(VOTES + " --normalise", VOTES.replace("v_*", "w_*") + " --normalise")],
@@ -103,6 +104,7 @@ COUNTS: dict[str, list[tuple[str, str]]] = {
 
 REFUSED: dict[str, list[str]] = {
     "image_column": [IMAGES + " --image-column file", "--source digits --image-column file"],
+    "image_root": [TABLE + " --image-root large", IMAGES + " --image-root large"],
     "feature_columns": [IMAGES + " --feature-columns a"],
     "label_column": [IMAGES + " --label-column kind", "--source digits --label-column kind"],
     "vote_columns": [IMAGES + " --vote-columns v_*"],

@@ -61,6 +61,7 @@ ONLY_HOW: dict[str, str] = {
     "device": "--device cpu",
     "max_megapixels": "--max-megapixels 10",
     "memory": "--memory stream",
+    "white_level": "--white-level 4095",
     "name": "--name other",
     "precision": "--precision bf16",
     "processes": "--processes 2",
@@ -73,6 +74,8 @@ ONLY_HOW: dict[str, str] = {
 
 REFUSED: dict[str, str] = {
     "image_column": "--image-column a",
+    "image_root": "--image-root a",
+    "accept_void": "--accept-void",
     "feature_columns": "--feature-columns a",
     "label_column": "--label-column a",
     "vote_columns": "--vote-columns a",

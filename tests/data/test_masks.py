@@ -68,12 +68,49 @@ def test_images_and_their_masks(street, digits):
 
 def test_classes_are_named_by_a_file(street):
     (street / "classes.txt").write_text("paper\nink\nstain\n")
-    source = opened(street)
+    source = opened(street, accept_void=True)
     assert source.class_names == ["paper", "ink", "stain"]
     assert source.warnings == ["no pixels in the training rows for 'stain'"]
     (street / "classes.txt").write_text("paper\n")
     text = refusal(street)
     assert "images/00.png: masks/00.png holds 1 at row 1, column 4, expected a class index from 0 to 0, or 255" in text
+
+
+def write_masks(street, values):
+    """Every mask of these values, in stripes."""
+    for path in (street / "masks").iterdir():
+        stripes = np.resize(np.repeat(np.array(values, np.uint8), 2), (8, 8))
+        Image.fromarray(stripes).save(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "reason"),
+    [
+        ([0, 255], None, "only 1 class has pixels of its own; expected class indices from 0 to 1"),
+        ([0, 255], "paper\nink\n", "only 1 class has pixels of its own; expected class indices from 0 to 1"),
+        ([255], "paper\nink\n", "only 0 class has pixels"),
+        ([1, 255], None, "only 1 class has pixels of its own"),
+        ([0, 2, 255], None, "no pixel is of '1'; expected class indices from 0 to 2; where 255 is meant as void"),
+        ([0, 1, 255], "paper\nink\nstain\n", "no pixel is of 'stain'"),
+    ],
+)
+def test_255_that_may_be_a_class_is_asked_about(street, values, classes, reason):
+    write_masks(street, values)
+    if classes:
+        (street / "classes.txt").write_text(classes)
+    text = refusal(street)
+    assert "street: 255 in a mask means void, which counts nowhere" in text
+    assert reason in text
+    seen = len(set(values) - {255})
+    assert opened(street, accept_void=True) if seen > 1 else reason in refusal(street, accept_void=True)
+
+
+def test_void_beside_all_classes_and_a_class_without_void_are_no_question(street):
+    write_masks(street, [0, 1, 255, 255])
+    opened(street)
+    write_masks(street, [0, 1])
+    (street / "classes.txt").write_text("paper\nink\nstain\n")
+    assert opened(street).warnings == ["no pixels in the training rows for 'stain'"]
 
 
 def test_split_folders(tmp_path, digits):
@@ -82,7 +119,7 @@ def test_split_folders(tmp_path, digits):
     source = opened(tmp_path / "s")
     assert torch.bincount(source.split.long()).tolist() == [8, 2, 3]
     assert next(source.place_of(int(i)) for i in (source.split == 2).nonzero()) == "test/images/10.webp"
-    (tmp_path / "s" / "training").mkdir()
+    (tmp_path / "s" / "training" / "images").mkdir(parents=True)
     assert "two folders for one split" in refusal(tmp_path / "s")
 
 

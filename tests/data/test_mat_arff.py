@@ -203,3 +203,32 @@ def test_the_real_multi_label_tables(name, parts, features, labels, cardinality)
     assert source.samples.input_shape == (features,)
     assert len(source.class_names) == labels
     assert (source.samples.annotation == 2).sum(1).double().mean().item() == pytest.approx(cardinality, abs=1e-3)
+
+
+def test_names_with_quotes_in_both_files(arff):
+    source = arff(attribute=r"@attribute 'Swainson\'s Thrush' {0,1}", names=("calm", "Swainson's Thrush"))
+    assert opened(source).class_names == ["calm", "Swainson's Thrush"]
+    as_in_arff = arff(attribute=r"@attribute 'Swainson\'s Thrush' {0,1}", names=("calm", r"Swainson\'s Thrush"))
+    assert opened(as_in_arff).class_names == ["calm", "Swainson's Thrush"]
+
+
+def test_the_second_file_is_named_from_the_working_folder_or_stands_beside_the_first(arff, tmp_path, monkeypatch):
+    arff()
+    monkeypatch.chdir(tmp_path.parent)
+    inside = tmp_path.name
+    for second in ("demo-test.arff", f"{inside}/demo-test.arff", f"{tmp_path}/demo-test.arff"):
+        assert (opened(f"arff:{inside}/demo-train.arff.gz,{second}").split == 2).sum() == 3
+    monkeypatch.chdir(tmp_path)
+    assert (opened("arff:demo-train.arff.gz,demo-test.arff").split == 2).sum() == 3
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "demo-test.arff").write_text("other")
+    monkeypatch.chdir(tmp_path / "w")
+    assert "is in the working folder and beside" in refusal("arff:../demo-train.arff.gz,demo-test.arff")
+
+
+def test_the_names_of_the_files_may_say_the_parts(arff, tmp_path):
+    source = arff()
+    text = refusal(f"arff:{tmp_path}/demo-test.arff,demo-train.arff.gz")
+    assert "the names say test and train, expected the training file first" in text
+    (tmp_path / "demo-test.arff").rename(tmp_path / "demo-Dev.arff")
+    assert torch.bincount(opened(f"{source},demo-Dev.arff").split.long()).tolist() == [6, 3]

@@ -75,7 +75,7 @@ def test_a_folder_with_split_folders(tmp_path, digits):
     source = open_source(DataConfig(source=f"folder:{tmp_path / 'd'}"))
     assert torch.bincount(source.split.long()).tolist() == [80, 20, 20]
     assert len(source.class_names) == 10
-    (tmp_path / "d" / "val").mkdir()
+    save_folder(tmp_path / "d" / "val", digits, [0])
     assert "two folders for one split" in refusal(DataConfig(source=f"folder:{tmp_path / 'd'}"))
 
 
@@ -171,6 +171,32 @@ def test_a_table_of_image_paths(faces, digits):
     assert np.array_equal(everything(source)[:, 0].numpy(), digits.pixels)
     assert source.samples.annotation.tolist() == digits.labels.tolist()
     assert source.place_of(11) == "faces.csv, row 12"
+
+
+def test_image_paths_may_start_from_another_folder(faces, digits, tmp_path, monkeypatch):
+    rows = [[name.removeprefix("img/"), label] for name, label in faces.rows]
+    path = faces.save(rows)
+    options = {"source": f"csv:{path}", "image_column": "path", "label_column": "digit"}
+    assert "'000.png' does not exist" in refusal(DataConfig(**options))
+    monkeypatch.chdir(tmp_path)
+    for root in ("img", str(tmp_path / "img"), "./img/../img/"):
+        source = open_source(DataConfig(**options, image_root=root))
+        assert np.array_equal(everything(source)[:, 0].numpy(), digits.pixels)
+    assert "--image-root none: is not a folder" in refusal(DataConfig(**options, image_root="none"))
+    rows[3][0] = "../faces.csv"
+    (tmp_path / "img" / "out.png").symlink_to(tmp_path / "faces.csv")
+    rows[4][0] = "out.png"
+    text = refusal(DataConfig(**{**options, "source": f"csv:{faces.save(rows)}"}, image_root="img"))
+    assert "'../faces.csv' leads outside the folder" in text
+    assert "'out.png' is a link that leads outside the folder" in text
+
+
+def test_backslashes_in_paths_are_asked_about(faces):
+    rows = [[name.replace("/", "\\"), label] for name, label in faces.rows]
+    rows[1][0] = "img\\none.png"
+    text = refusal(DataConfig(source=f"csv:{faces.save(rows)}", image_column="path", label_column="digit"))
+    assert "does not exist (did you mean 'img/000.png'?), expected an image file inside" in text
+    assert "none.png' does not exist, expected" in text
 
 
 def test_bad_paths_of_a_table(faces, digits):

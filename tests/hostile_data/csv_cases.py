@@ -19,7 +19,7 @@ READ = {
     "ways to write a number": (
         b"x,y\n+1,a\n.5,b\n5.,a\n1e2,b\n-0,a\n", [(1, "a"), (0.5, "b"), (5, "a"), (100, "b"), (0, "a")]
     ),
-    "numbers as labels": (b"x,y\n1,007\n2,7\n", [(1, "007"), (2, "7")]),
+    "numbers as labels": (b"x,y\n1,007\n2,8\n", [(1, "007"), (2, "8")]),
     "words that look like nothing": (b"x,y\n1,NA\n2,null\n3,nan\n", [(1, "NA"), (2, "null"), (3, "nan")]),
     "formulas as labels": (b"x,y\n1,=1+1\n2,@b\n", [(1, "=1+1"), (2, "@b")]),
     "a comment sign": (b"x,y\n1,#a\n2,b\n", [(1, "#a"), (2, "b")]),
@@ -28,6 +28,16 @@ READ = {
     "many columns": (
         b"x,y" + b",q" * 5000 + b"\n1,a" + b"," * 5000 + b"\n2,b" + b"," * 5000 + b"\n", [(1, "a"), (2, "b")]
     ),
+    "a line of Excel before the header": (b"sep=;\nx;y\n1;a,a\n2;b\n", [(1, "a,a"), (2, "b")]),
+    "a line of Excel in quotes, and a BOM": (b'\xef\xbb\xbf"SEP=\t"\r\nx\ty\r\n1\ta\r\n2\tb', [(1, "a"), (2, "b")]),
+    "a line of Excel for another separator": (b"sep=|\nx|y\n1|a\n2|b;c\n", [(1, "a"), (2, "b;c")]),
+    "separators in a quoted header": (b'x,"size; a;b;c",y\n1,q,a\n2,q,b\n', [(1, "a"), (2, "b")]),
+    "a line end in a quoted header": (b'"no,\nte",x,y\n0,1,a\n0,2,b\n', [(1, "a"), (2, "b")]),
+    "a CR in a quoted header": (b'"no\r\nte";x;y\r\n0;1;a\r\n0;2;b\r\n', [(1, "a"), (2, "b")]),
+    "doubled quotes in a header": (b'"say ""a,b""",x,y\n0,1,a\n0,2,b\n', [(1, "a"), (2, "b")]),
+    "blank lines before the header": (b"\n\r\nx,y\n1,a\n2,b\n", [(1, "a"), (2, "b")]),
+    "separators at all ends": (b"x,y,\n1,a,\n2,b,\n", [(1, "a"), (2, "b")]),
+    "truths": (b"x,y\nTrue,a\nFALSE,b\n true,c\n", [(1, "a"), (0, "b"), (1, "c")]),
     "blank lines in quotes": (b'x,y\n1,"a\n\nb"\n2,b\n', [(1, "a\n\nb"), (2, "b")]),
 }  # fmt: skip
 
@@ -39,7 +49,6 @@ REFUSED = {
     "a doubled header": (b"x,y,y\n1,a,b\n", "t.csv: column 'y' occurs 2 times"),
     "spaces in the header": (b"x, y\n1,a\n2,b\n", "t.csv: no column 'y'; did you mean ' y'?"),
     "another separator": (b"x|y\n1|a\n2|b\n", "t.csv: no column"),
-    "a line of Excel before the header": (b"sep=;\nx;y\n1;a\n2;b\n", "t.csv: "),
     "NUL in a number": (b"x,y\n1\0,a\n2,b\n", "t.csv, row 1, column 'x'"),
     "NUL in a label": (b"x,y\n1,a\0\n2,b\n", "t.csv, row 1, column 'y'"),
     "nothing but NUL": (b"\0" * 64, "t.csv: "),
@@ -49,13 +58,27 @@ REFUSED = {
     "half a letter at the end": ("x,y\n1,a\n2,é".encode()[:-1], "t.csv: line 3 of the file holds the byte 0xc3"),
     "a value less": (b"x,y\n1,a\n2\n3,b\n", "t.csv, row 2: number of values 1 ('2'), expected 2"),
     "a value less below a quoted line end": (b'x,y\n1,"a\nb"\n2\n3,b\n', "t.csv, row 2: number of values 1 ('2')"),
+    "a value less below a header of two lines": (
+        b'"x","y","a\nb"\n1,a,0\n2\n3,b,0\n',
+        "t.csv, row 2: number of values 1 ('2')",
+    ),
+    "a value less below a line of Excel": (b"sep=;\nx;y\n1;a\n2\n3;b\n", "t.csv, row 2: number of values 1 ('2')"),
+    "no header behind a line of Excel": (b"sep=;\n", "t.csv: is empty"),
+    "yes and no": (b"x,y\nyes,a\nno,b\n", "t.csv, row 1, column 'x': 'yes'"),
+    "a truth and nothing": (b"x,y\nTrue,a\n,b\n", "t.csv, row 2, column 'x': an empty value"),
     "a value more": (b"x,y\n1,a\n2,b,c\n3,b\n", "t.csv, row 2: number of values 3 ('2,b,c'), expected 2"),
     "a separator at the end of some": (b"x,y\n1,a,\n2,b\n3,a\n", "t.csv, row 1: number of values 3"),
     "a quote that is never closed": (b'x,y\n1,"a\n2,b\n3,b\n', "t.csv: 1 quotation marks"),
     "inf": (b"x,y\n1,a\ninf,b\n", "t.csv, row 2, column 'x': 'inf'"),
     "nan": (b"x,y\n1,a\nNaN,b\n", "t.csv, row 2, column 'x': 'NaN'"),
-    "thousands": (b'x,y\n1,a\n"1,000",b\n', "t.csv, row 2, column 'x': '1,000'"),
-    "a decimal comma": (b"x;y\n1;a\n1,5;b\n", "t.csv, row 2, column 'x': '1,5'"),
+    "thousands": (
+        b'x,y\n1,a\n"1,000",b\n',
+        "t.csv, row 2, column 'x': '1,000', expected a finite number, with a decimal point",
+    ),
+    "a decimal comma": (
+        b"x;y\n1;a\n1,5;b\n",
+        "t.csv, row 2, column 'x': '1,5', expected a finite number, with a decimal point",
+    ),
     "a date": (b"x,y\n1,a\n2024-01-02,b\n", "t.csv, row 2, column 'x': '2024-01-02'"),
     "hex": (b"x,y\n1,a\n0x10,b\n", "t.csv, row 2, column 'x': '0x10'"),
     "underscores": (b"x,y\n1,a\n1_0,b\n", "t.csv, row 2, column 'x': '1_0'"),
@@ -73,6 +96,9 @@ REFUSED = {
 
 WARNED = {
     "spaces behind a label": (["a", "a "], "classes 'a' and 'a ' differ only in spaces or case"),
+    "one number written in two ways": (["1", "1.0"], "classes '1' and '1.0' are one number"),
+    "a number with and without zeros before": (["007", "7"], "classes '007' and '7' are one number"),
+    "a number with an exponent": (["1e3", "1000"], "classes '1000' and '1e3' are one number"),
     "case": (["Cat", "cat"], "classes 'Cat' and 'cat' differ only in spaces or case"),
     "a letter composed in two ways": (["e\u0301", "\u00e9"], "they differ only in how characters are encoded"),
     "wide letters": (["cat", "\uff43\uff41\uff54"], "they differ only in how characters are encoded"),

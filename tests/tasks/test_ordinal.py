@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from softlabel.errors import ConfigError, DataError
 from softlabel.tasks.config import AxisConfig
-from softlabel.tasks.grid import parse_grid, spanned_grid
+from softlabel.tasks.grid import coarse_axis, parse_grid, spanned_grid
 from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.resolve import task_for, task_from_json
 
@@ -138,3 +138,11 @@ def test_scores_in_the_unit_of_the_axis_say_so() -> None:
     assert "years" not in titles["nll"] + titles["cs_5"] + titles["epsilon_error"] + titles["coverage_error_80"]
     bare = Ordinal(TASK.grid, AxisConfig()).statistics(torch.ones(101), "counts")
     assert bare[0].title == "MAE"
+
+
+def test_decimals_on_an_axis_of_few_labels_are_told_of_a_grid() -> None:
+    (note,) = coarse_axis(torch.tensor([0.02, 0.5, 0.98]), "age")
+    assert note == ("age from 0.02 to 0.98 share 2 labels, whole numbers from 0 to 1; --grid 0:1:0.01 tells more apart")
+    assert parse_grid("0:1:0.01").numel() == 101
+    assert coarse_axis(torch.tensor([0.0, 1.0, 2.0])) == []
+    assert coarse_axis(torch.tensor([0.5, 30.0])) == []

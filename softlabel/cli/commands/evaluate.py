@@ -23,6 +23,7 @@ from softlabel.training.config import RunConfig
 READING = (
     "source",
     "image_column",
+    "image_root",
     "feature_columns",
     "label_column",
     "vote_columns",

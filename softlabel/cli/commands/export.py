@@ -46,5 +46,7 @@ def run(words: list[str]) -> int:
     if arguments.json:
         console.document(report.to_json())
     console.say(f"{report.path.resolve()}  ({report.bytes / 1e6:.1f} MB)")
+    if report.white_level is not None:
+        console.say(f"its images are 8 bits a channel; a 16-bit value v is 255 v / {report.white_level} of them")
     console.say(f"checked: no probability differs from the original's by more than {report.max_difference:.1e}")
     return 0

@@ -56,6 +56,9 @@ def parser() -> Parser:
     parser.add_argument(
         "--feature-columns", metavar="TEXT,...", help="table: feature columns (default: as in training)"
     )
+    parser.add_argument(
+        "--image-root", metavar="FOLDER", help="table: where image paths start (default: as in training)"
+    )
     parser.add_argument("--resize", action="store_true", default=None, help="bring images to the model's size")
     parser.add_argument("--skip-bad", action="store_true", help="leave out inputs that cannot be used, and list them")
     return parser
@@ -79,6 +82,7 @@ def run(words: list[str]) -> int:
         arguments.input,
         image_column=arguments.image_column,
         feature_columns=[name.strip() for name in (arguments.feature_columns or "").split(",") if name.strip()],
+        image_root=arguments.image_root,
         resize=arguments.resize,
         skip_bad=arguments.skip_bad,
         abstain_below=arguments.abstain_below,

@@ -3,55 +3,44 @@
     arff:PATH/emotions-train.arff.gz,emotions-test.arff.gz     the official parts
     arff:PATH/emotions.arff                                    one file, split like any source without parts
 
-Files of one folder. The .xml file is called like the first, without '-train' (emotions.xml). Its labels are the
-attributes with values 0 and 1; all other attributes are features, and numbers. Sparse rows ({3 1, 7 1}) are not read.
+Each file is named as from the working folder; the second may also be one beside the first. The .xml file stands beside
+the first and is called like it, without '-train' (emotions.xml). Its labels are the attributes with values 0 and 1; all
+other attributes are features, and numbers. Sparse rows ({3 1, 7 1}) are not read.
 """
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
-import zlib
-from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
 
 from softlabel.data.annotation_columns import level_table
+from softlabel.data.arff_format import Relation, read_relation, unescaped
 from softlabel.data.columns import one_column
 from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
-from softlabel.data.refusals import Place, Refusal, Refusals, among, shown
-from softlabel.data.source import TEST, TRAIN, Source
+from softlabel.data.refusals import Place, Refusals, among
+from softlabel.data.source import SPLIT_NAMES, TEST, TRAIN, Source
+from softlabel.data.split_names import ANY_WORD, part_named
 from softlabel.data.table_draft import feature_table
 from softlabel.data.tables import existing_file
 from softlabel.errors import DataError
 
-_ATTRIBUTE = re.compile(r"@attribute\s+(?:'([^']+)'|\"([^\"]+)\"|(\S+))\s+\S", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Relation:
-    """One file: its attributes, and the values of every row as text. lines (N,) is where each row stands."""
-
-    file: str
-    attributes: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-    ragged: list[Refusal]
+_PART = re.compile(rf"[-_]({ANY_WORD})$", re.IGNORECASE)
 
 
 def read(config: DataConfig, argument: str) -> Source:
     """The rows of one file, or of a training and a test file. Refusals name file and line."""
-    first, _, second = argument.partition(",")
-    path = existing_file(first, "arff")
-    paths = [path, existing_file(os.path.join(os.path.dirname(path), second), "arff")] if second else [path]
-    relations = [_read(each) for each in paths]
+    paths = _existing_files(argument)
+    path = paths[0]
+    parts = _parts_of(paths) if len(paths) == 2 else []
+    relations = [read_relation(each) for each in paths]
     _check_same_attributes(relations)
-    label_names = _label_names(path)
     attributes = relations[0].attributes
+    label_names = _as_attributes(_label_names(path), attributes)
     for name in label_names:
         one_column(name, attributes, relations[0].file)
     places: list[Place] = [(f"{each.file}, line {line}", None) for each in relations for line in each.lines]
@@ -73,60 +62,39 @@ def read(config: DataConfig, argument: str) -> Source:
         annotation=level_table(columns, label_names, False, refusals, "0 or 1"),
         classes=label_names,
     )
-    if second:
-        draft.split = np.repeat(np.array([TRAIN, TEST], dtype=np.int8), [len(each.rows) for each in relations])
+    if parts:
+        draft.split = np.repeat(np.array(parts, dtype=np.int8), [len(each.rows) for each in relations])
     return complete(draft, config)
 
 
-def _read(path: str) -> Relation:
-    """The header's attributes, and the rows behind @data: values between commas, quotes taken off."""
-    file = os.path.basename(path)
-    relation = Relation(file, [], [], [], [])
-    in_data = False
-    for number, line in enumerate(_lines(path, file), 1):
-        if not line or line.startswith("%"):
-            continue
-        if in_data:
-            _add_row(relation, number, line)
-        elif line.lower().startswith("@attribute"):
-            found = _ATTRIBUTE.match(line)
-            if not found:
-                raise DataError(f"{file}, line {number}: {shown(line)}, expected @attribute NAME TYPE")
-            relation.attributes.append(found[1] or found[2] or found[3])
-        elif line.lower().startswith("@data"):
-            in_data = True
-        elif not line.lower().startswith("@relation"):
-            raise DataError(f"{file}, line {number}: {shown(line)}, expected @relation, @attribute or @data")
-    if not in_data or not relation.attributes:
-        raise DataError(f"{file}: has no attributes or no @data, expected an ARFF file")
-    twice = [name for name in dict.fromkeys(relation.attributes) if relation.attributes.count(name) > 1]
-    if twice:
-        raise DataError(f"{file}: attributes that occur twice: {among(twice)}, expected each once")
-    return relation
+def _existing_files(argument: str) -> list[str]:
+    """The one or two files of an argument, each as it is named; a second one may also stand beside the first."""
+    first, _, second = argument.partition(",")
+    if not second or os.path.isfile(argument):
+        return [existing_file(argument.removesuffix(",") if not os.path.isfile(argument) else argument, "arff")]
+    path = existing_file(first, "arff")
+    named = os.path.expanduser(second)
+    beside = os.path.join(os.path.dirname(path), named)
+    found = [place for place in (named, beside) if os.path.isfile(place)]
+    if len(found) == 2 and not os.path.samefile(named, beside):
+        raise DataError(f"{second}: is in the working folder and beside {first}, expected one file; give a whole path")
+    return [path, found[0] if found else existing_file(named, "arff")]
 
 
-def _lines(path: str, file: str) -> list[str]:
-    try:
-        opened = gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb")  # noqa: SIM115 (closed below)
-        with opened:
-            text = opened.read().decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise DataError(f"{file}: cannot be read as ARFF ({reason}), expected UTF-8 text, or that in gzip") from None
-    return [line.strip() for line in text.split("\n")]
-
-
-def _add_row(relation: Relation, number: int, line: str) -> None:
-    width = len(relation.attributes)
-    values = [value.strip().strip("'\"") for value in line.split(",")]
-    where = f"{relation.file}, line {number}"
-    if line.startswith("{"):
-        raise DataError(f"{where}: {shown(line)} is a sparse row, expected {width:,} values between commas")
-    if len(values) != width:
-        relation.ragged.append(Refusal(where, None, None, f"{len(values):,} values", f"{width:,} like the attributes"))
-        return
-    relation.rows.append(values)
-    relation.lines.append(number)
+def _parts_of(paths: list[str]) -> list[int]:
+    """The part of each file: as its name says, otherwise the first is for training and the second the test part."""
+    named = [_PART.search(_stem_of(path)) for path in paths]
+    parts = [
+        default if found is None else part_named(found[1]) or TRAIN
+        for found, default in zip(named, (TRAIN, TEST), strict=True)
+    ]
+    if parts[0] != TRAIN or parts[1] == TRAIN:
+        names = " and ".join(os.path.basename(path) for path in paths)
+        raise DataError(
+            f"{names}: the names say {' and '.join(SPLIT_NAMES[part] for part in parts)}, "
+            "expected the training file first and another part behind it"
+        )
+    return parts
 
 
 def _check_same_attributes(relations: list[Relation]) -> None:
@@ -143,8 +111,16 @@ def _table(relations: list[Relation]) -> pa.Table:
 
 
 def _stem(path: str) -> str:
-    name = re.sub(r"\.arff(\.gz)?$", "", os.path.basename(path), flags=re.IGNORECASE)
-    return re.sub(r"-(train|test)$", "", name)
+    return _PART.sub("", _stem_of(path))
+
+
+def _stem_of(path: str) -> str:
+    return re.sub(r"\.arff(\.gz)?$", "", os.path.basename(path), flags=re.IGNORECASE)
+
+
+def _as_attributes(labels: list[str], attributes: list[str]) -> list[str]:
+    """Names of labels as the table writes them; some files of Mulan keep the backslashes of ARFF in the XML."""
+    return [name if name in attributes else unescaped(name) for name in labels]
 
 
 def _label_names(path: str) -> list[str]:

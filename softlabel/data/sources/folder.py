@@ -2,8 +2,9 @@
 
     photos/cat/1.png   photos/dog/2.jpg          or   photos/train/cat/1.png   photos/test/dog/2.jpg
 
-Split folders are named train (training), val (valid, validation) and test. Images lie at any depth below their class
-folder; PNG, JPEG, WebP, BMP, GIF and TIFF; hidden files are passed by. Links are followed inside the folder only.
+Split folders are named train (training), val (valid, validation, dev, eval) and test (testing), in any case, and hold
+class folders; folders beside them are left out. Images lie at any depth below their class folder; PNG, JPEG, WebP, BMP,
+GIF and TIFF; hidden files are passed by. Links are followed inside the folder only.
 """
 
 from __future__ import annotations
@@ -21,12 +22,9 @@ from softlabel.data.draft import Draft, complete
 from softlabel.data.files import BadFileError, Root, is_folder, is_hidden, is_image_name, is_text, written
 from softlabel.data.image_table import struct_column
 from softlabel.data.refusals import Refusals, among
-from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
+from softlabel.data.source import TRAIN, Source
+from softlabel.data.split_folders import Layout, layout_of
 from softlabel.errors import ConfigError, DataError
-
-SPLIT_FOLDERS = {
-    "train": TRAIN, "training": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST
-}  # fmt: skip
 
 
 @dataclass
@@ -44,14 +42,12 @@ def read(config: DataConfig, argument: str) -> Source:
     """The images of a folder; classes are named after their folders. Files that are no images by name are counted."""
     root = _existing_folder(argument)
     listing = Listing()
-    parts = _split_folders(root)
-    for part in parts or [""]:
-        _list_classes(Root(root), part, SPLIT_FOLDERS.get(part.lower(), TRAIN), listing)
+    layout = layout_of(root)
+    for part, split in layout.parts.items() or [("", TRAIN)]:
+        _list_classes(Root(root), part, split, listing)
     if not listing.names:
         raise DataError(f"{argument}: no images in class folders, expected {argument}/CLASS/IMAGE.png and the like")
-    draft = _draft(root, listing)
-    draft.split = np.array(listing.splits, dtype=np.int8) if parts else None
-    _check_parts(argument, parts, listing)
+    draft = _draft(root, listing, layout)
     return complete(draft, config)
 
 
@@ -62,28 +58,6 @@ def _existing_folder(argument: str) -> str:
         what = "is a file" if os.path.exists(argument) else "does not exist"
         raise DataError(f"{argument}: {what}, expected a folder of class folders")
     return os.path.normpath(argument)
-
-
-def _split_folders(root: str) -> list[str]:
-    """Names of the split folders, if that is what all folders are and one of them is for training."""
-    folders = _folders(root)
-    kinds = [SPLIT_FOLDERS.get(name.lower()) for name in folders]
-    if TRAIN not in kinds or None in kinds:
-        return []
-    if len(set(kinds)) < len(kinds):
-        raise DataError(f"{root}: two folders for one split among {among(folders)}")
-    return folders if _folders(os.path.join(root, folders[kinds.index(TRAIN)])) else []
-
-
-def _folders(path: str) -> list[str]:
-    with os.scandir(path) as entries:
-        return sorted(entry.name for entry in entries if is_folder(entry) and not is_hidden(entry.name))
-
-
-def _check_parts(argument: str, parts: list[str], listing: Listing) -> None:
-    for part in parts:
-        if SPLIT_FOLDERS[part.lower()] not in listing.splits:
-            raise DataError(f"{argument}: the split folder {part!r} holds no images in class folders")
 
 
 def _list_classes(root: Root, part: str, split: int, listing: Listing) -> None:
@@ -145,7 +119,7 @@ def _add(listing: Listing, name: str, class_name: str | None, split: int) -> Non
     listing.splits.append(split)
 
 
-def _draft(root: str, listing: Listing) -> Draft:
+def _draft(root: str, listing: Listing, layout: Layout) -> Draft:
     name = os.path.basename(os.path.abspath(root))
     refusals = Refusals(name, len(listing.names), lambda position: (written(listing.names[position]), None))
     inside = Root(root)
@@ -161,6 +135,9 @@ def _draft(root: str, listing: Listing) -> Draft:
         sample_id=np.arange(len(paths)),
         images=struct_column(None, pa.chunked_array([pa.array(paths, pa.string())])),
         labels=pa.array(listing.classes, pa.string()),
+        split=np.array(listing.splits, dtype=np.int8) if layout.parts else None,
+        notes=list(layout.notes),
+        warnings=list(layout.warnings),
     )
     if listing.others:
         count = len(listing.others)

@@ -1,7 +1,8 @@
 """A dataset of the Hugging Face Hub (hub:NAME or hub:NAME#SUBSET), or a local dataset folder without a script.
 
 The image and the class column are found by their types; where there are several, --image-column and --label-column say
-which. Splits named train, validation and test are used. Without a network, what is in the local cache is read.
+which. Splits named train, validation and test (or as split folders may be) are used. Without a network, what is in the
+local cache is read.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
 from softlabel.data.refusals import Place, among
 from softlabel.data.source import TRAIN, Source
-from softlabel.data.table_draft import SPLIT_WORDS, columns_to_read, draft_of
+from softlabel.data.split_names import part_named, reading_notes, told_twice
+from softlabel.data.table_draft import columns_to_read, draft_of
 from softlabel.data.tables import Table
 from softlabel.errors import ConfigError, DataError, RunError
 
@@ -78,7 +80,7 @@ def _refuse_no_dataset(name: str) -> None:
         if not (_is_saved(name) or _has_card(name) or _has_data(name)):
             raise ConfigError(
                 f"hub:{name}: the folder holds no data set; expected one that `save_to_disk` wrote, a copy of one of "
-                f"the Hub with its README.md, or files such as *.parquet and *.csv in it or in {', '.join(PART_FOLDERS)}"
+                f"the Hub with its README.md, or files such as *.parquet, *.csv in it or in {', '.join(PART_FOLDERS)}"
             )
     elif not HUB_NAME.fullmatch(name):
         there = "is a file" if os.path.exists(name) else "does not exist"
@@ -158,11 +160,14 @@ def _quiet() -> Iterator[None]:
 
 
 def _known_splits(loaded: datasets.DatasetDict) -> tuple[dict[str, datasets.Dataset], list[str]]:
-    parts = {name: part for name, part in loaded.items() if name.lower() in SPLIT_WORDS}
-    if not any(SPLIT_WORDS[name.lower()] == TRAIN for name in parts):
+    parts = {name: part for name, part in loaded.items() if part_named(name) is not None}
+    if not any(part_named(name) == TRAIN for name in parts):
         raise DataError(f"the dataset has the splits {among(loaded)}, expected one named 'train'")
+    twice = told_twice(parts, "names")
+    if twice:
+        raise DataError(f"the dataset has {twice}")
     others = [name for name in loaded if name not in parts]
-    return parts, [f"splits {among(others)} are left out"] if others else []
+    return parts, ([f"splits {among(others)} are left out"] if others else []) + reading_notes(parts)
 
 
 def _with_defaults(config: DataConfig, features: datasets.Features, notes: list[str]) -> DataConfig:
@@ -217,5 +222,5 @@ def _place_in_splits(draft: Draft, argument: str, parts: dict[str, datasets.Data
     if isinstance(kind, datasets.ClassLabel):
         draft.classes = list(kind.names)
     if config.split_column is None and len(parts) > 1:
-        words = [SPLIT_WORDS[name.lower()] for name in names]
+        words = [part_named(name) for name in names]
         draft.split = np.repeat(np.array(words, dtype=np.int8), np.diff(starts))

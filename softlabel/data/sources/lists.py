@@ -3,13 +3,13 @@
     lists:ROOT            ROOT/NAME_train.txt, ROOT/NAME_val.txt, ROOT/NAME_test.txt; images below ROOT
     lists:ROOT,PREFIX     PREFIX_train.txt and so on, as ROOT/PREFIX_train.txt or with a full path
 
+The part may be written as a folder's: training, valid, validation, dev, eval, testing, in any case.
 Labels are class indices from 0; NAME_classes.txt, one name a line, names them. Where there is no test list, the
 validation list is the test part, as in papers on iNaturalist. Links are followed inside ROOT only.
 """
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from dataclasses import dataclass, field
@@ -24,9 +24,10 @@ from softlabel.data.files import BadFileError, Root
 from softlabel.data.image_table import struct_column
 from softlabel.data.refusals import Place, Refusals, among, shown
 from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
+from softlabel.data.split_names import ANY_WORD, part_named, reading_notes, told_twice
 from softlabel.errors import ConfigError, DataError
 
-LISTS = {"train": TRAIN, "val": VALIDATION, "test": TEST}
+_LIST = re.compile(rf"(.+)_({ANY_WORD})\.txt", re.IGNORECASE)
 _LABEL = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -69,26 +70,40 @@ def read(config: DataConfig, argument: str) -> Source:
 
 
 def _only_stem(folder: str) -> str:
-    found = sorted(glob.glob(os.path.join(glob.escape(folder), "*_train.txt")))
+    found = [name for name in sorted(os.listdir(folder)) if (part := _part_of(name)) and part[1] == TRAIN]
     if len(found) != 1:
-        names = among([os.path.basename(path) for path in found]) if found else "none"
+        names = among(found) if found else "none"
         raise DataError(
             f"{folder}: training lists: {names}; expected one NAME_train.txt (or say which: lists:ROOT,PREFIX)"
         )
-    return found[0].removesuffix("_train.txt")
+    return os.path.join(folder, found[0].rpartition("_")[0])
+
+
+def _part_of(name: str) -> tuple[str, int] | None:
+    """The stem of a list's name and the part that the name says; None for other files."""
+    match = _LIST.fullmatch(name)
+    part = part_named(match[2]) if match else None
+    return None if match is None or part is None else (match[1], part)
 
 
 def _read_lists(stem: str) -> tuple[Lines, list[str]]:
     lines = Lines()
-    paths = {part: f"{stem}_{part}.txt" for part in LISTS}
-    if not os.path.isfile(paths["train"]):
-        raise DataError(f"{paths['train']}: does not exist, expected lines 'relative/path.jpg LABEL'")
-    present = [part for part in LISTS if os.path.isfile(paths[part])]
-    only_validation = present == ["train", "val"]
-    for part in present:
-        _read_list(paths[part], TEST if only_validation and part == "val" else LISTS[part], lines)
-    notes = ["no test list: the validation list is the test part"] if only_validation else []
-    return lines, notes
+    folder, base = os.path.split(stem)
+    there = sorted(os.listdir(folder or os.curdir)) if os.path.isdir(folder or os.curdir) else []
+    parts = {name: found[1] for name in there if (found := _part_of(name)) and found[0] == base}
+    words = [name[len(base) + 1 : -len(".txt")] for name in parts]
+    twice = told_twice(words, "lists")
+    if twice:
+        raise DataError(f"{stem}: {twice}")
+    if TRAIN not in parts.values():
+        raise DataError(f"{stem}_train.txt: does not exist, expected lines 'relative/path.jpg LABEL'")
+    only_validation = set(parts.values()) == {TRAIN, VALIDATION}
+    for name in sorted(parts, key=parts.__getitem__):
+        is_test = only_validation and parts[name] == VALIDATION
+        _read_list(os.path.join(folder, name), TEST if is_test else parts[name], lines)
+    if only_validation:
+        return lines, ["no test list: the validation list is the test part"]
+    return lines, reading_notes(words)
 
 
 def _read_list(path: str, split: int, lines: Lines) -> None:

@@ -5,7 +5,8 @@
 
 A mask is a PNG of 8-bit grey values or palette indices, named and sized like its image: class indices from 0, and 255
 where a pixel is void. classes.txt names the classes, one a line; without it they are the numbers up to the largest.
-Split folders are named train (training), val (valid, validation) and test. Links are followed inside the folder only.
+Split folders are named train (training), val (valid, validation, dev, eval) and test (testing), in any case. Links are
+followed inside the folder only.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from numpy.typing import NDArray
 from softlabel.data.class_file import class_names_in
 from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
-from softlabel.data.files import BadFileError, Root, is_folder, is_hidden, is_image_name, written
+from softlabel.data.files import BadFileError, Root, is_hidden, is_image_name, written
 from softlabel.data.image_table import commonest_size, struct_column
 from softlabel.data.images import BadImageError, quiet_decoding, read_header
 from softlabel.data.masks import check_classes, decode_mask, mask_size
 from softlabel.data.refusals import Refusals, among
 from softlabel.data.source import TRAIN, VOID, Source
-from softlabel.data.sources.folder import SPLIT_FOLDERS
+from softlabel.data.split_folders import Layout, split_layout
 from softlabel.errors import ConfigError, DataError
 
 IMAGES, MASKS, CLASSES = "images", "masks", "classes.txt"
@@ -47,10 +48,10 @@ def read(config: DataConfig, argument: str) -> Source:
     if not argument:
         raise ConfigError("source 'masks' needs a path: masks:PATH")
     root = os.path.normpath(argument)
-    parts = _parts(root)
+    layout = _layout(root)
     pairs = Pairs()
-    for part in parts:
-        _list(root, part, pairs)
+    for part, split in layout.parts.items() or [("", TRAIN)]:
+        _list(root, part, split, pairs)
     if not pairs.images:
         raise DataError(f"{argument}: no images in {IMAGES}/, expected {argument}/{IMAGES}/1.png and the like")
     names = [written(name) for name in pairs.images]
@@ -68,31 +69,28 @@ def read(config: DataConfig, argument: str) -> Source:
         kind="mask",
         annotation=annotation,
         classes=classes,
+        split=np.array(pairs.splits, dtype=np.int8) if layout.parts else None,
+        notes=list(layout.notes),
+        warnings=list(layout.warnings),
     )
-    if parts != [""]:
-        draft.split = np.array(pairs.splits, dtype=np.int8)
     if pairs.lone:
         draft.warnings.append(f"masks without an image: {len(pairs.lone):,} ({among(pairs.lone, 3)})")
     return complete(draft, config)
 
 
-def _parts(root: str) -> list[str]:
-    """The folders that hold images/ and masks/: the given one (''), or its split folders."""
+def _layout(root: str) -> Layout:
+    """No parts where images/ and masks/ lie in the folder itself; otherwise the parts that hold them."""
     if not os.path.isdir(root):
         raise DataError(f"{root}: {'is a file' if os.path.exists(root) else 'does not exist'}, expected a folder")
     if os.path.isdir(os.path.join(root, IMAGES)):
-        return [""]
-    with os.scandir(root) as entries:
-        found = sorted(e.name for e in entries if is_folder(e) and e.name.lower() in SPLIT_FOLDERS)
-    kinds = [SPLIT_FOLDERS[name.lower()] for name in found]
-    if TRAIN not in kinds:
+        return Layout({})
+    layout = split_layout(root, lambda part: os.path.isdir(os.path.join(part, IMAGES)), f"a folder {IMAGES!r}")
+    if not layout.parts:
         raise DataError(f"{root}: no folder {IMAGES!r}, expected {IMAGES}/ and {MASKS}/, or train/ with these")
-    if len(set(kinds)) < len(kinds):
-        raise DataError(f"{root}: two folders for one split among {among(found)}")
-    return found
+    return layout
 
 
-def _list(root: str, part: str, pairs: Pairs) -> None:
+def _list(root: str, part: str, split: int, pairs: Pairs) -> None:
     """Images of a part in the order of their names; the mask of each has the same name, and ends in .png."""
     for folder in (IMAGES, MASKS):
         if not os.path.isdir(os.path.join(root, part, folder)):
@@ -101,7 +99,7 @@ def _list(root: str, part: str, pairs: Pairs) -> None:
     of_images = [f"{os.path.splitext(name)[0]}.png" for name in images]
     pairs.images += [os.path.join(part, IMAGES, name) for name in images]
     pairs.masks += [os.path.join(part, MASKS, name) for name in of_images]
-    pairs.splits += [SPLIT_FOLDERS.get(part.lower(), TRAIN)] * len(images)
+    pairs.splits += [split] * len(images)
     there = (name for name in os.listdir(os.path.join(root, part, MASKS)) if not is_hidden(name))
     pairs.lone += sorted(os.path.join(part, MASKS, written(name)) for name in set(there) - set(of_images))
 
@@ -145,8 +143,24 @@ def _read_masks(
             refusals.add(position, None, f"{written(names[position])} {bad.problem}", bad.expected)
         else:
             annotation[position] = mask
-    used = annotation[refusals.good]
-    return annotation, classes or [str(k) for k in range(int(used[used != VOID].max(initial=0)) + 1)]
+    pixels = np.bincount(annotation[refusals.good].ravel(), minlength=VOID + 1)
+    classes = classes or [str(k) for k in range(int(np.flatnonzero(pixels[:VOID]).max(initial=0)) + 1)]
+    _refuse_doubtful_void(refusals.name, pixels, classes, config)
+    return annotation, classes
+
+
+def _refuse_doubtful_void(name: str, pixels: NDArray[np.int64], classes: list[str], config: DataConfig) -> None:
+    """Raise DataError where 255 occurs and may have been meant as a class: else its pixels would be left out unseen."""
+    without = [classes[k] for k in np.flatnonzero(pixels[: len(classes)] == 0)]
+    seen = len(classes) - len(without)
+    if not pixels[VOID] or (seen > 1 and (config.accept_void or not without)):
+        return
+    what = f"no pixel is of {among(without)}" if seen > 1 else f"only {seen} class has pixels of its own"
+    hint = "" if seen < 2 else f"; where {VOID} is meant as void, pass --accept-void"
+    raise DataError(
+        f"{name}: {VOID} in a mask means void, which counts nowhere: {pixels[VOID] / pixels.sum():.0%} of pixels, "
+        f"and {what}; expected class indices from 0 to {max(len(classes) - 1, 1)}{hint}"
+    )
 
 
 def _same_size(image: str, mask: str, name: str, max_pixels: int) -> tuple[int, int]:

@@ -44,10 +44,10 @@ from softlabel.data.image_table import struct_column
 from softlabel.data.images import MAX_PIXELS, BadImageError, decode
 from softlabel.data.masks import check_classes, decode_mask, mask_size, resized
 from softlabel.data.refusals import Place, Refusals, among
-from softlabel.data.source import TEST, TRAIN, VALIDATION, VOID, Source
+from softlabel.data.source import TRAIN, VOID, Source
+from softlabel.data.split_names import ANY_WORD, part_named
 from softlabel.errors import ConfigError, DataError
 
-PARTS = {"train": TRAIN, "valid": VALIDATION, "test": TEST}
 NO_CLASS = ("unknown", "NF")
 UNLABELLED = ("Unlabelled", "Void")
 _IMAGES = ("buf", "off", "strip", "shape")
@@ -103,10 +103,11 @@ def read(config: DataConfig, argument: str) -> Source:
 
 
 def _part_of(name: str) -> int:
-    found = re.findall(r"_(train|valid|test)(?=_|$)", name.partition("+")[0])
+    words = re.findall(rf"_({ANY_WORD})(?=_|$)", name.partition("+")[0], re.IGNORECASE)
+    found = [part for word in words if (part := part_named(word)) is not None]
     if len(found) != 1:
         raise ConfigError(f"packed: the name {name!r} does not say which part it is, expected _train, _valid or _test")
-    return PARTS[found[0]]
+    return found[0]
 
 
 def _read_part(folder: str, name: str) -> Part:
