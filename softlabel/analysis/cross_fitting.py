@@ -33,6 +33,7 @@ from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.progress import Progress, Silent
 from softlabel.training.run_folder import RESULT, read_config, read_json
 from softlabel.training.train import train
+from softlabel.training.trained_on import fingerprint_for, recorded_columns, refuse_changed_data
 
 FORMAT = "1"
 PREDICTIONS = "predictions.safetensors"
@@ -93,7 +94,7 @@ def cross_fit(run: Path, count: int = 5, progress: FoldProgress | None = None) -
     if count < 2:
         raise ConfigError(f"folds must be a whole number from 2, not {count}")
     config = _configuration(run)
-    prepared = prepare(config.data, config.task, config.axis)
+    prepared = prepare(config.data, config.task, config.axis, recorded_columns(run))
     _refuse_other_data(run, config, prepared)
     if prepared.task.name not in TASKS:
         raise UnsupportedError(
@@ -124,6 +125,7 @@ def _configuration(run: Path) -> RunConfig:
 
 
 def _refuse_other_data(run: Path, config: RunConfig, prepared: Prepared) -> None:
+    refuse_changed_data(run, fingerprint_for(prepared, [config]))
     if read_json(run / RESULT["train"]).get("test_hash") != prepared.splits.test_hash:
         raise RunError(f"{config.data.source} has changed since the run: its test split is another one now")
 
@@ -136,9 +138,8 @@ def _train(config: RunConfig, folds: Folds, folder: Path, progress: FoldProgress
     try:
         for number, run in enumerate(runs):
             prepared = folds[number]
-            result = train(config, folder=run, resume=True, progress=progress.fold(number), prepared=prepared)
-            if result.cell["test_hash"] != prepared.splits.test_hash:
-                raise RunError(f"{run} was trained when the rows were others; remove {folder} to review them anew")
+            train(config, folder=run, resume=True, progress=progress.fold(number), prepared=prepared)
+            refuse_changed_data(run, prepared.fingerprint, f"; remove {folder} to review the rows anew")
             logits[torch.from_numpy(folds.fold == number)] = _answers(_ready(run, config), prepared)
             drop_checkpoints(run)
     finally:

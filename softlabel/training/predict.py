@@ -75,7 +75,7 @@ def predict(
 
     run            the folder of a comparison, a run or a model
     source         an image, a folder of images, or a table (csv, parquet)
-    columns        by default those that the run was trained on
+    columns        by default those that the run was trained on; features are picked by name, others passed over
     resize         by default as in training
     abstain_below  a share; answers of lower confidence have None as their label
 
@@ -93,7 +93,8 @@ def predict(
         shape=tuple(model.inputs.shape),
         resize=trained.resize is not None if resize is None else resize,
         image_column=image_column or trained.image_column,
-        feature_columns=list(feature_columns) or trained.feature_columns,
+        feature_names=model.inputs.names,
+        feature_columns=list(feature_columns) or ([] if model.inputs.names else trained.feature_columns),
         skip_bad=skip_bad,
         max_pixels=round(trained.max_megapixels * 1e6),
     )

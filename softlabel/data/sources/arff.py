@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 
 from softlabel.data.annotation_columns import level_table
-from softlabel.data.columns import one_column
-from softlabel.data.config import DataConfig
+from softlabel.data.columns import one_column, settled
+from softlabel.data.config import DataConfig, settled_columns
 from softlabel.data.draft import Draft, complete
 from softlabel.data.refusals import Place, Refusal, Refusals, among, shown
 from softlabel.data.source import TEST, TRAIN, Source
@@ -49,17 +49,19 @@ def read(config: DataConfig, argument: str) -> Source:
     path = existing_file(first, "arff")
     paths = [path, existing_file(os.path.join(os.path.dirname(path), second), "arff")] if second else [path]
     relations = [_read(each) for each in paths]
-    _check_same_attributes(relations)
     label_names = _label_names(path)
     attributes = relations[0].attributes
     for name in label_names:
         one_column(name, attributes, relations[0].file)
+    trained = settled_columns(config).features
+    features = list(trained) or [name for name in attributes if name not in label_names]
+    for each in relations:
+        settled([*features, *label_names], each.attributes, each.file, "" if trained else f" as in {relations[0].file}")
     places: list[Place] = [(f"{each.file}, line {line}", None) for each in relations for line in each.lines]
     refusals = Refusals(relations[0].file, len(places), places.__getitem__)
     for refusal in (refusal for each in relations for refusal in each.ragged):
         refusals.add_outside(refusal)
-    table = _table(relations)
-    features = [name for name in attributes if name not in label_names]
+    table = _table(relations, [*features, *label_names])
     if not features:
         raise DataError(f"{relations[0].file}: every attribute is a label, expected features too")
     columns = [table.column(name) for name in label_names]
@@ -71,6 +73,7 @@ def read(config: DataConfig, argument: str) -> Source:
         feature_names=features,
         kind="levels",
         annotation=level_table(columns, label_names, False, refusals, "0 or 1"),
+        annotation_columns=label_names,
         classes=label_names,
     )
     if second:
@@ -129,17 +132,14 @@ def _add_row(relation: Relation, number: int, line: str) -> None:
     relation.lines.append(number)
 
 
-def _check_same_attributes(relations: list[Relation]) -> None:
-    for other in relations[1:]:
-        if other.attributes != relations[0].attributes:
-            raise DataError(f"{other.file}: has other attributes than {relations[0].file}, expected the same")
-
-
-def _table(relations: list[Relation]) -> pa.Table:
-    values = np.array([row for each in relations for row in each.rows], dtype=object)
-    names = relations[0].attributes
-    columns = values.reshape(-1, len(names)).T
-    return pa.table([pa.chunked_array([pa.array(column, pa.string())]) for column in columns], names=names)
+def _table(relations: list[Relation], names: list[str]) -> pa.Table:
+    """The rows of all files, attributes by name: each file may have them in an order of its own."""
+    parts = []
+    for each in relations:
+        columns = np.array(each.rows, dtype=object).reshape(-1, len(each.attributes)).T
+        chosen = [pa.array(columns[each.attributes.index(name)], pa.string()) for name in names]
+        parts.append(pa.table(chosen, names=names))
+    return pa.concat_tables(parts).combine_chunks()
 
 
 def _stem(path: str) -> str:
