@@ -35,6 +35,7 @@ from softlabel.training.progress import Progress, Silent
 from softlabel.training.run_folder import CONFIG, RESULT, read_config, read_json
 from softlabel.training.tensor_files import MOST_TENSORS, metadata_of, tensors_of
 from softlabel.training.train import train
+from softlabel.training.trained_on import fingerprint_for, recorded_columns, refuse_changed_data
 
 FORMAT = "1"
 PREDICTIONS = "predictions.safetensors"
@@ -95,7 +96,7 @@ def cross_fit(run: Path, count: int = 5, progress: FoldProgress | None = None) -
     if not 2 <= count <= MOST_FOLDS:
         raise ConfigError(f"folds must be a whole number from 2 to {MOST_FOLDS:,}, not {count!r:.60}")
     config = _configuration(run)
-    prepared = prepare(config.data, config.task, config.axis)
+    prepared = prepare(config.data, config.task, config.axis, recorded_columns(run))
     _refuse_other_data(run, config, prepared)
     if prepared.task.name not in TASKS:
         raise UnsupportedError(
@@ -122,6 +123,7 @@ def _configuration(run: Path) -> RunConfig:
 
 
 def _refuse_other_data(run: Path, config: RunConfig, prepared: Prepared) -> None:
+    refuse_changed_data(run, fingerprint_for(prepared, [config]))
     if read_json(run / RESULT["train"]).get("test_hash") != prepared.splits.test_hash:
         raise RunError(f"{config.data.source} has changed since the run: its test split is another one now")
 
@@ -134,9 +136,8 @@ def _train(config: RunConfig, folds: Folds, folder: Path, progress: FoldProgress
     try:
         for number, run in enumerate(runs):
             prepared = folds[number]
-            result = train(config, folder=run, resume=True, progress=progress.fold(number), prepared=prepared)
-            if result.cell["test_hash"] != prepared.splits.test_hash:
-                raise RunError(f"{run} was trained when the rows were others; remove {folder} to review them anew")
+            train(config, folder=run, resume=True, progress=progress.fold(number), prepared=prepared)
+            refuse_changed_data(run, prepared.fingerprint, f"; remove {folder} to review the rows anew")
             logits[torch.from_numpy(folds.fold == number)] = _answers(_ready(run, config), prepared)
             drop_checkpoints(run)
     finally:

@@ -51,7 +51,8 @@ class Folds:
             test_hash=hash_of(test, source.class_names),
         )
         counts = task.class_counts(training.annotation)
-        return Prepared(self.prepared.config, source, task, splits, counts, input_statistics(training))
+        inputs = input_statistics(training, source.feature_names)
+        return Prepared(self.prepared.config, source, task, splits, counts, inputs)
 
     def _part(self, rows: NDArray[np.bool_]) -> Samples:
         return self.samples.select(torch.from_numpy(np.flatnonzero(rows)))

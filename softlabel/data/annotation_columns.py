@@ -16,9 +16,10 @@ from softlabel.data.columns import (
     labels,
     matching_columns,
     numbers,
+    settled,
     vote_table,
 )
-from softlabel.data.config import DataConfig
+from softlabel.data.config import DataConfig, settled_columns
 from softlabel.data.draft import Draft
 from softlabel.data.refusals import Refusals
 from softlabel.data.source import DIFFICULT, NEGATIVE, POSITIVE
@@ -61,6 +62,7 @@ def annotate(draft: Draft, table: pa.Table, config: DataConfig, file: str) -> No
     """Give a draft its annotation, every value checked."""
     several = _several(config, table.column_names, file)
     columns = [table.column(name) for name in several]
+    draft.annotation_columns = several
     if config.label_column is not None:
         draft.label_column = config.label_column
         draft.labels = labels(table.column(config.label_column), config.label_column, draft.refusals)
@@ -132,7 +134,8 @@ def _several(config: DataConfig, columns: Sequence[str], file: str) -> list[str]
     patterns = config.vote_columns or config.value_columns or config.level_columns
     if not patterns:
         return []
-    found = matching_columns(patterns, columns, file)
+    names = settled_columns(config).annotation
+    found = settled(names, columns, file) if names else matching_columns(patterns, columns, file)
     if config.value_columns and len(found) != 2:
         raise DataError(f"{file}: {len(found)} columns of values, expected two such as pitch and yaw")
     if len(found) < 2:

@@ -35,6 +35,22 @@ def one_column(name: str, columns: Sequence[str], file: str) -> str:
     return name
 
 
+def settled(
+    names: Sequence[str], columns: Sequence[str], file: str, why: str = ", which the model was trained on"
+) -> list[str]:
+    """The columns that a model was trained on, in its order; others are passed over.
+
+    Raises DataError naming the first that is missing, with the nearest name, or one that occurs twice.
+    """
+    missing = [name for name in names if name not in columns]
+    if missing:
+        more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
+        others = [column for column in columns if column not in names]
+        near = nearest(missing[0], others) if others else "; there are no others"
+        raise DataError(f"{file}: no column {missing[0]!r}{more}{why}{near}")
+    return [one_column(name, columns, file) for name in names]
+
+
 def matching_columns(patterns: Sequence[str], columns: Sequence[str], file: str) -> list[str]:
     """The columns that names or patterns such as 'votes_*' stand for; a pattern's in the order of the table.
 
@@ -42,12 +58,27 @@ def matching_columns(patterns: Sequence[str], columns: Sequence[str], file: str)
     """
     found: list[str] = []
     for pattern in patterns:
-        is_name = pattern in columns or not any(mark in pattern for mark in "*?[")
-        fitting = [pattern] if is_name else [column for column in columns if fnmatchcase(column, pattern)]
-        if not fitting:
+        named = fitting(pattern, columns)
+        if not named:
             raise DataError(f"{file}: no column fits {pattern!r}; the columns are {among(columns)}")
-        found += [one_column(column, columns, file) for column in fitting]
+        found += [one_column(column, columns, file) for column in named]
     return list(dict.fromkeys(found))
+
+
+def fitting(pattern: str, columns: Sequence[str]) -> list[str]:
+    """What a pattern stands for, in the order of the table; a name stands for itself, whether it is there or not."""
+    if pattern in columns or not any(mark in pattern for mark in "*?["):
+        return [pattern]
+    return [column for column in columns if fnmatchcase(column, pattern)]
+
+
+def settled_features(names: Sequence[str], patterns: Sequence[str], columns: Sequence[str], file: str) -> list[str]:
+    """The features of a trained model, by name; patterns, where they are given, must leave none of them out."""
+    found = settled(names, columns, file)
+    if patterns:
+        allowed = {column for pattern in patterns for column in fitting(pattern, columns)}
+        settled(names, [column for column in columns if column in allowed], f"{file}, in {among(patterns)}")
+    return found
 
 
 def nearest(name: str, names: Sequence[str]) -> str:

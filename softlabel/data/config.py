@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -81,3 +82,32 @@ class DataConfig(BaseModel):
     memory: Literal["auto", "hold", "stream"] = Field(
         "auto", description="hold decoded images in memory, or stream them"
     )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a table in the order in which a model was trained on them; () where that is not settled yet.
+
+    features     of the inputs; also where other columns fit the patterns by now
+    annotation   of votes, levels or several values
+    """
+
+    features: tuple[str, ...] = ()
+    annotation: tuple[str, ...] = ()
+
+
+class SettledData(DataConfig):
+    """Data that are read for a model that was trained before: columns are picked by name, wherever they stand."""
+
+    settled: Columns
+
+    @classmethod
+    def of(cls, config: DataConfig, columns: Columns) -> SettledData:
+        """The same data with these columns; an image column takes the place of features."""
+        features = columns.features if config.image_column is None else ()
+        return cls(**config.model_dump(), settled=Columns(features, columns.annotation))
+
+
+def settled_columns(config: DataConfig) -> Columns:
+    """What is settled of the columns; nothing where no model was trained yet."""
+    return config.settled if isinstance(config, SettledData) else Columns()

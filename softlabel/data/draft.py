@@ -33,6 +33,7 @@ class Draft:
     """Columns of one source, row by row; rows that `refusals` knows as bad may hold anything.
 
     images       structs {bytes, path}; or features (N, D) float32
+    named        whether the features have names of their own, not only numbers
     kind         as in `Source`; rows of kind 'label' have `labels`, those of any other an `annotation`
     labels       text, with `classes` if the source knows them
     annotation   (N, ...) in the type of its kind, with `classes` as in `Source`
@@ -49,10 +50,12 @@ class Draft:
     subject: Subject = no_subject
     features: NDArray[np.float32] | None = None
     feature_names: list[str] = field(default_factory=list)
+    named: bool = True
     kind: AnnotationKind = "label"
     labels: pa.Array | None = None
     label_column: str | None = None
     annotation: Annotation | None = None
+    annotation_columns: list[str] = field(default_factory=list)
     classes: list[str] | None = None
     split: NDArray[np.int8] | None = None
     group: pa.DictionaryArray | None = None
@@ -113,7 +116,8 @@ def _source(
         warnings=[*warnings, *class_warnings(draft, annotation[kept], classes, split)],
         notes=draft.notes,
         refused=refused,
-        feature_names=draft.feature_names,
+        feature_names=draft.feature_names if draft.named else [],
+        annotation_columns=draft.annotation_columns,
     )
 
 

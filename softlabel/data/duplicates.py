@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from softlabel.data.digests import SIZE
 from softlabel.data.samples import Samples
 from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
 
@@ -15,9 +16,10 @@ def identities(samples: Samples) -> NDArray[np.int64]:
     numbers = np.arange(len(samples))
     sizes = samples.stored_sizes()
     _, size_of, count = torch.unique(sizes, return_inverse=True, return_counts=True)
-    first: dict[bytes, int] = {}
-    for row in (count[size_of] > 1).nonzero().flatten().tolist():  # an input of a size of its own is equal to none
-        numbers[row] = first.setdefault(samples.digest(row), row)
+    rows = (count[size_of] > 1).nonzero().flatten().numpy()  # an input of a size of its own is equal to none
+    hashes = samples.digests(rows).view(np.dtype((np.void, SIZE))).reshape(-1)
+    _, first, same = np.unique(hashes, return_index=True, return_inverse=True)
+    numbers[rows] = rows[first][same]
     return numbers
 
 

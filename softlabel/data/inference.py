@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from softlabel.data.columns import matching_columns, one_column
+from softlabel.data.columns import matching_columns, one_column, settled_features
 from softlabel.data.files import BadFileError, Root, is_hidden, is_image_name, written
 from softlabel.data.image_table import Memory, Subject, check_images, struct_column
 from softlabel.data.images import FULL_SCALE, MAX_PIXELS
@@ -41,13 +41,15 @@ class Expected:
     resize            bring images of another size to H x W instead of refusing them
     image_column      of a table: paths relative to it or to image_root, or bytes
     white_level       what is white in images of 16 bits
-    feature_columns   of a table: names or patterns, in the order of training
+    feature_names     of a table: the features by name, in the order of training; () where they have no names
+    feature_columns   of a table: names or patterns, among which the features are
     """
 
     kind: InputKind
     shape: tuple[int, ...]
     resize: bool = False
     image_column: str | None = None
+    feature_names: Sequence[str] = ()
     feature_columns: Sequence[str] = ()
     image_root: str | None = None
     white_level: int = FULL_SCALE
@@ -128,6 +130,8 @@ def _columns(columns: list[str], file: str, expected: Expected) -> list[str]:
                 f"{file}: --image-column NAME must say where the images are; the columns are {among(columns)}"
             )
         return [one_column(expected.image_column, columns, file)]
+    if expected.feature_names:
+        return settled_features(expected.feature_names, expected.feature_columns, columns, file)
     if not expected.feature_columns:
         raise ConfigError(
             f"{file}: --feature-columns NAMES must say what the features are; the columns are {among(columns)}"

@@ -8,7 +8,7 @@ import os
 import pkgutil
 
 import softlabel.data.sources
-from softlabel.data.config import DataConfig
+from softlabel.data.config import Columns, DataConfig, SettledData
 from softlabel.data.source import Source
 from softlabel.errors import ConfigError
 
@@ -18,8 +18,10 @@ def list_sources() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(softlabel.data.sources.__path__))
 
 
-def open_source(config: DataConfig) -> Source:
+def open_source(config: DataConfig, columns: Columns | None = None) -> Source:
     """Read and check the source that the configuration names.
+
+    columns   of a table, where a model was trained on it before: they are picked by name
 
     Raises ConfigError for an unknown kind of source or options that do not fit, DataError for data that cannot be used.
     """
@@ -30,5 +32,6 @@ def open_source(config: DataConfig) -> Source:
         hint = f"did you mean {near[0]!r}?" if near else "the sources are " + ", ".join(kinds)
         raise ConfigError(f"unknown source {config.source!r}: {hint}")
     module = importlib.import_module(f"softlabel.data.sources.{kind}")
-    source: Source = module.read(config, os.path.expanduser(argument))
+    settled = config if columns is None else SettledData.of(config, columns)
+    source: Source = module.read(settled, os.path.expanduser(argument))
     return source

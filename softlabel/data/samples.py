@@ -11,8 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from softlabel.data.digests import SIZE, Digests, hashed
 from softlabel.data.images import FULL_SCALE, BadImageError, Colour, Encoded, decode
 from softlabel.errors import DataError
 
@@ -49,8 +51,9 @@ class Samples(Protocol):
     def stored_sizes(self) -> Tensor:
         """Bytes of each stored input, (N,) int64: inputs of different sizes cannot be equal."""
 
-    def digest(self, row: int) -> bytes:
-        """A hash of one stored input: pixels or features where they are held, the encoded file where streamed."""
+    def digests(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Hashes (n, 16) of the stored inputs at these positions, each computed once: of pixels or features where they
+        are held, of the encoded file where streamed."""
 
 
 class HeldSamples:
@@ -58,9 +61,12 @@ class HeldSamples:
 
     streamed = False
 
-    def __init__(self, inputs: Tensor, rows: Tensor, annotation: Tensor, sample_id: Tensor) -> None:
+    def __init__(
+        self, inputs: Tensor, rows: Tensor, annotation: Tensor, sample_id: Tensor, digests: Digests | None = None
+    ) -> None:
         self._inputs = inputs
         self._rows = rows
+        self._digests = digests or _held_digests(inputs)
         self.annotation = annotation
         self.sample_id = sample_id
         self.input_kind: InputKind = "image" if inputs.dtype == torch.uint8 else "features"
@@ -73,16 +79,16 @@ class HeldSamples:
         return self._inputs.index_select(0, self._rows[rows])
 
     def select(self, rows: Tensor) -> HeldSamples:
-        return HeldSamples(self._inputs, self._rows[rows], self.annotation[rows], self.sample_id[rows])
+        return HeldSamples(self._inputs, self._rows[rows], self.annotation[rows], self.sample_id[rows], self._digests)
 
     def annotated(self, annotation: Tensor) -> HeldSamples:
-        return HeldSamples(self._inputs, self._rows, annotation, self.sample_id)
+        return HeldSamples(self._inputs, self._rows, annotation, self.sample_id, self._digests)
 
     def stored_sizes(self) -> Tensor:
         return torch.full((len(self),), self._inputs[:1].nbytes)
 
-    def digest(self, row: int) -> bytes:
-        return _hash(self._inputs[self._rows[row]].numpy().tobytes())
+    def digests(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return self._digests.of(self._rows.numpy()[rows])
 
 
 class EncodedImages:
@@ -99,6 +105,7 @@ class EncodedImages:
         self._paths = _one_chunk(pc.struct_field(column, "path"))
         self._contents = _one_chunk(pc.struct_field(column, "bytes"))
         self._all_paths = self._contents.null_count == len(column)
+        self.digests = Digests(len(column), self._digest)
 
     def __len__(self) -> int:
         return len(self.column)
@@ -106,6 +113,17 @@ class EncodedImages:
     def __getitem__(self, row: int) -> Encoded:
         encoded: Encoded | None = None if self._all_paths else self._contents[row].as_py()
         return self._paths[row].as_py() if encoded is None else encoded
+
+    def _digest(self, row: int) -> bytes:
+        encoded = self[row]
+        if isinstance(encoded, bytes):
+            return hashed(encoded)
+        with io.FileIO(encoded) as file:
+            start = file.read(_SMALL)
+            if len(start) < _SMALL:  # the whole file: one read is much faster than many
+                return hashed(start)
+            file.seek(0)
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=SIZE)).digest()
 
 
 class StreamedSamples:
@@ -149,16 +167,8 @@ class StreamedSamples:
     def stored_sizes(self) -> Tensor:
         return torch.tensor([_stored_size(self._images[row]) for row in self._rows.tolist()], dtype=torch.int64)
 
-    def digest(self, row: int) -> bytes:
-        encoded = self._images[int(self._rows[row])]
-        if isinstance(encoded, bytes):
-            return _hash(encoded)
-        with io.FileIO(encoded) as file:
-            start = file.read(_SMALL)
-            if len(start) < _SMALL:  # the whole file: one read is much faster than many
-                return _hash(start)
-            file.seek(0)
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+    def digests(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return self._images.digests.of(self._rows.numpy()[rows])
 
     def _decoded(self, row: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         encoded = self._images[int(self._rows[row])]
@@ -185,5 +195,8 @@ def _stored_size(encoded: Encoded) -> int:
     return len(encoded) if isinstance(encoded, bytes) else os.stat(encoded).st_size
 
 
-def _hash(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()
+def _held_digests(inputs: Tensor) -> Digests:
+    if not inputs.numel():
+        return Digests(len(inputs), lambda row: hashed(b""))
+    content = inputs.contiguous().flatten(1).numpy().view(np.uint8)
+    return Digests(len(inputs), lambda row: hashed(content[row].data))

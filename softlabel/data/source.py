@@ -39,7 +39,8 @@ class Source:
     warnings         what may be a mistake in the data
     notes            what was decided while reading
     refused          rows that were left out, with the reason
-    feature_names    columns of the features, in order; empty for images
+    feature_names    columns of the features, in order; empty for images, and for features without names
+    annotation_columns  those of votes, levels or several values, in order; empty for one label or value
     dataset          the same rows as a Hugging Face dataset: image or features, annotation, split
     place            file and row of a sample_id
     """
@@ -57,6 +58,7 @@ class Source:
     notes: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     feature_names: list[str] = field(default_factory=list)
+    annotation_columns: list[str] = field(default_factory=list)
 
     def place_of(self, sample_id: int) -> str:
         """Where a sample comes from, for people: 'cat/7.png' or 'faces.csv, row 12'."""

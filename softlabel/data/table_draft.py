@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from softlabel.data.annotation_columns import annotate, annotation_columns, check_annotation_options
-from softlabel.data.columns import float32_numbers, labels, matching_columns, one_column
-from softlabel.data.config import DataConfig
+from softlabel.data.columns import float32_numbers, labels, matching_columns, one_column, settled_features
+from softlabel.data.config import DataConfig, settled_columns
 from softlabel.data.draft import Draft
 from softlabel.data.files import Root
 from softlabel.data.image_table import Subject, images_at, struct_column
@@ -31,22 +31,26 @@ def columns_to_read(config: DataConfig, file: str) -> Callable[[list[str]], list
         annotation = annotation_columns(config, columns, file)
         chosen = [config.image_column, *annotation, config.split_column, config.group_column]
         named = [one_column(name, columns, file) for name in chosen if name is not None]
-        return list(dict.fromkeys(named + features_of(config.feature_columns, columns, config, file)))
+        return list(dict.fromkeys(named + features_of(columns, config, file)))
 
     return choose
 
 
-def features_of(patterns: Sequence[str], columns: Sequence[str], config: DataConfig, file: str) -> list[str]:
-    """The feature columns. A pattern leaves out annotation, split and group; their names are refused."""
-    if not patterns:
+def features_of(columns: Sequence[str], config: DataConfig, file: str) -> list[str]:
+    """The feature columns, those of a trained model by name. A pattern leaves out annotation, split and group; their
+    names are refused."""
+    trained = settled_columns(config).features
+    if not config.feature_columns and not trained:
         return []
     taken = {config.split_column, config.group_column, *annotation_columns(config, columns, file)}
-    for pattern in patterns:
-        if pattern in taken:
+    for name in (*config.feature_columns, *trained):
+        if name in taken:
             raise ConfigError(
-                f"{file}: column {pattern!r} is to be a feature and also a label, value, vote, split or group"
+                f"{file}: column {name!r} is to be a feature and also a label, value, vote, split or group"
             )
-    found = [name for name in matching_columns(patterns, columns, file) if name not in taken]
+    if trained:
+        return settled_features(trained, config.feature_columns, columns, file)
+    found = [name for name in matching_columns(config.feature_columns, columns, file) if name not in taken]
     if not found:
         raise DataError(f"{file}: no feature columns are left beside label, votes, split and group")
     return found
@@ -70,7 +74,7 @@ def draft_of(table: Table, config: DataConfig, path: str) -> Draft:
     if config.image_column is not None:
         add_images(draft, columns.column(config.image_column), config.image_column, image_root(config.image_root, path))
     else:
-        draft.feature_names = features_of(config.feature_columns, names, config, file)
+        draft.feature_names = features_of(names, config, file)
         draft.features = feature_table(columns, draft.feature_names, refusals)
     return draft
 
@@ -145,7 +149,8 @@ def split_of(column: pa.ChunkedArray, name: str, refusals: Refusals) -> tuple[ND
 
 def _check_options(config: DataConfig, columns: list[str], file: str) -> None:
     there = f"; the columns are {among(columns)}"
-    if (config.image_column is None) == (not config.feature_columns):
+    features = config.feature_columns or settled_columns(config).features
+    if (config.image_column is None) == (not features):
         problem = "both --image-column and --feature-columns are given" if config.image_column else "no input is named"
         raise ConfigError(f"{file}: {problem}, expected either --image-column NAME or --feature-columns NAMES{there}")
     check_annotation_options(config, file, there)

@@ -68,6 +68,11 @@ class Cell:
         """Where the ends of shared stages are kept, for all runs of the comparison."""
         return self.folder.parent / "shared-stages"
 
+    @property
+    def comparison(self) -> Path:
+        """The folder in which the comparison's data are recorded."""
+        return self.folder.parent.parent
+
     def waits_for(self, running: Sequence[Cell]) -> bool:
         """Whether one of the runs at work is just training a stage that this one needs."""
         open_ = set(SharedStages(self.shared_folder, self.shared).missing())
@@ -219,12 +224,17 @@ def _train_cell(cell: Cell, threads: int, answer: connection.Connection) -> None
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
+    from softlabel.training.prepare import prepare
     from softlabel.training.train import train
+    from softlabel.training.trained_on import fingerprint_for, recorded_columns, refuse_changed_data
 
     torch.set_num_threads(threads)
+    config = cell.config
     try:
         shared = SharedStages(cell.shared_folder, cell.shared)
-        train(cell.config, folder=cell.folder, resume=cell.folder.exists(), shared=shared)
+        prepared = prepare(config.data, config.task, config.axis, recorded_columns(cell.comparison))
+        refuse_changed_data(cell.comparison, fingerprint_for(prepared, [config]))
+        train(config, folder=cell.folder, resume=cell.folder.exists(), shared=shared, prepared=prepared)
     except SoftlabelError as error:
         answer.send_bytes(str(error).encode())
     except Exception as error:  # whatever it is, the other cells go on

@@ -21,10 +21,12 @@ from softlabel.training.atomic import write_text
 from softlabel.training.engine import device_name
 from softlabel.training.precision import precision_for
 from softlabel.training.prepare import Prepared, prepare
-from softlabel.training.run_folder import RunFolder
+from softlabel.training.run_folder import RunFolder, unfinished_run
 from softlabel.training.setup import build_method
 from softlabel.training.shared_stages import forget
-from softlabel.training.test_split import count_openings, refuse_other_test_rows
+from softlabel.training.test_split import count_openings, refuse_other_data, refuse_other_test_rows
+from softlabel.training.train import BEGIN_ANEW
+from softlabel.training.trained_on import DATA, fingerprint_for, record, recorded_columns, refuse_changed_data
 
 
 class CompareProgress(Protocol):
@@ -71,11 +73,13 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
     """
     progress = progress or Silent()
     warm_up()
-    prepared = prepare(config.data, config.task, config.axis)
+    columns = recorded_columns(unfinished_run(config, "compare"))
+    prepared = prepare(config.data, config.task, config.axis, columns)
     # refuses what does not go together, before anything runs
     methods = {method: build_method(config.cell(method, seed=0), prepared) for method in config.comparison.methods}
     with RunFolder.continue_or_create(config, kind="compare") as run:
         started = time.perf_counter()
+        _settle_data(config, run, prepared)
         same = _with_one_precision(config, run, prepared, methods[config.comparison.baseline_name])
         cells = [
             Cell(method, seed, same.cell(method, seed), run.path / "cells" / f"{method}-seed{seed}")
@@ -83,8 +87,7 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
             for method in config.comparison.methods
         ]
         cells = with_shared_stages(cells, methods)
-        finished = [(cell.name, cell.result()["test_hash"]) for cell in cells if cell.finished]
-        refuse_other_test_rows(prepared.splits.test_hash, finished, str(run.path))
+        _refuse_other_cells([cell for cell in cells if cell.finished], prepared, str(run.path))
         jobs = jobs_that_pay_off(config, len(cells))
         notes = dict.fromkeys(note for method in methods.values() for note in method.notes(config.training.sampler))
         progress.begin(run.path, prepared, cells, jobs, [*notes, *_own_training(methods)])
@@ -101,6 +104,23 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         write_pages(results, run.path)
         run.write_json("results.json", results)  # last, as it marks the comparison as finished
         return run.path
+
+
+def _settle_data(config: CompareConfig, run: RunFolder, prepared: Prepared) -> None:
+    """Record what all cells are trained on, or refuse what has changed since the comparison began."""
+    data = fingerprint_for(prepared, (config.cell(method, seed=0) for method in config.comparison.methods))
+    if not (run.path / DATA).exists() and not any(run.path.glob("cells/*")):
+        record(run.path, data)
+    refuse_changed_data(run.path, data, BEGIN_ANEW)
+
+
+def _refuse_other_cells(finished: Sequence[Cell], prepared: Prepared, where: str) -> None:
+    """Raise RunError for a finished cell that was trained or tested on other rows."""
+    results = {cell.name: cell.result() for cell in finished}
+    tested = [(name, result["test_hash"]) for name, result in results.items()]
+    refuse_other_test_rows(prepared.splits.test_hash, tested, where)
+    trained = [(name, result.get("data_hash")) for name, result in results.items()]
+    refuse_other_data(prepared.fingerprint.data_hash, trained, where)
 
 
 def _with_one_precision(config: CompareConfig, run: RunFolder, prepared: Prepared, method: Method) -> CompareConfig:

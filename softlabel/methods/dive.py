@@ -32,6 +32,8 @@ from softlabel.tasks.task import Task
 class DiVE(Method):
     """Stage 1 trains the teacher, stage 2 a student of the same network, from the weights the teacher began with."""
 
+    trained_networks = ("teacher",)
+
     class Config(MethodConfig):
         distillation: Share = Field(0.5, description="share of the teacher's term; the rest is the label's")
         temperature: float = Field(2.0, gt=0, le=1e6, description="temperature of teacher and student")

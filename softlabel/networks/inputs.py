@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from softlabel.errors import ConfigError
@@ -19,6 +19,7 @@ class InputSpec:
     kind   image: pixels 0 to 255, shape (C, H, W); features: numbers, shape (D,)
     mean   one per channel (of pixels / 255) or per feature
     std    likewise; a constant channel or feature has 0 and is only centred
+    names  of the features, by which they are found in a table; empty where they have none, and for images
     Raises ConfigError when the fields contradict each other.
     """
 
@@ -26,6 +27,7 @@ class InputSpec:
     shape: tuple[int, ...]
     mean: list[float]
     std: list[float]
+    names: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         dimensions = {"image": 3, "features": 1}.get(self.kind)
@@ -38,6 +40,8 @@ class InputSpec:
                 raise ConfigError(f"inputs.{name}: expected {self.channels} finite numbers, got {_short(values)}")
         if min(self.std) < 0:
             raise ConfigError(f"inputs.std: {min(self.std)} is negative")
+        if self.names and (self.kind == "image" or not len(set(self.names)) == len(self.names) == self.size):
+            raise ConfigError(f"inputs.names: expected a name of its own for each of {self.size:,} features, or none")
 
     @property
     def channels(self) -> int:
@@ -51,7 +55,13 @@ class InputSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, numbers and strings."""
-        return {"kind": self.kind, "shape": list(self.shape), "mean": list(self.mean), "std": list(self.std)}
+        return {
+            "kind": self.kind,
+            "shape": list(self.shape),
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "names": list(self.names),
+        }
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> InputSpec:
@@ -59,9 +69,12 @@ class InputSpec:
         try:
             shape = tuple(int(length) for length in saved["shape"])
             mean, std = ([float(value) for value in saved[name]] for name in ("mean", "std"))
-            return cls(saved["kind"], shape, mean, std)
+            names = list(saved["names"])
+            if not all(isinstance(name, str) for name in names):
+                raise TypeError("names that are no text")
+            return cls(saved["kind"], shape, mean, std, names)
         except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"inputs: expected kind, shape, mean and std ({error!r})") from None
+            raise ConfigError(f"inputs: expected kind, shape, mean, std and names ({error!r})") from None
 
 
 def _short(values: list[float]) -> str:

@@ -19,6 +19,7 @@ from softlabel.errors import RunError, UnsupportedError
 from softlabel.networks.adapter import AdaptedBackbone, example
 from softlabel.networks.heads import CentredHead, CosineHead
 from softlabel.networks.network import Network
+from softlabel.training.atomic import to_json
 from softlabel.training.model_folder import DeployedModel, load_model, save_model
 from softlabel.training.predict import white_level_of
 from softlabel.training.publish import new_place
@@ -26,6 +27,8 @@ from softlabel.training.publish import new_place
 Format = Literal["safetensors", "torch", "onnx"]
 SUFFIX: dict[Format, str] = {"safetensors": "", "torch": ".pt2", "onnx": ".onnx"}
 LARGEST_DIFFERENCE = 1e-4
+MEANING = "softlabel.json"
+"""An extra file of a torch export, a metadata property of an ONNX graph."""
 BATCH_IS_DYNAMIC = ({0: torch.export.Dim.DYNAMIC},)
 BATCH_SIZES = (1, 3, 8)  # the check runs each: a graph may have frozen the size it was traced with
 Run = Callable[[Tensor], Tensor]
@@ -55,6 +58,7 @@ def export_model(folder: str | Path, out: str | Path, format: Format, network: N
     safetensors  a folder with weights and JSON; temperature and bias are folded into the head
     torch        a torch.export program (.pt2)
     onnx         an ONNX graph (.onnx); needs the extra softlabel[onnx]
+    torch and onnx carry what their tensors mean as JSON: see `meaning`
     network      as in `load_model`
 
     Raises RunError when the model is damaged, `out` exists, or the export differs by more than 1e-4; UnsupportedError
@@ -117,14 +121,14 @@ def write_torch(model: DeployedModel, out: Path) -> Run:
     """A torch.export program for any batch size, and that program read again."""
     with tracing("torch"):
         program = torch.export.export(model, (example(model.inputs),), dynamic_shapes=BATCH_IS_DYNAMIC)
-        torch.export.save(program, out)
+        torch.export.save(program, out, extra_files={MEANING: meaning(model)})
         return torch.export.load(out).module()
 
 
 def write_onnx(model: DeployedModel, out: Path) -> Run:
     """An ONNX graph for any batch size, and that graph run by onnxruntime."""
     try:
-        import onnx  # noqa: F401
+        import onnx
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError as error:
@@ -141,12 +145,21 @@ def write_onnx(model: DeployedModel, out: Path) -> Run:
             external_data=False,
             verbose=False,
         )
+    graph = onnx.load(out)
+    onnx.helper.set_model_props(graph, {MEANING: meaning(model)})
+    onnx.save(graph, out)
     session = onnxruntime.InferenceSession(out.read_bytes(), providers=["CPUExecutionProvider"])
 
     def run(inputs: Tensor) -> Tensor:
         return torch.from_numpy(session.run(None, {"inputs": inputs.numpy()})[0])
 
     return run
+
+
+def meaning(model: DeployedModel) -> str:
+    """What stands where in inputs and outputs, as JSON: names of the features in order, names of the classes."""
+    inputs = {"kind": model.inputs.kind, "shape": list(model.inputs.shape), "names": model.inputs.names}
+    return to_json({"inputs": inputs, "class_names": model.class_names, "task": model.task_json["name"]})
 
 
 WRITERS: dict[Format, Callable[[DeployedModel, Path], Run]] = {

@@ -78,7 +78,7 @@ def predict(
 
     run            the folder of a comparison, a run or a model
     source         an image, a folder of images, or a table (csv, parquet)
-    columns        by default those that the run was trained on
+    columns        by default those that the run was trained on; features are picked by name, others passed over
     image_root     folder from which image paths of a table start; by default as in training
     resize         by default as in training; so is what is white in images of 16 bits
     abstain_below  a share; answers of lower confidence have None as their label
@@ -97,7 +97,8 @@ def predict(
         shape=tuple(model.inputs.shape),
         resize=trained.resize is not None if resize is None else resize,
         image_column=image_column or trained.image_column,
-        feature_columns=list(feature_columns) or trained.feature_columns,
+        feature_names=model.inputs.names,
+        feature_columns=list(feature_columns) or ([] if model.inputs.names else trained.feature_columns),
         image_root=image_root or trained.image_root,
         white_level=white_level_of(model) or FULL_SCALE,
         skip_bad=skip_bad,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from softlabel.data.config import DataConfig
+from softlabel.data.config import Columns, DataConfig
+from softlabel.data.fingerprint import Fingerprint, fingerprint_of
 from softlabel.data.majority import majority_labels
 from softlabel.data.open_source import open_source
 from softlabel.data.samples import Samples
@@ -41,6 +44,11 @@ class Prepared:
     class_counts: Tensor
     inputs: InputSpec
     seconds: float = 0.0
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """Names and rows of the parts, to be told from changed ones."""
+        return fingerprint_of(self.source, self.splits)
 
     @property
     def rows(self) -> dict[str, int]:
@@ -79,6 +87,7 @@ class Prepared:
             "class_names": list(self.task.class_names),
             "training_counts": self.class_counts.tolist(),
             "test_hash": self.splits.test_hash,
+            "data_hash": self.fingerprint.data_hash,
             "protocol": self.config.protocol,
             "effective_validation_size": self.effective_validation_size,
             "groups": self.config.groups,
@@ -86,13 +95,17 @@ class Prepared:
         }
 
 
-def prepare(config: DataConfig, task_name: str = "auto", axis: AxisConfig | None = None) -> Prepared:
+def prepare(
+    config: DataConfig, task_name: str = "auto", axis: AxisConfig | None = None, columns: Columns | None = None
+) -> Prepared:
     """Open the source, settle the task and make the splits; nothing is trained.
+
+    columns   of a table, where a model was trained on it before: they are picked by name
 
     Raises DataError or ConfigError, naming file, row or option.
     """
     started = time.perf_counter()
-    source = open_source(config)
+    source = open_source(config, columns)
     if source.annotation_kind in ("value", "values") and not (axis and axis.grid):
         for column, name in zip(source.samples.annotation.T, source.class_names or ["values"], strict=False):
             source.warnings.extend(coarse_axis(column, name))
@@ -104,11 +117,11 @@ def prepare(config: DataConfig, task_name: str = "auto", axis: AxisConfig | None
         task = task.by_classes()
     splits = make_splits(source, config, task.stratify)
     counts = task.class_counts(splits.training.annotation)
-    inputs = input_statistics(splits.training)
+    inputs = input_statistics(splits.training, source.feature_names)
     return Prepared(config, source, task, splits, counts, inputs, time.perf_counter() - started)
 
 
-def input_statistics(samples: Samples) -> InputSpec:
+def input_statistics(samples: Samples, names: Sequence[str] = ()) -> InputSpec:
     """Mean and standard deviation per channel (pixels / 255) or feature, of at most 20,000 evenly spaced samples."""
     rows = torch.arange(len(samples))
     rows = rows[:: -(-len(rows) // MOST_ROWS_FOR_STATISTICS)]
@@ -125,4 +138,4 @@ def input_statistics(samples: Samples) -> InputSpec:
     # a constant channel has exactly 0; what rounding leaves of it must not be divided by
     variance = (squares / count - mean.square()).clamp_min(0)
     std = torch.where(variance > 1e-12 * (squares / count), variance.sqrt(), 0.0)
-    return InputSpec(samples.input_kind, tuple(samples.input_shape), mean.tolist(), std.tolist())
+    return InputSpec(samples.input_kind, tuple(samples.input_shape), mean.tolist(), std.tolist(), list(names))

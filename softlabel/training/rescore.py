@@ -10,8 +10,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from softlabel.data.config import DataConfig
+from softlabel.data.columns import settled
+from softlabel.data.config import Columns, DataConfig
 from softlabel.data.open_source import open_source
+from softlabel.data.refusals import among
 from softlabel.data.samples import Samples
 from softlabel.data.source import SPLIT_NAMES, VOID, Source
 from softlabel.errors import ConfigError, DataError, RunError
@@ -23,6 +25,7 @@ from softlabel.training.model_folder import DeployedModel, load_model
 from softlabel.training.predict import configured_folder, training_data, white_level_of
 from softlabel.training.prepare import prepare
 from softlabel.training.test_split import record_opening
+from softlabel.training.trained_on import recorded_columns, refuse_changed_data
 
 Split = Literal["training", "validation", "test", "all"]
 Watch = Callable[[Tensor, Tensor], None]
@@ -128,7 +131,9 @@ def _own_part(run: Path, model: DeployedModel, split: Split) -> LabelledPart:
             f"{run} does not say what it was trained on (no config.toml); name labelled data with --source"
         )
     axis = AxisConfig.model_validate(model.task_json.get("axis", {}))
-    prepared = prepare(data, model.task_json["name"], axis)
+    folder = configured_folder(run) or run
+    prepared = prepare(data, model.task_json["name"], axis, recorded_columns(folder))
+    refuse_changed_data(folder, prepared.fingerprint)
     if prepared.task.class_names != model.class_names or prepared.splits.test_hash != model.card.get("test_hash"):
         raise RunError(f"{data.source} has changed since the model was trained: its test split is another one now")
     parts = {
@@ -153,10 +158,13 @@ def _recorded(run: Path) -> list[str]:
 
 
 def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> LabelledPart:
-    source = open_source(data.model_copy(update={"white_level": white_level_of(model)}))
+    source = open_source(
+        data.model_copy(update={"white_level": white_level_of(model)}), Columns(features=tuple(model.inputs.names))
+    )
+    _refuse_nameless(model, source)
     task = task_from_json(model.task_json)
     _refuse_other_numbers(task, source)
-    samples = _in_model_classes(source, model.class_names)
+    samples = _in_model_classes(source, model.class_names, model.card.get("value_columns"))
     if task.annotation_kind != source.annotation_kind:
         task = task_for("auto", source.annotation_kind, model.class_names, source.samples.annotation, AxisConfig())
     if split != "all":
@@ -176,10 +184,21 @@ def _refuse_other_numbers(task: ClassSpace, source: Source) -> None:
         raise DataError(f"{source.name} has {GIVEN[given]}, and the model's task {task.name} needs {GIVEN[own]}")
 
 
-def _in_model_classes(source: Source, class_names: list[str]) -> Samples:
-    """The samples with their annotation in the model's order of classes; classes that the source lacks have no rows."""
+def _refuse_nameless(model: DeployedModel, source: Source) -> None:
+    """Raises DataError where a model picks its features by name, and these have none."""
+    if model.inputs.names and source.samples.input_kind == "features" and source.feature_names != model.inputs.names:
+        raise DataError(
+            f"{source.name}: its features have no names, and the model picks them by name: {among(model.inputs.names)}"
+        )
+
+
+def _in_model_classes(source: Source, class_names: list[str], value_columns: list[str] | None = None) -> Samples:
+    """The samples with their annotation in the model's order of classes, or of several values.
+
+    Classes that the source lacks have no rows; of votes and levels it must say something of every class.
+    """
     if source.annotation_kind in NUMBERS:
-        return source.samples
+        return _in_model_values(source, value_columns or [])
     unknown = [name for name in source.class_names if name not in class_names]
     if unknown:
         known = ", ".join(class_names[:12]) + (" …" if len(class_names) > 12 else "")
@@ -192,9 +211,24 @@ def _in_model_classes(source: Source, class_names: list[str]) -> Samples:
         to_model = torch.full((VOID + 1,), VOID, dtype=torch.uint8)
         to_model[: len(place)] = place.to(torch.uint8)
         return source.samples.annotated(to_model[annotation.long()])
+    missing = [name for name in class_names if name not in source.class_names]
+    if missing:
+        what = "votes" if source.annotation_kind == "distribution" else "levels"
+        raise DataError(
+            f"{source.name}: no column of {what} for {among(missing)}, expected one for each of its classes"
+        )
     wide = annotation.new_zeros(len(annotation), len(class_names))
     wide[:, place] = annotation
     return source.samples.annotated(wide)
+
+
+def _in_model_values(source: Source, columns: list[str]) -> Samples:
+    """Several values in the order in which the model was trained on them."""
+    if source.annotation_kind != "values" or not columns:
+        return source.samples
+    names = settled(columns, source.class_names, source.name)
+    order = torch.tensor([source.class_names.index(name) for name in names])
+    return source.samples.annotated(source.samples.annotation[:, order])
 
 
 def _training_counts(model: DeployedModel, part: LabelledPart) -> tuple[Tensor, Groups]:

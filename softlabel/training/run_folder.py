@@ -94,7 +94,7 @@ class RunFolder:
 
         Raises RunError when another process is at work in that folder.
         """
-        path = _unfinished(config, kind)
+        path = unfinished_run(config, kind)
         return cls.create(config, kind) if path is None else cls._hold(path, config, kind, resume=True)
 
     @classmethod
@@ -204,7 +204,8 @@ def source_name(source: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:LONGEST_NAME] or "run"
 
 
-def _unfinished(config: Any, kind: Kind) -> Path | None:
+def unfinished_run(config: Any, kind: Kind = "train") -> Path | None:
+    """The newest unfinished folder of this configuration, which the same command goes on with; None without one."""
     runs = Path(config.output.runs)
     name = config.output.name or source_name(config.data.source)
     if not runs.is_dir():

@@ -52,11 +52,23 @@ def refuse_other_test_rows(expected: str, found: Iterable[tuple[str, str]], wher
         )
 
 
+def refuse_other_data(expected: str, found: Iterable[tuple[str, str | None]], where: str) -> None:
+    """Raise RunError unless all runs, given as (name, hash), were trained on the data of this hash."""
+    for name, found_hash in found:
+        if found_hash != expected:
+            raise RunError(
+                f"{where}: {name} was trained on other data (hash {found_hash}) than expected (hash {expected}); "
+                "only runs on the same data can be compared"
+            )
+
+
 def refuse_mixed_results(results: Mapping[str, Any], where: str) -> None:
-    """`refuse_other_test_rows` for the cells of a results.json."""
+    """`refuse_other_test_rows` and `refuse_other_data` for the cells of a results.json."""
     tested = [cell for cell in results["cells"] if cell.get("test_hash")]
     found = [(f"{cell['method']}, seed {cell['seed']},", cell["test_hash"]) for cell in tested]
     refuse_other_test_rows(results["data"]["test_hash"], found, where)
+    trained = [(f"{cell['method']}, seed {cell['seed']},", cell.get("data_hash")) for cell in tested]
+    refuse_other_data(results["data"]["data_hash"], trained, where)
 
 
 def _update_results(folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import torch
 
-from softlabel.errors import RunError, SoftlabelError
+from softlabel.errors import SoftlabelError
 from softlabel.methods.method import Method
 from softlabel.methods.stage import Stage
 from softlabel.training.atomic import make_folder
@@ -30,12 +30,15 @@ from softlabel.training.position import refuse_other_best, refuse_other_position
 from softlabel.training.precision import Precision, precision_for
 from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.progress import Progress, RunStart, Silent
-from softlabel.training.run_folder import RESULT, RunFolder, refuse_difference
+from softlabel.training.run_folder import RESULT, RunFolder, refuse_difference, unfinished_run
 from softlabel.training.setup import build_method
 from softlabel.training.shared_stages import SharedStages
 from softlabel.training.stage_data import StageData
 from softlabel.training.state import TrainingState, best_from_checkpoint
+from softlabel.training.trained_on import fingerprint_for, record, recorded_columns, refuse_changed_data
 from softlabel.training.workers import Workers
+
+BEGIN_ANEW = "; bring the old data back, or begin anew in another folder"
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ def train(
         refuse_difference(folder, config)
         if (folder / RESULT["train"]).exists():
             return RunResult(folder, _stored_result(config, folder), already_finished=True)
-    prepared = prepared or prepare(config.data, config.task, config.axis)
+    before = (folder or unfinished_run(config)) if resume else None
+    prepared = prepared or prepare(config.data, config.task, config.axis, recorded_columns(before))
     method = build_method(config, prepared)
     with _hold(config, folder, resume) as run:
         if run.finished:
@@ -230,10 +234,10 @@ def _settle_environment(
     """Record machine and precision once; a resumed run takes over the precision, and says where the machine differs."""
     device = device_name(config.training.device)
     now = environment(device, config.training.processes)
+    data = fingerprint_for(prepared, [config])
     if (run.path / "environment.json").exists():
         stored = run.read_json("environment.json")
-        if stored.get("test_hash") != prepared.splits.test_hash:
-            raise RunError(f"{run.path}: the data have changed since the run began; its test split is another one now")
+        refuse_changed_data(run.path, data, BEGIN_ANEW)
         changed = differences(stored, now)
         if changed:
             text = "not the machine on which the run began, so its last bits may differ: " + "; ".join(changed)
@@ -242,8 +246,7 @@ def _settle_environment(
             warnings.warn(text, stacklevel=4)
         return precision_of(stored)
     precision = precision_for(config.training, method.deployable(), prepared.splits.training, torch.device(device))
-    run.write_json(
-        "environment.json", {**now, "precision": precision.to_json(), "test_hash": prepared.splits.test_hash}
-    )
+    record(run.path, data)
+    run.write_json("environment.json", {**now, "precision": precision.to_json()})
     run.log(f"begins: method {config.method}, seed {config.seed}, {device}, precision {precision.setting}")
     return precision

@@ -22,9 +22,11 @@ def main(folder: Path, rank: int, port: int) -> None:
     from softlabel.training.run_folder import read_json, read_settings
     from softlabel.training.setup import build_method
     from softlabel.training.train import precision_of, start_training
+    from softlabel.training.trained_on import fingerprint_for, recorded_columns, refuse_changed_data
 
     config = read_settings(folder, RunConfig)
-    prepared = prepare(config.data, config.task, config.axis)
+    prepared = prepare(config.data, config.task, config.axis, recorded_columns(folder))
+    refuse_changed_data(folder, fingerprint_for(prepared, [config]))
     precision = precision_of(read_json(folder / "environment.json"))
     method = build_method(config, prepared)
     with start_training(config, prepared, method, precision, folder, rank=rank, port=port) as training:

@@ -19,8 +19,8 @@ import pyarrow as pa
 
 from softlabel.data.annotation_columns import level_table
 from softlabel.data.arff_format import Relation, read_relation, unescaped
-from softlabel.data.columns import one_column
-from softlabel.data.config import DataConfig
+from softlabel.data.columns import one_column, settled
+from softlabel.data.config import DataConfig, settled_columns
 from softlabel.data.draft import Draft, complete
 from softlabel.data.refusals import Place, Refusals, among
 from softlabel.data.source import SPLIT_NAMES, TEST, TRAIN, Source
@@ -38,17 +38,19 @@ def read(config: DataConfig, argument: str) -> Source:
     path = paths[0]
     parts = _parts_of(paths) if len(paths) == 2 else []
     relations = [read_relation(each) for each in paths]
-    _check_same_attributes(relations)
     attributes = relations[0].attributes
     label_names = _as_attributes(_label_names(path), attributes)
     for name in label_names:
         one_column(name, attributes, relations[0].file)
+    trained = settled_columns(config).features
+    features = list(trained) or [name for name in attributes if name not in label_names]
+    for each in relations:
+        settled([*features, *label_names], each.attributes, each.file, "" if trained else f" as in {relations[0].file}")
     places: list[Place] = [(f"{each.file}, line {line}", None) for each in relations for line in each.lines]
     refusals = Refusals(relations[0].file, len(places), places.__getitem__)
     for refusal in (refusal for each in relations for refusal in each.ragged):
         refusals.add_outside(refusal)
-    table = _table(relations)
-    features = [name for name in attributes if name not in label_names]
+    table = _table(relations, [*features, *label_names])
     if not features:
         raise DataError(f"{relations[0].file}: every attribute is a label, expected features too")
     columns = [table.column(name) for name in label_names]
@@ -60,6 +62,7 @@ def read(config: DataConfig, argument: str) -> Source:
         feature_names=features,
         kind="levels",
         annotation=level_table(columns, label_names, False, refusals, "0 or 1"),
+        annotation_columns=label_names,
         classes=label_names,
     )
     if parts:
@@ -97,17 +100,14 @@ def _parts_of(paths: list[str]) -> list[int]:
     return parts
 
 
-def _check_same_attributes(relations: list[Relation]) -> None:
-    for other in relations[1:]:
-        if other.attributes != relations[0].attributes:
-            raise DataError(f"{other.file}: has other attributes than {relations[0].file}, expected the same")
-
-
-def _table(relations: list[Relation]) -> pa.Table:
-    values = np.array([row for each in relations for row in each.rows], dtype=object)
-    names = relations[0].attributes
-    columns = values.reshape(-1, len(names)).T
-    return pa.table([pa.chunked_array([pa.array(column, pa.string())]) for column in columns], names=names)
+def _table(relations: list[Relation], names: list[str]) -> pa.Table:
+    """The rows of all files, attributes by name: each file may have them in an order of its own."""
+    parts = []
+    for each in relations:
+        columns = np.array(each.rows, dtype=object).reshape(-1, len(each.attributes)).T
+        chosen = [pa.array(columns[each.attributes.index(name)], pa.string()) for name in names]
+        parts.append(pa.table(chosen, names=names))
+    return pa.concat_tables(parts).combine_chunks()
 
 
 def _stem(path: str) -> str:

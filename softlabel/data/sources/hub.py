@@ -20,7 +20,8 @@ import pyarrow as pa
 from softlabel.bounded_files import MEBIBYTE, read_bytes
 from softlabel.data.annotation_columns import annotation_options
 from softlabel.data.arrow import datasets
-from softlabel.data.config import DataConfig
+from softlabel.data.columns import one_column
+from softlabel.data.config import DataConfig, settled_columns
 from softlabel.data.draft import Draft, complete
 from softlabel.data.refusals import Place, among
 from softlabel.data.source import TRAIN, Source
@@ -45,11 +46,11 @@ def read(config: DataConfig, argument: str) -> Source:
     parts, notes = _known_splits(_load(name, subset or None))
     features = next(iter(parts.values())).features
     config = _with_defaults(config, features, notes)
-    joined = datasets.concatenate_datasets([_undecoded(part) for part in parts.values()])
-    chosen = columns_to_read(config, argument)(joined.column_names)
-    table = Table(joined.data.table.select(chosen), np.arange(1, len(joined) + 1), [], notes)
+    chosen = columns_to_read(config, argument)(list(features))
+    columns = _joined(parts, chosen, config, argument)
+    table = Table(columns, np.arange(1, len(columns) + 1), [], notes)
     folder = name if os.path.isdir(name) else str(datasets.config.HF_CACHE_HOME)
-    draft = draft_of(_with_class_names(table, config, features), config, os.path.join(folder, os.path.basename(name)))
+    draft = draft_of(table, config, os.path.join(folder, os.path.basename(name)))
     draft.name = os.path.basename(os.path.normpath(name))
     _place_in_splits(draft, argument, parts, config)
     return complete(draft, config)
@@ -173,7 +174,7 @@ def _known_splits(loaded: datasets.DatasetDict) -> tuple[dict[str, datasets.Data
 def _with_defaults(config: DataConfig, features: datasets.Features, notes: list[str]) -> DataConfig:
     """Image and label columns by their types, where there is one of a kind and the options name none."""
     found: dict[str, str] = {}
-    if config.image_column is None and not config.feature_columns:
+    if config.image_column is None and not (config.feature_columns or settled_columns(config).features):
         found |= _only("image_column", [name for name, kind in features.items() if isinstance(kind, datasets.Image)])
     if not annotation_options(config):
         found |= _only(
@@ -194,18 +195,31 @@ def _undecoded(part: datasets.Dataset) -> datasets.Dataset:
     return part.flatten_indices() if part._indices is not None else part
 
 
-def _with_class_names(table: Table, config: DataConfig, features: datasets.Features) -> Table:
+def _joined(parts: dict[str, datasets.Dataset], chosen: list[str], config: DataConfig, argument: str) -> pa.Table:
+    """The chosen columns of all splits, by name: a split may have them in another order, and its classes too."""
+    tables = []
+    for split, part in parts.items():
+        file = f"hub:{argument}, split {split!r}"
+        names = [one_column(name, part.column_names, file) for name in chosen]
+        tables.append(_with_class_names(_undecoded(part).data.table.select(names), config, part.features))
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"hub:{argument}: the splits hold columns of different types ({reason})") from None
+
+
+def _with_class_names(table: pa.Table, config: DataConfig, features: datasets.Features) -> pa.Table:
     """Class numbers replaced by their names; a number without a name (-1 of hidden labels) stays and is refused."""
     kind = features.get(config.label_column) if config.label_column else None
     if not isinstance(kind, datasets.ClassLabel):
         return table
-    position = table.columns.column_names.index(config.label_column)
-    numbers = table.columns.column(position).to_pylist()
+    position = table.column_names.index(config.label_column)
+    numbers = table.column(position).to_pylist()
     names = [
         kind.names[n] if n is not None and 0 <= n < len(kind.names) else None if n is None else str(n) for n in numbers
     ]
-    columns = table.columns.set_column(position, config.label_column, pa.array(names, pa.string()))
-    return Table(columns, table.rows, table.ragged, table.notes)
+    return table.set_column(position, config.label_column, pa.array(names, pa.string()))
 
 
 def _place_in_splits(draft: Draft, argument: str, parts: dict[str, datasets.Dataset], config: DataConfig) -> None:

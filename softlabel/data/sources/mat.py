@@ -45,6 +45,7 @@ def read(config: DataConfig, argument: str) -> Source:
         sample_id=np.arange(rows),
         features=feature_table(pa.table(_columns(features), names=feature_names), feature_names, refusals),
         feature_names=feature_names,
+        named=False,
         kind="distribution",
         annotation=votes.astype(np.float32),
         classes=classes,

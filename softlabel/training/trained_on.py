@@ -1,0 +1,127 @@
+"""The fingerprint of a run's data beside the run: whoever reads the data again refuses what has changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import safetensors.numpy
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+
+from softlabel.data.config import Columns
+from softlabel.data.fingerprint import PARTS, Fingerprint, RowHashes, differences
+from softlabel.errors import RunError
+from softlabel.methods.discovery import find_method
+from softlabel.networks.hub import PREFIX
+from softlabel.training.atomic import write_bytes
+from softlabel.training.config import RunConfig
+from softlabel.training.model_files import DESCRIPTION, digest_of, find_model, first_line, read_description
+from softlabel.training.prepare import Prepared
+from softlabel.training.setup import method_options
+
+DATA = "data.safetensors"
+FORMAT = "1"
+_COLUMNS = ("inputs", "annotation", "places")
+_READ = (".json", ".safetensors")
+"""Endings of the files that a pretrained network is made from."""
+
+Name = Annotated[str, Field(max_length=10_000)]
+
+
+class _Names(BaseModel):
+    """What the file says beside its tensors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    class_names: list[Name]
+    feature_columns: list[Name]
+    annotation_columns: list[Name]
+    outside: dict[Name, Name]
+
+
+def fingerprint_for(prepared: Prepared, configs: Iterable[RunConfig] = ()) -> Fingerprint:
+    """The data as they are now, with what else lies outside of the run folders of these configurations."""
+    outside = {name: digest for config in configs for name, digest in _outside(config).items()}
+    return dataclasses.replace(prepared.fingerprint, outside=outside)
+
+
+def record(folder: Path, fingerprint: Fingerprint) -> None:
+    """Write what a run is trained on into its folder."""
+    names = _Names(
+        class_names=list(fingerprint.class_names),
+        feature_columns=list(fingerprint.columns.features),
+        annotation_columns=list(fingerprint.columns.annotation),
+        outside=dict(fingerprint.outside),
+    )
+    tensors = {f"{name}.{kind}": getattr(fingerprint.parts[name], kind) for name in PARTS for kind in _COLUMNS}
+    metadata = {"format": FORMAT, "names": names.model_dump_json()}
+    write_bytes(folder / DATA, safetensors.numpy.save(tensors, metadata=metadata))
+
+
+def recorded(folder: Path) -> Fingerprint:
+    """What the run of a folder is trained on. Raises RunError when that is missing or damaged."""
+    path = folder / DATA
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        names = _Names.model_validate_json(metadata["names"])
+        parts = {name: RowHashes(*(tensors[f"{name}.{kind}"] for kind in _COLUMNS)) for name in PARTS}
+        shapes = {(array.ndim, str(array.dtype)) for array in tensors.values()}
+        whole = all(len(part) == len(part.annotation) == len(part.places) for part in parts.values())
+        if metadata["format"] != FORMAT or shapes != {(1, "int64")} or not whole:
+            raise ValueError("it does not hold rows of hashes")
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing, so nothing says whether the data are still those of the run") from None
+    except (OSError, SafetensorError, ValidationError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {first_line(error)}") from None
+    columns = Columns(tuple(names.feature_columns), tuple(names.annotation_columns))
+    return Fingerprint(tuple(names.class_names), columns, parts, names.outside)
+
+
+def recorded_columns(folder: Path | None) -> Columns | None:
+    """The columns that the run of a folder reads, in its order; None where nothing is recorded yet."""
+    return recorded(folder).columns if folder is not None and (folder / DATA).exists() else None
+
+
+def refuse_changed_data(folder: Path, now: Fingerprint, way_out: str = "") -> None:
+    """Raise RunError, saying which part and how many rows, unless the data are those of the run in the folder."""
+    found = differences(recorded(folder), now)
+    if found:
+        raise RunError(f"{folder}: the data have changed since: {'; '.join(found)}{way_out}")
+
+
+def _outside(config: RunConfig) -> dict[str, str]:
+    """Hashes of the pretrained network and of the trained ones that a method reads."""
+    found: dict[str, str] = {}
+    backbone = config.network.backbone
+    if backbone.startswith(PREFIX):
+        found["network.backbone"] = _pretrained(backbone.removeprefix(PREFIX))
+    kind = find_method(config.method_kind)
+    options = method_options(kind, config.method, config.method_options)
+    for name in kind.trained_networks:
+        folder = getattr(options, name)
+        if folder is not None:
+            model = find_model(Path(folder))
+            found[f"methods.{config.method}.{name}"] = digest_of(read_description(model / DESCRIPTION))
+    return found
+
+
+def _pretrained(name: str) -> str:
+    """The contents of a folder, or the revision of what the Hub's cache holds under a name."""
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = try_to_load_from_cache(name, "config.json")
+        return Path(cached).parent.name if isinstance(cached, str) else ""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(path for path in folder.iterdir() if path.suffix in _READ and path.is_file()):
+        with open(path, "rb") as file:
+            digest.update(f"{path.name}\x1f{path.stat().st_size}\x1f".encode())
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
