@@ -20,6 +20,7 @@ from softlabel.tasks.task import Evaluator
 from softlabel.training.atomic import write_bytes, write_json
 from softlabel.training.calibrated import fitted, scores_at
 from softlabel.training.config import RunConfig
+from softlabel.training.constant import beside_constant
 from softlabel.training.evaluation import collect, evaluate_at
 from softlabel.training.extreme_rows import ExtremeRows, entropy, entropy_of_each, loss_against
 from softlabel.training.feature_map import FeatureMap
@@ -167,6 +168,7 @@ def _result(
         "selected_epoch": state.records[-1]["epoch"] if state.best is None else state.best.epoch,
         "last": last.scores(),
         "selected": selected.scores(),
+        "constant": _beside_constant(prepared, state, selected),
         "intra_class_variance": selected.spread.mean(),
         "validation": selected.validation,
         "test_hash": prepared.splits.test_hash,
@@ -176,6 +178,12 @@ def _result(
         "ambiguous": selected.ambiguous,
         "worst": selected.worst,
     }
+
+
+def _beside_constant(prepared: Prepared, state: TrainingState, selected: Tested) -> dict[str, Any]:
+    task = state.method.task
+    reported = selected.after or selected.before
+    return beside_constant(task, reported.scores()[task.selection_score()], prepared.splits.test, prepared)
 
 
 _CURVE = ("stage", "epoch", "learning_rate", "loss", "terms", "validation")
@@ -229,6 +237,8 @@ def _save_model(
             "training_counts": prepared.class_counts.tolist(),
             "groups": prepared.config.groups,
             "scores": scores,
+            "temperature_flag": selected.scaling.flag,
+            "constant": result["constant"],
         },
         adjust_bias=adjustment_bias(state.method, next(selected.network.parameters()).device),
     )
