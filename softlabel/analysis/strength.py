@@ -1,9 +1,10 @@
 """Whether models know the labels well enough that suspected ones may be counted as wrong, and not only be ranked.
 
 From out-of-sample probabilities p (N, K) alone a hard row and a wrong label look alike: another label than the given
-one has the largest. They differ among the rows that the models are surest of. Where labels are right and rows are hard, the
-disagreement goes to 0 there; where labels were made wrong, it stays. With e the share of rows that disagree among the
-surest, a row whose largest probability is p disagrees with probability 1 - p, of which e is a wrong label. So
+one has the largest. They differ among the rows that the models are surest of. Where labels are right and rows are
+hard, the disagreement goes to 0 there; where labels were made wrong, it stays. With e the share of rows that disagree
+among the surest, a row whose largest probability is p disagrees with probability 1 - p, of which e is a wrong label.
+So
 
     expected wrong among the suspected = sum of min(1, e / (1 - p))
 

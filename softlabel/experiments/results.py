@@ -75,9 +75,9 @@ def _weak(entries: Iterable[Json]) -> str:
     finished = [entry for entry in entries if entry["status"] == "finished"]
     weak = [entry for entry in finished if weakness(entry)]
     if weak and len(weak) == len(finished):
-        return "No run is better than a constant answer, which never looks at the input. "
+        return "No run is clearly better than a constant answer, which never looks at the input. "
     named = ", ".join(f"{entry['method']} (seed {entry['seed']})" for entry in weak)
-    return f"No better than a constant answer, which never looks at the input: {named}. " if weak else ""
+    return f"Not clearly better than a constant answer, which never looks at the input: {named}. " if weak else ""
 
 
 def shipped_scores(entry: Mapping[str, Any]) -> Json:

@@ -105,12 +105,12 @@ class Comparison:
 
 
 def weakness(cell: Json) -> str | None:
-    """In words, that a model is no better than an answer that never looks at the input; None where it is."""
+    """In words, that a model is not clearly better than an answer that never looks at the input; None where it is."""
     found = cell.get("constant") or {}
     if found.get("passed", True) or not is_number(found.get("constant")):
         return None
     return (
-        f"no better than a constant answer: {found['title']} {number(found['value'])} on the test split, "
+        f"not clearly better than a constant answer: {found['title']} {number(found['value'])} on the test split, "
         f"{number(found['constant'])} without looking at the input"
     )
 

@@ -43,7 +43,7 @@ def selection_score_at(
     name = task.selection_score()
     found = [score for score in task.statistics(prepared.class_counts, prepared.config.groups) if score.name == name]
     evaluator = StreamingEvaluator(found, [], task.truth, link=task.link)
-    for some, said in _chunks(logits if temperature == 1 else logits / temperature, rows):
+    for some, said in _chunks(logits / temperature, rows):
         evaluator.update(some, said)
     return evaluator.scores()[name]
 

@@ -168,7 +168,9 @@ def _result(
         "selected_epoch": state.records[-1]["epoch"] if state.best is None else state.best.epoch,
         "last": last.scores(),
         "selected": selected.scores(),
-        "constant": _beside_constant(prepared, state, selected),
+        "constant": beside_constant(
+            state.method.task, selected.after or selected.before, prepared.splits.test, prepared
+        ),
         "intra_class_variance": selected.spread.mean(),
         "validation": selected.validation,
         "test_hash": prepared.splits.test_hash,
@@ -178,12 +180,6 @@ def _result(
         "ambiguous": selected.ambiguous,
         "worst": selected.worst,
     }
-
-
-def _beside_constant(prepared: Prepared, state: TrainingState, selected: Tested) -> dict[str, Any]:
-    task = state.method.task
-    reported = selected.after or selected.before
-    return beside_constant(task, reported.scores()[task.selection_score()], prepared.splits.test, prepared)
 
 
 _CURVE = ("stage", "epoch", "learning_rate", "loss", "terms", "validation")

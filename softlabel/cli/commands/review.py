@@ -11,7 +11,7 @@ from softlabel.cli.console import Console
 from softlabel.cli.new_file import refuse_existing
 from softlabel.cli.parser import Parser
 from softlabel.cli.run_folders import training_run
-from softlabel.cli.understood import folder_line, line
+from softlabel.cli.understood import INDENT, folder_line, line
 from softlabel.errors import ConfigError
 from softlabel.report.numbers import bytes_of
 
@@ -112,7 +112,7 @@ def run(words: list[str]) -> int:
             recipe, table = (shlex.quote(str(path)) for path in (folder / "config.toml", arguments.out))
             console.say(f"         softlabel train --recipe {recipe} --corrections {table}")
     else:
-        console.say(line("next", f"softlabel review {shlex.join(words)} --out reviewed.csv"))
+        console.say(f"{'next':<{INDENT}}softlabel review {shlex.join(words)} --out reviewed.csv")
     console.say(folder_line(folder))
     return 0
 
