@@ -15,6 +15,7 @@ from torch import Tensor
 
 from softlabel.analysis.cross_fitting import CrossFitted, FoldProgress, cross_fit
 from softlabel.analysis.label_quality import LabelQuality, label_quality
+from softlabel.analysis.strength import too_weak
 from softlabel.errors import ConfigError
 from softlabel.training.row_scores import read_row_scores
 
@@ -75,6 +76,11 @@ class Review:
         ids: NDArray[np.int64] = self.fitted.folds.samples.sample_id.numpy()[self.fitted.rows]
         return ids
 
+    @cached_property
+    def too_weak(self) -> str | None:
+        """Why suspected labels are ranked and not counted as wrong, in words; None where they are counted."""
+        return too_weak(self.fitted.probabilities, self.given, self.quality)
+
     def ranked(self, kind: Kind) -> NDArray[np.int64]:
         """Positions of one kind: suspected labels, least confident first, or all others, most ambiguous first."""
         suspected = self.quality.suspected
@@ -116,7 +122,7 @@ class Review:
             "given_label": given,
             "suggested_label": self.class_names[quality.suggested[position]],
             "label": given,
-            "suspected": "yes" if quality.suspected[position] else "no",
+            "suspected": "not counted" if self.too_weak else "yes" if quality.suspected[position] else "no",
             **{name: _short(getattr(quality, name)[position]) for name in NUMBERS},
             **{name: _short(values[position]) for name, values in self.extra.items()},
             **{
@@ -144,7 +150,8 @@ class Review:
         return [note for note, holds in found.items() if holds]
 
     def summary(self) -> dict[str, Any]:
-        """How many rows are suspected, in all, by class and by pair of labels, as JSON."""
+        """How many rows are suspected, in all, by class and by pair of labels, as JSON; none where that is too weak."""
+        counted = self.too_weak is None
         quality, names = self.quality, self.class_names
         config = self.fitted.config
         pairs, counts = np.unique(
@@ -161,13 +168,14 @@ class Review:
             "rows": len(self),
             "left_out": self.left_out,
             "temperature": _short(self.fitted.temperature),
-            "suspected": int(quality.suspected.sum()),
+            "too_weak": self.too_weak,
+            "suspected": int(quality.suspected.sum()) if counted else None,
             "agree": int((quality.suggested == self.given).sum()),
             "classes": [
                 {
                     "class": name,
                     "rows": int(rows[k]),
-                    "suspected": int(suspected[k]),
+                    "suspected": int(suspected[k]) if counted else None,
                     "threshold": _short(quality.thresholds[k]),
                 }
                 for k, name in enumerate(names)
@@ -178,7 +186,7 @@ class Review:
                     "suggested": names[pairs[k] % len(names)],
                     "rows": int(counts[k]),
                 }
-                for k in order.tolist()
+                for k in (order.tolist() if counted else [])
             ],
         }
 

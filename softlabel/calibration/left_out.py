@@ -38,7 +38,7 @@ def group_slopes(betas: Tensor, blocks: Iterable[Block], class_weight: Tensor | 
 def _of_samples(betas: Tensor, logits: Tensor, label: LabelDistribution, class_weight: Tensor | None) -> Tensor:
     at_once = max(1, BLOCK_ELEMENTS // max(1, logits.numel()))
     parts = []
-    for some in betas.split(at_once):
+    for some in torch.split(betas, at_once):
         beta = some.to(logits.device, accumulation_dtype(logits.dtype)).reshape(-1, *[1] * (logits.ndim - 1))
         mass, loss, score, _ = row_terms(beta, logits, label, class_weight)
         terms = torch.stack([mass.expand_as(loss), mass * loss, mass * score], -1)  # (B, n, ..., 3)
@@ -55,12 +55,16 @@ def left_out_gain(
 ) -> float:
     """Mean log-likelihood, in nats, of groups left out at temperatures fitted without them, less that at T = 1.
 
+    NaN of a single group, without which nothing is left.
+
     theta     log beta fitted to all of them
     bracket   of log beta, symmetric about 0
     """
     at_best = group_slopes(torch.tensor([math.exp(theta)]), blocks, class_weight, group)[:, 0]
     counted = at_best[:, 0] > 0
     mass = float(at_best[:, 0].sum())
+    if int(counted.sum()) < 2:
+        return math.nan
     if int(counted.sum()) <= EXACT_AT_MOST:
         grid = torch.linspace(*bracket, GRID, dtype=torch.float64)
         table = group_slopes(grid.exp(), blocks, class_weight, group)[counted]

@@ -279,7 +279,8 @@ def _checked_group(group: Tensor | None, logits: Tensor) -> Tensor | None:
     if group.is_floating_point() or group.shape != logits.shape[:1] or bool((group < 0).any()):
         expected = f"({len(logits)},), whole numbers from 0"
         raise ValueError(f"group has shape {tuple(group.shape)} of {group.dtype}, expected {expected}")
-    return torch.unique(group, return_inverse=True)[1]
+    _, places = torch.unique(group, return_inverse=True)
+    return torch.as_tensor(places)
 
 
 def _first_bad_row(blocks: Iterable[Block]) -> str:

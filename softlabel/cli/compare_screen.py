@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -98,7 +99,7 @@ class CompareScreen:
         say(comparison_table(results, console.width, console.colour, console.unicode))
         say(line("report", f"{report} ({bytes_of(report.stat().st_size)}, offline)"))
         if results["verdict"]["kept"] is not None:
-            say(line("next", f"softlabel predict {folder} INPUT"))
+            say(line("next", f"softlabel predict {shlex.quote(str(folder))} INPUT"))
         say(folder_line(folder))
         self._console.event("result", folder=str(folder.resolve()), results=results)
 

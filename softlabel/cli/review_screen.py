@@ -102,6 +102,22 @@ class _Fold:
         pass
 
 
+def verdict_lines(summary: Mapping[str, Any], agreed: str) -> str:
+    """How many labels are probably wrong, or why that is not counted, and how far the models know the labels."""
+    agreeing = f"{agreed} are what the models find most probable"
+    if summary["too_weak"] is None:
+        return line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are probably wrong; {agreeing}")
+    why = line("labels", f"ranked, but none is counted as wrong: {summary['too_weak']}")
+    return why + "\n" + line("", f"of {summary['rows']:,} labels {agreeing}")
+
+
+def kind_title(review: Review, kind: str, rows: int) -> str:
+    """The heading over rows of a kind, with their number where that means something."""
+    if kind == "mislabelled" and review.too_weak:
+        return "least probable labels, the least first (not counted as wrong)"
+    return f"{kind} ({rows:,} rows)"
+
+
 def suspects_table(review: Review, positions: list[int]) -> str:
     """The first rows of a ranking, for a terminal."""
     rows = [("given", "p", "suggested", "p", "ambig.", "place")]

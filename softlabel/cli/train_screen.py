@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +13,7 @@ from softlabel.cli.plan import tried
 from softlabel.cli.scores import scores_table, temperature_title
 from softlabel.cli.understood import folder_line, line, understood
 from softlabel.cli.wording import counted, roughly
+from softlabel.report.comparison import weakness
 from softlabel.training.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import RunStart, Terms, progress_for
@@ -62,11 +64,13 @@ class TrainScreen:
         if result.already_finished:
             say("this run was finished already; nothing was trained")
         cell, scores = result.cell, result.cell["selected"]
+        if (weak := weakness(cell)) is not None:
+            say("\n" + line("warning", f"this model is {weak}"))
         heading = temperature_title(cell["temperature"], cell["temperature_interval"], cell["temperature_flag"])
         say("\n" + scores_table(scores["before"], scores["after"], self._titles(), heading, "test split") + "\n")
         for name, value in cell.get("chosen_options", {}).items():
             say(line("chosen", f"{name} {value:g}, on validation rows"))
-        say(line("next", f"softlabel predict {result.folder} INPUT"))
+        say(line("next", f"softlabel predict {shlex.quote(str(result.folder))} INPUT"))
         say(folder_line(result.folder))
         self._console.event("result", folder=str(result.folder.resolve()), result=result.cell)
 

@@ -23,6 +23,8 @@ NAME_WIDTH = 24
 NOTES_SHOWN = 2
 SAID_ANYWAY = ("images are held in memory", "test part", "protocol ")
 """Beginnings of notes that repeat the line on the splits, or say that all is as usual."""
+CORRECTED = "corrections: "
+"""The beginning of the note that tells how many labels a table of corrections changed."""
 
 
 def folder_line(folder: Path) -> str:
@@ -40,6 +42,8 @@ def understood(prepared: Prepared, network: NetworkConfig, training: TrainingCon
     ]
     lines += [line("warning", warning) for warning in [*prepared.source.warnings, *prepared.splits.warnings]]
     notes = worth_saying([*prepared.source.notes, *prepared.splits.notes])
+    lines += [line("labels", note.removeprefix(CORRECTED)) for note in notes if note.startswith(CORRECTED)]
+    notes = [note for note in notes if not note.startswith(CORRECTED)]
     lines += [line("note", note) for note in notes[:NOTES_SHOWN]]
     if len(notes) > NOTES_SHOWN:
         lines.append(line("", f"{len(notes) - NOTES_SHOWN} more notes are in the results"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from softlabel.experiments.resampling import Rows
 from softlabel.experiments.statistics import summarise
 from softlabel.experiments.summary import Summary
 from softlabel.metrics.statistic import Statistic, unpack
+from softlabel.report.comparison import weakness
 from softlabel.training.prepare import Prepared
 from softlabel.training.run_folder import read_json
 from softlabel.training.tensor_files import read_tensors
@@ -64,9 +65,22 @@ def collect(
         "cells": list(entries.values()),
         **({"mask_images": images} if images else {}),
         "summary": [_with_variants(entry, list(entries.values()), scores) for entry in found["summary"]],
-        "verdict": found["verdict"] | {"kept": kept},
+        "verdict": found["verdict"] | {"text": _weak(entries.values()) + found["verdict"]["text"], "kept": kept},
         "seconds": seconds,
     }
+
+
+KEPT = ("method", "seed", "folder", "temperature", "temperature_flag")
+
+
+def _weak(entries: Iterable[Json]) -> str:
+    """What stands before a verdict where runs are no better than an answer that never looks at the input."""
+    finished = [entry for entry in entries if entry["status"] == "finished"]
+    weak = [entry for entry in finished if weakness(entry)]
+    if weak and len(weak) == len(finished):
+        return "No run is clearly better than a constant answer, which never looks at the input. "
+    named = ", ".join(f"{entry['method']} (seed {entry['seed']})" for entry in weak)
+    return f"Not clearly better than a constant answer, which never looks at the input: {named}. " if weak else ""
 
 
 def shipped_scores(entry: Mapping[str, Any]) -> Json:
@@ -79,7 +93,7 @@ def shipped_scores(entry: Mapping[str, Any]) -> Json:
 def kept_cell(entries: Sequence[Json], prepared: Prepared) -> Json | None:
     """The run whose model is kept: the best on the validation split; None where nothing may be selected."""
     best = _best(entries, prepared)
-    return None if best is None else {key: best[key] for key in ("method", "seed", "folder", "temperature")}
+    return None if best is None else {key: best.get(key) for key in KEPT}
 
 
 def _best(entries: Sequence[Json], prepared: Prepared) -> Json | None:

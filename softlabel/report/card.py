@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from softlabel.report.comparison import Comparison, Json, chosen, final
+from softlabel.report.comparison import Comparison, Json, chosen, final, weakness
 from softlabel.report.numbers import DASH, count, interval, is_number, number
 from softlabel.report.sections.abstention import worth_naming
 from softlabel.report.sections.cell_grid import cell_grid
@@ -49,6 +49,8 @@ def _lines(comparison: Comparison, cell: Json) -> Iterator[str]:
     data = comparison.results["data"]
     yield f"# {escaped(cell['method'])} on {escaped(data['source'])}"
     yield ""
+    if (weak := weakness(cell)) is not None:
+        yield from (f"**It is {escaped(weak)}.**", "")
     yield _what_it_is(comparison, cell)
     yield from _part("Data", [f"- {heading_}: {escaped(answer)}" for heading_, answer in understood(comparison)])
     yield from _part("Notes on the data", [f"- {escaped(note)}" for note in data.get("notes") or []])

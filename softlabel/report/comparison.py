@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from softlabel.errors import RunError
-from softlabel.report.numbers import is_number
+from softlabel.report.numbers import is_number, number
 
 FORMAT = 1
 
@@ -102,6 +102,25 @@ class Comparison:
     @property
     def class_names(self) -> list[str]:
         return list(self.results["data"]["class_names"])
+
+
+def weakness(cell: Json) -> str | None:
+    """In words, that a model is not clearly better than an answer that never looks at the input; None where it is."""
+    found = cell.get("constant") or {}
+    if found.get("passed", True) or not is_number(found.get("constant")):
+        return None
+    return (
+        f"not clearly better than a constant answer: {found['title']} {number(found['value'])} on the test split, "
+        f"{number(found['constant'])} without looking at the input"
+    )
+
+
+def temperature_told(cell: Json) -> str:
+    """The temperature of a run and what it rests on, to be added to a line; empty where there is none."""
+    if not is_number(cell.get("temperature")):
+        return ""
+    flag = cell.get("temperature_flag")
+    return f", temperature {number(cell['temperature'], 2)}" + (f" ({flag})" if flag else "")
 
 
 def chosen(cell: Json) -> Json:

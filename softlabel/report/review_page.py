@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from softlabel import __version__
 from softlabel.analysis.review import KINDS, Filters, Kind, Review
 from softlabel.report.html import page_template
-from softlabel.report.numbers import count, number, share
+from softlabel.report.numbers import DASH, count, number, share
 from softlabel.report.page import Table
 from softlabel.report.palette import css_variables
 from softlabel.report.sections.samples import TINY_SIDE, Bar
@@ -36,6 +36,8 @@ FEATURES_NAMED = 6
 NAME_LENGTH = 60
 PAIRS_SHOWN = 12
 
+NOT_COUNTED = "Labels are ranked, but none is counted as wrong: {why}."
+_RANKED = "Rows whose labels the models find least probable"
 _TITLES: Mapping[Kind, str] = {"mislabelled": "Probably mislabelled rows", "ambiguous": "Most ambiguous rows"}
 _LEADS: Mapping[Kind, str] = {
     "mislabelled": "Another label has the largest probability, and as much as rows of that label have on average. "
@@ -63,12 +65,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Rows of one kind under a heading; `found` is how many there are."""
+    """Rows of one kind under a heading; `found` is how many there are, and `counted` whether that means something."""
 
     title: str
     lead: str
     samples: list[Sample]
     found: int
+    counted: bool
 
 
 def write_review_page(review: Review, filters: Filters, rows: int | None, path: Path) -> Path:
@@ -84,7 +87,7 @@ def render_review_page(review: Review, filters: Filters, rows: int | None = None
     chosen = {kind: review.select(filters, kind) for kind in KINDS if filters.kind in (None, kind)}
     pictures = _pictures(review, np.concatenate([positions[:shown] for positions in chosen.values()]))
     galleries = [
-        Gallery(_TITLES[kind], _LEADS[kind], _samples(review, positions[:shown], pictures), len(positions))
+        _gallery(review, kind, _samples(review, positions[:shown], pictures), len(positions))
         for kind, positions in chosen.items()
     ]
     return page_template("review.html").render(
@@ -104,7 +107,14 @@ def render_review_page(review: Review, filters: Filters, rows: int | None = None
     )
 
 
+def _gallery(review: Review, kind: Kind, samples: list[Sample], found: int) -> Gallery:
+    counted = kind != "mislabelled" or review.too_weak is None
+    return Gallery(_TITLES[kind] if counted else _RANKED, _LEADS[kind], samples, found, counted)
+
+
 def _verdict(summary: Mapping[str, Any]) -> str:
+    if summary["too_weak"] is not None:
+        return NOT_COUNTED.format(why=summary["too_weak"])
     share = number(100 * summary["suspected"] / max(1, summary["rows"]), 1)
     return f"{count(summary['suspected'])} of {count(summary['rows'])} labels are probably wrong ({share} %)."
 
@@ -147,7 +157,7 @@ def _class_table(summary: Mapping[str, Any]) -> Table:
             shortened(entry["class"], NAME_LENGTH),
             count(entry["rows"]),
             count(entry["suspected"]),
-            number(100 * entry["suspected"] / entry["rows"] if entry["rows"] else None, 1),
+            DASH if entry["suspected"] is None else number(100 * entry["suspected"] / max(1, entry["rows"]), 1),
             number(entry["threshold"], 2),
         ]
         for entry in summary["classes"]

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from softlabel.report.columns import GAP, NAME_WIDTH, Column, cut, fitting, least_name, shown_name, total_width
-from softlabel.report.comparison import Comparison
-from softlabel.report.numbers import DASH, bytes_of, duration, interval, is_number, number, signed
+from softlabel.report.comparison import Comparison, temperature_told
+from softlabel.report.numbers import DASH, bytes_of, duration, interval, signed
 from softlabel.report.sections.scores import ARROWS, mean_and_spread, rank
 from softlabel.report.sections.verdict import difference
 
@@ -126,9 +126,8 @@ def _remarks(comparison: Comparison, width: int) -> Iterator[str]:
         text = "An interval is of one difference alone; over all of them, missing 0 once may still be noise (Holm)."
         yield from _remark("note", text, width)
     if comparison.kept:
-        temperature = comparison.kept.get("temperature")
-        fitted = f", temperature {number(temperature, 2)}" if is_number(temperature) else ""
-        yield from _remark("kept", f"{comparison.kept['method']}, seed {comparison.kept['seed']}{fitted}", width)
+        kept = comparison.kept
+        yield from _remark("kept", f"{kept['method']}, seed {kept['seed']}{temperature_told(kept)}", width)
     for cell in comparison.failed:
         yield from _remark(
             "failed", f"{cell['method']}, seed {cell['seed']}: {cell.get('reason') or 'unknown reason'}", width

@@ -20,6 +20,7 @@ from softlabel.tasks.task import Evaluator
 from softlabel.training.atomic import write_bytes, write_json
 from softlabel.training.calibrated import fitted, scores_at
 from softlabel.training.config import RunConfig
+from softlabel.training.constant import beside_constant
 from softlabel.training.evaluation import collect, evaluate_at
 from softlabel.training.extreme_rows import ExtremeRows, entropy, entropy_of_each, loss_against
 from softlabel.training.feature_map import FeatureMap
@@ -170,6 +171,9 @@ def _result(
         "chosen_options": dict(state.method.chosen()),
         "last": last.scores(),
         "selected": selected.scores(),
+        "constant": beside_constant(
+            state.method.task, selected.after or selected.before, prepared.splits.test, prepared
+        ),
         "intra_class_variance": selected.spread.mean(),
         "validation": selected.validation,
         "test_hash": prepared.splits.test_hash,
@@ -235,6 +239,8 @@ def _save_model(
             "groups": prepared.config.groups,
             "white_level": prepared.config.white_level if prepared.inputs.kind == "image" else None,
             "scores": scores,
+            "temperature_flag": selected.scaling.flag,
+            "constant": result["constant"],
         },
         adjust_bias=adjustment_bias(state.method, next(selected.network.parameters()).device),
     )

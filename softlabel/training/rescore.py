@@ -38,6 +38,7 @@ NUMBERS = frozenset({"value", "values"})
 class Rescored:
     """Scores of the shipped model on labelled data.
 
+    temperature_flag  what the temperature rests on, where that is too little
     before, after   each score by name, without and with the model's temperature
     titles          each score's title and the direction in which it gets better
     details         reliability, per-class table, groups, confusion, after temperature
@@ -47,6 +48,7 @@ class Rescored:
     split: Split
     rows: int
     temperature: float
+    temperature_flag: str | None
     before: dict[str, float | None]
     after: dict[str, float | None]
     titles: dict[str, tuple[str, str]]
@@ -60,6 +62,7 @@ class Rescored:
             "split": self.split,
             "rows": self.rows,
             "temperature": self.temperature,
+            "temperature_flag": self.temperature_flag,
             "before": self.before,
             "after": self.after,
             "details": self.details,
@@ -116,6 +119,7 @@ def evaluate(
         split=part.split,
         rows=len(part.samples),
         temperature=model.temperature,
+        temperature_flag=model.card.get("temperature_flag"),
         before=before.scores(),
         after=after.scores(),
         titles={statistic.name: (statistic.title, statistic.better) for statistic in statistics},

@@ -113,3 +113,11 @@ def test_groups_that_are_none_are_refused(group: Tensor) -> None:
     logits, index = sample(4, 1.0, 0)
     with pytest.raises(ValueError, match="group has shape"):
         TemperatureScaling().fit(logits, index, group)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_of_one_row_nothing_can_be_left_out_and_1_is_kept(label: int) -> None:
+    found = TemperatureScaling().fit(torch.tensor([[2.0, -1.0]]), torch.tensor([label]), cautious=True)
+    assert found.temperature == 1.0
+    assert math.isnan(found.gain)
+    assert found.flag is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from PIL import Image
 
 from softlabel.cli.understood import understood
 from softlabel.networks.config import NetworkConfig
-from softlabel.training.config import RunConfig
+from softlabel.training.config import RunConfig, TrainingConfig
 from softlabel.training.prepare import prepare
 from tests.cli.conftest import Softlabel
+from tests.training.tiny import tiny_prepared
 
 ROWS = 60
 GOLDEN = {
@@ -135,3 +137,11 @@ def test_what_a_method_has_to_say_is_said_once_before_it_trains(words: list[str]
     before = " ".join(done.out[: done.out.index("plan ")].split())
     assert before.count("dmue trains a copy of the last stage for each of 10 classes") == 1
     assert before.count("classes have 6 to 128 rows: dmue's confidence may count rare ones for little") == 1
+
+
+def test_the_labels_that_were_corrected_are_told_whatever_other_notes_there_are() -> None:
+    prepared = tiny_prepared()
+    notes = ["one", "two", "three", "corrections: 7 labels changed by fixed.csv, of 9 rows that it names"]
+    prepared = dataclasses.replace(prepared, splits=dataclasses.replace(prepared.splits, notes=notes))
+    text = understood(prepared, NetworkConfig(), TrainingConfig())
+    assert "labels   7 labels changed by fixed.csv, of 9 rows that it names" in text

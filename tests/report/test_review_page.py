@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from softlabel.analysis.review import Filters
+from softlabel.analysis.review import Filters, Review
 from softlabel.data.samples import HeldSamples
 from softlabel.report.review_page import PICTURES_AT_MOST, render_review_page
 from softlabel.report.visible import visible
@@ -22,8 +22,13 @@ from tests.report.test_hostile import ALLOWED_TAGS
 MEGABYTE = 1_000_000
 
 
+def counted_review() -> Review:
+    """One whose models are strong enough to count."""
+    return made_review(images(300, 10), [str(k) for k in range(10)], wrong=0.2)
+
+
 def test_it_says_how_many_and_shows_each_row_with_its_labels() -> None:
-    review = made_review()
+    review = counted_review()
     html = render_review_page(review, Filters())
     page = parse(html)
     suspected = int(review.quality.suspected.sum())
@@ -36,8 +41,23 @@ def test_it_says_how_many_and_shows_each_row_with_its_labels() -> None:
     assert "--corrections reviewed.csv" in page.text
 
 
+def test_a_weak_reviewer_ranks_and_counts_nothing() -> None:
+    review = made_review(wrong=0.6)
+    assert review.too_weak is not None
+    page = parse(render_review_page(review, Filters()))
+    assert "Labels are ranked, but none is counted as wrong: " + review.too_weak in page.text
+    assert "probably" not in page.text
+    (classes,) = page.tables
+    assert {row[2] for row in classes[1:]} == {"–"}
+    summary = review.summary()
+    assert (summary["suspected"], summary["pairs"], summary["too_weak"]) == (None, [], review.too_weak)
+    assert {entry["suspected"] for entry in summary["classes"]} == {None}
+    assert {review.cells(k)["suspected"] for k in range(len(review))} == {"not counted"}
+    assert len(review.ranked("mislabelled")) == review.quality.suspected.sum()  # ranked all the same
+
+
 def test_the_tables_have_the_numbers_of_the_summary() -> None:
-    review = made_review()
+    review = counted_review()
     pairs, classes = parse(render_review_page(review, Filters())).tables
     summary = review.summary()
     assert [row[2] for row in pairs[1:]] == [str(pair["rows"]) for pair in summary["pairs"]][:12]

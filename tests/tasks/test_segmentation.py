@@ -95,9 +95,10 @@ def test_a_temperature_sees_known_pixels_of_all_images_and_a_bounded_number() ->
     known = mask != VOID
     torch.testing.assert_close(picked, z.movedim(1, -1)[known])
     assert torch.equal(classes, mask[known].long())
+    assert torch.equal(image, known.flatten(1).nonzero()[:, 0])
     large = torch.zeros(2, 400, 400, dtype=torch.uint8)
     large[1] = 1
-    picked, classes, _image = TASK.for_temperature(torch.zeros(2, 3, 400, 400), large)
+    picked, classes, _ = TASK.for_temperature(torch.zeros(2, 3, 400, 400), large)
     assert MOST_PIXELS_FOR_TEMPERATURE / 2 < len(picked) <= MOST_PIXELS_FOR_TEMPERATURE
     assert classes.bincount().tolist() == [len(picked) // 2] * 2
 

@@ -90,7 +90,7 @@ def run(words: list[str]) -> int:
         for note in worth_saying(scored.notes):
             console.say(line("note", note))
         console.say("")
-        heading = temperature_title(scored.temperature, None, None)
+        heading = temperature_title(scored.temperature, None, scored.temperature_flag)
         console.say(scores_table(scored.before, scored.after, scored.titles, heading, f"{scored.split} rows"))
         if isinstance(scored, ScoredAgainstVotes):
             from softlabel.cli.agreement_table import agreement_table

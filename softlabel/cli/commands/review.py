@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from softlabel.cli.console import Console
 from softlabel.cli.new_file import refuse_existing
 from softlabel.cli.parser import Bounded, Parser
 from softlabel.cli.run_folders import training_run
-from softlabel.cli.understood import folder_line, line
+from softlabel.cli.understood import INDENT, folder_line, line
 from softlabel.report.numbers import bytes_of
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def run(words: list[str]) -> int:
     folder = training_run(arguments.run)
 
     from softlabel.analysis.review import KINDS, NUMBERS, Filters, review
-    from softlabel.cli.review_screen import ReviewScreen, suspects_table
+    from softlabel.cli.review_screen import ReviewScreen, kind_title, suspects_table, verdict_lines
     from softlabel.report.review_page import agreed, write_review_page
 
     console = Console(arguments.json)
@@ -100,13 +101,12 @@ def run(words: list[str]) -> int:
         console.document(_document(found, filters, chosen, arguments.rows))
         return 0
     summary = found.summary()
-    wrong = f"{summary['suspected']:,} of {summary['rows']:,} are probably wrong"
-    console.say(line("labels", f"{wrong}; {agreed(summary)} are what the models find most probable"))
+    console.say(verdict_lines(summary, agreed(summary)))
     for note in found.notes:
         console.say(line("note", note))
     for kind in KINDS:
         if chosen[kind]:
-            console.say(f"\n{kind} ({len(chosen[kind]):,} rows)")
+            console.say("\n" + kind_title(found, kind, len(chosen[kind])))
             console.say(suspects_table(found, chosen[kind][: arguments.rows]))
     console.say("")
     console.say(line("page", f"{page} ({bytes_of(page.stat().st_size)}, offline)"))
@@ -114,18 +114,26 @@ def run(words: list[str]) -> int:
         console.say(line("table", str(arguments.out.resolve())))
         if found.correctable:
             console.say(line("next", "edit its column label, then"))
-            console.say(f"         softlabel train --recipe {folder / 'config.toml'} --corrections {arguments.out}")
+            recipe, table = (shlex.quote(str(path)) for path in (folder / "config.toml", arguments.out))
+            console.say(f"         softlabel train --recipe {recipe} --corrections {table}")
     else:
-        console.say(line("next", f"softlabel review {arguments.run} --out reviewed.csv"))
+        console.say(f"{'next':<{INDENT}}softlabel review {shlex.join(words)} --out reviewed.csv")
     console.say(folder_line(folder))
     return 0
+
+
+def _counted(found: Review, kind: str, rows: int) -> int | None:
+    return None if kind == "mislabelled" and found.too_weak else rows
 
 
 def _document(found: Review, filters: Filters, chosen: dict[Any, list[int]], rows: int | None) -> dict[str, Any]:
     """The summary, and of each kind the number of rows and the first of them."""
     shown = LISTED_IN_JSON if rows is None else rows
     kinds = {
-        kind: {"rows": len(positions), "first": [found.cells(position) for position in positions[:shown]]}
+        kind: {
+            "rows": _counted(found, kind, len(positions)),
+            "first": [found.cells(position) for position in positions[:shown]],
+        }
         for kind, positions in chosen.items()
         if filters.kind in (None, kind)
     }

@@ -102,7 +102,9 @@ def _temperature(cells: list[dict[str, Any]]) -> Cell:
     values = [cell.get("temperature") for cell in cells]
     low, high = extent(values)
     several = is_number(low) and len(values) > 1
-    return Cell(number(mean(values), 2), f"{number(low, 2)} to {number(high, 2)}" if several else "")
+    between = [f"{number(low, 2)} to {number(high, 2)}"] if several else []
+    flags = dict.fromkeys(cell["temperature_flag"] for cell in cells if cell.get("temperature_flag"))
+    return Cell(number(mean(values), 2), "; ".join([*between, *flags]))
 
 
 def _change(cells: list[dict[str, Any]], name: str) -> str:

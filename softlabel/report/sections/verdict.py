@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from softlabel.report.comparison import Comparison
+from softlabel.report.comparison import Comparison, temperature_told
 from softlabel.report.numbers import DASH, is_number, number
 from softlabel.report.page import Panel
 from softlabel.report.palette import INK, MUTED, PAPER, marker, series_colour
@@ -67,8 +67,7 @@ def _kept(comparison: Comparison) -> Fact:
     kept = comparison.kept
     if kept is None:
         return Fact("Kept model", ["none"], "this protocol selects no model")
-    temperature = f", temperature {number(kept['temperature'], 2)}" if is_number(kept.get("temperature")) else ""
-    return Fact("Kept model", [kept["method"]], f"seed {kept['seed']}{temperature}")
+    return Fact("Kept model", [kept["method"]], f"seed {kept['seed']}{temperature_told(kept)}")
 
 
 def _differences(comparison: Comparison) -> list[Fact]:

@@ -1,0 +1,55 @@
+"""A model is beside an answer that never looks at the input: its scores, when it passes, and how that is said."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from softlabel.metrics.nll import NegativeLogLikelihood
+from softlabel.report.comparison import weakness
+from softlabel.training.constant import beside_constant, jackknife_error
+from tests.training.tiny import tiny_prepared
+
+
+def beside(logits: torch.Tensor):
+    prepared = tiny_prepared()
+    evaluator = prepared.task.evaluator(prepared.class_counts, "counts", keep_rows=True)
+    evaluator.update(logits, prepared.splits.test.annotation)
+    return beside_constant(prepared.task, evaluator, prepared.splits.test, prepared)
+
+
+def labels() -> torch.Tensor:
+    return tiny_prepared().splits.test.annotation
+
+
+def test_the_constant_is_the_better_of_frequencies_and_all_alike() -> None:
+    prepared, annotation = tiny_prepared(), labels().numpy()
+    counts = prepared.class_counts.numpy()
+    frequencies = (counts + 0.1) / (counts.sum() + 1)
+    expected = min(-np.log(frequencies[annotation]).mean(), math.log(10))
+    assert beside(torch.zeros(len(annotation), 10))["constant"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_model_that_has_learnt_passes_and_one_that_has_not_is_told() -> None:
+    index = labels()
+    good = beside(4 * torch.nn.functional.one_hot(index, 10).float())
+    assert good["passed"]
+    assert weakness({"constant": good}) is None
+    for seed in range(12):
+        noise = torch.randn(len(index), 10, generator=torch.Generator().manual_seed(seed))
+        for scale in (0.01, 0.1, 1.0):
+            hopeless = beside(scale * noise)
+            assert not hopeless["passed"]
+            assert "not clearly better than a constant answer: NLL" in str(weakness({"constant": hopeless}))
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
+    score = NegativeLogLikelihood()
+    logs, index = torch.randn(20, 3, dtype=torch.float64).log_softmax(-1), torch.arange(20) % 3
+    flat = torch.full((20, 3), 1 / 3, dtype=torch.float64).log()
+    found = jackknife_error(score, score.contribute(logs, index), score.contribute(flat, index))
+    values = -logs[torch.arange(20), index].numpy()
+    assert found == pytest.approx(values.std(ddof=1) / math.sqrt(20))
