@@ -195,3 +195,20 @@ def test_label_smoothing_spreads_the_label_of_several_classes() -> None:
     term = method(data)["cross_entropy"]
     assert float(term.sum.detach()) == pytest.approx(-(q * log_p)[known].sum(), rel=1e-5)
     assert float(term.mass) == known.sum()
+
+
+def test_focal_by_sigmoids_is_read_by_them() -> None:
+    focal, plain = made("focal", form="sigmoid", gamma=0.0), made("binary_cross_entropy")
+    task = MultiLabel(NAMES)
+    assert focal.link_of(focal.config, task) == "sigmoid"
+    assert made("focal").link_of(made("focal").config, task) == "softmax"
+    level = training_levels()
+    data = Batch(torch.randn(60, 6), level, torch.arange(60))
+    focal.task = task.read_as("sigmoid")
+    (mine,), (theirs,) = focal(data).values(), plain(data).values()
+    torch.testing.assert_close(mine.sum, theirs.sum)
+    assert mine.mass == theirs.mass == 60
+    kind = find_method("focal")
+    training_set = TrainingSet(60, torch.ones(K), lambda folder: NETWORK, level)
+    with pytest.raises(ConfigError, match=r"methods\.focal\.weighting"):
+        kind(kind.Config(form="sigmoid", weighting="inverse"), NETWORK, task.read_as("sigmoid"), training_set)
