@@ -60,7 +60,8 @@ def debiased_squared_error(sums: Tensor) -> Tensor:
     accuracy, gap = _accuracy_and_gap(sums)
     term = (gap**2 - accuracy * (1 - accuracy) / (count - 1)) * count
     kept = count >= 2
-    return torch.where(kept, term, 0.0).sum(-1) / torch.where(kept, count, 0.0).sum(-1)
+    error = torch.where(kept, term, 0.0).sum(-1) / count.sum(-1)
+    return torch.where(kept.any(-1), error, torch.nan)
 
 
 def equal_mass(sums: Tensor, num_bins: int) -> Tensor:

@@ -29,7 +29,8 @@ def label_aware(
 
     Shapes: index (...) integer, counts (K,) samples per class  ->  labels of shape (..., K).
     The paper writes q_y = 1 - epsilon ("others"); its published code computes "uniform".
-    Raises ValueError for an index outside [0, K) or a share outside [0, 1].
+    Raises ValueError for an index outside [0, K), a share outside [0, 1], and one that leaves a label's own class less
+    than the others.
     Source: Zhong et al., CVPR 2021 (MiSLAS), equations 5 to 9.
 
     >>> import torch
@@ -40,9 +41,27 @@ def label_aware(
             [0.0000, 0.0000, 1.0000]])
     """
     epsilon = class_epsilon(counts, head, tail, form)
+    if convention == "others":
+        uniform_share(epsilon)
     return smoothed(
         index, len(counts), epsilon.to(index.device), convention, ignore_index=ignore_index, validate=validate
     )
+
+
+def uniform_share(epsilon: Tensor) -> Tensor:
+    """What has to be spread over all K classes for epsilon (K,) to go to the other ones: epsilon K / (K - 1).
+
+    Raises ValueError where that is more than all, so that a label's own class would have less than the others.
+    """
+    num_classes = len(epsilon)
+    most = (num_classes - 1) / num_classes
+    highest = epsilon.max().item()
+    if highest > most + 1e-12:
+        raise ValueError(
+            f"{highest:g} of a label cannot go to the other classes: of {num_classes} classes a label's own one would "
+            f"have less than each other; expected shares up to {most:.4g}, which is 1 - 1 / {num_classes}"
+        )
+    return (epsilon / most).clamp_max(1) if most else epsilon  # above 1 by rounding alone
 
 
 def class_epsilon(counts: Tensor, head: float, tail: float, form: Form = "concave") -> Tensor:

@@ -9,6 +9,7 @@ from softlabel.losses.expectation import expectation_loss
 from softlabel.losses.focal import focal_loss
 from softlabel.losses.kl_divergence import kl_divergence
 from softlabel.losses.reduction import SumAndMass
+from softlabel.losses.sigmoid_focal import sigmoid_focal_loss
 from softlabel.losses.similarity import similarity_distance
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "focal_loss",
     "inverse_frequency",
     "kl_divergence",
+    "sigmoid_focal_loss",
     "similarity_distance",
 ]

@@ -8,7 +8,8 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.labels.label_aware import class_epsilon
+from softlabel.errors import ConfigError
+from softlabel.labels.label_aware import class_epsilon, uniform_share
 from softlabel.losses import cross_entropy
 from softlabel.methods.classifier_labels import spread
 from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
@@ -26,17 +27,29 @@ class LabelAwareSmoothing(Method):
         tail_epsilon: Share = Field(0.0, description="share that is spread in the rarest class")
         form: Literal["concave", "linear", "convex"] = Field("concave", description="how the share falls in between")
 
-    epsilon: Tensor
+    share: Tensor
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
-        asked = self.config
-        epsilon = class_epsilon(training_set.class_counts, asked.head_epsilon, asked.tail_epsilon, asked.form)
-        self.register_buffer("epsilon", epsilon, persistent=False)
+        self.register_buffer("share", share_of_classes(self, "others"), persistent=False)
 
     def forward(self, batch: Batch) -> Terms:
         index = self.task.index(batch.annotation)
-        # the paper spreads over the other classes; (others, epsilon) is (uniform, epsilon K / (K - 1))
-        share = (self.epsilon * self.num_classes / (self.num_classes - 1)).clamp_max(1)[index]
-        label = spread(self.task.label(batch.annotation), index, share)
+        label = spread(self.task.label(batch.annotation), index, self.share[index])
         return {"cross_entropy": cross_entropy(self.network(batch.inputs), label, reduction="sum_and_mass")}
+
+
+def share_of_classes(method: Method, convention: Literal["uniform", "others"]) -> Tensor:
+    """What is spread over all classes of a label of each class (K,); the paper spreads over the other ones.
+
+    Raises ConfigError where head_epsilon or tail_epsilon is more than can go to the other ones.
+    """
+    asked = method.config
+    epsilon = class_epsilon(method.training_set.class_counts, asked.head_epsilon, asked.tail_epsilon, asked.form)
+    if convention == "uniform":
+        return epsilon
+    option = "head_epsilon" if asked.head_epsilon >= asked.tail_epsilon else "tail_epsilon"
+    try:
+        return uniform_share(epsilon)
+    except ValueError as error:
+        raise ConfigError(f"methods.{type(method).__module__.rpartition('.')[2]}.{option}: {error}") from None

@@ -1,12 +1,15 @@
-"""A mixture of Gaussians over related labels as the label of a multi-label row, after DLDL (TIP 2017, section 3.2.3).
+"""A mixture of Gaussians over related labels as the label of a row, after DLDL (TIP 2017, section 3.2.3).
 
-DLDL gives every absent label the same small amount. Here an absent label gets more, the oftener it occurs together with
-a present one: a Gaussian of the distance d^2 = -log(n_jk / (n_j + n_k - n_jk)) stands on every present label, with
-weights for which the present labels keep the amounts that DLDL gives them. No publication of exactly this is known.
+DLDL gives every absent label the same small amount. Here an absent label gets more, the nearer it is to a present one:
+a Gaussian stands on every present label, with weights for which the present labels keep the amounts that DLDL gives
+them. Near is what occurs together, d^2 = -log(n_jk / (n_j + n_k - n_jk)); what lies near on an axis, d = |v_j - v_k|;
+or what has a vector of like direction, d^2 = 1 - cosine. No publication of exactly this is known.
 """
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -14,14 +17,16 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
+from softlabel.data.label_vectors import read_label_vectors
 from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, dense, gaussian_mixture, levels, mix
-from softlabel.labels.label_distance import cooccurrence_distance
-from softlabel.labels.levels import POSITIVE, check_amounts
+from softlabel.labels.label_distance import cooccurrence_distance, embedding_distance, grid_distance
+from softlabel.labels.levels import DIFFICULT, POSITIVE, check_amounts
 from softlabel.losses import kl_divergence
 from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.multi_label import MultiLabel
+from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.task import Task
 
 HALVINGS = 40
@@ -30,6 +35,8 @@ HALVINGS = 40
 class LabelMixture(Method):
     """The KL divergence to that label; two labels that share s of their rows are s^(1 / 2 sigma^2) alike.
 
+    On a label axis the value nearest to a row's is present, and those within the annotators' spread are difficult.
+
     The controls tell whether relations matter, or softness alone does: 'shuffled' has every label take the relations of
     another one; 'smoothing' spreads as much entropy evenly over all labels.
     """
@@ -37,6 +44,14 @@ class LabelMixture(Method):
     class Config(MethodConfig):
         sigma: float = Field(
             0.5, ge=0, le=1e6, description="width of the Gaussians in label distance; 0 gives DLDL's own label"
+        )
+        distance: Literal["auto", "cooccurrence", "grid", "embedding"] = Field(
+            "auto",
+            description="what says how near labels are: how often they are together, their values on an axis, or "
+            "vectors; auto: grid where the task has an axis, else cooccurrence",
+        )
+        embeddings: str | None = Field(
+            None, description="file of a vector per class, .csv (name, numbers) or .npz (names, vectors)"
         )
         positive: float = Field(1.0, gt=0, le=1e6, description="amount of a positive label")
         difficult: float = Field(0.3, ge=0, le=1e6, description="amount of a difficult label")
@@ -49,29 +64,72 @@ class LabelMixture(Method):
 
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
-        if isinstance(task, MultiLabel):
+        if isinstance(task, MultiLabel | Ordinal):
             return None
-        return f"it relates labels that occur together, and a row of the task {task.name} has no several labels"
+        return f"it relates labels of a row or of an axis, and a row of the task {task.name} has neither"
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
         assert training_set.annotation is not None
         self._check()
-        distance = cooccurrence_distance(training_set.annotation)
+        level = self.levels(training_set.annotation)
+        distance = self._distance(level)
         if self.config.control == "shuffled":
             taken = shifted(torch.randperm(len(distance)))
             distance = distance[taken][:, taken]
         self.register_buffer("distance", distance, persistent=False)
-        self.even = self._even_share(training_set.annotation) if self.config.control == "smoothing" else 0.0
+        self.even = self._even_share(level) if self.config.control == "smoothing" else 0.0
 
     def _check(self) -> None:
         try:
             check_amounts(self.config.positive, self.config.difficult, self.config.negative)
         except ValueError as error:
             raise ConfigError(f"label_mixture: {error}") from None
+        if (self._kind == "embedding") != (self.config.embeddings is not None):
+            raise ConfigError(
+                "methods.label_mixture.embeddings: the file of vectors goes with distance embedding, and only with it"
+            )
+        if self._kind == "cooccurrence" and not isinstance(self.task, MultiLabel):
+            raise ConfigError(
+                "methods.label_mixture.distance: 'cooccurrence' is of several labels a row, and the task "
+                f"{self.task.name} has one; expected grid or embedding"
+            )
+
+    @property
+    def _kind(self) -> str:
+        if self.config.distance == "auto":
+            return "cooccurrence" if isinstance(self.task, MultiLabel) else "grid"
+        return str(self.config.distance)
+
+    def _distance(self, level: Tensor) -> Tensor:
+        if self._kind == "embedding":
+            path = Path(str(self.config.embeddings)).expanduser()
+            return embedding_distance(read_label_vectors(path, self.task.class_names))
+        return grid_distance(self._axis()) if self._kind == "grid" else cooccurrence_distance(level)
+
+    def _axis(self) -> Tensor:
+        """The values of the labels (K,). Raises ConfigError with the first class whose name is no number."""
+        if isinstance(self.task, Ordinal):
+            return self.task.grid
+        for name in self.task.class_names:
+            if not is_number(name):
+                raise ConfigError(
+                    f"methods.label_mixture.distance: 'grid' takes classes as values on an axis, and {name!r} is not a "
+                    "number; expected classes named by numbers, cooccurrence or embedding"
+                )
+        return torch.tensor([float(name) for name in self.task.class_names], dtype=torch.float64)
+
+    def levels(self, annotation: Tensor) -> Tensor:
+        """The levels (N, K) of rows: those that they have, or of a value and its spread (N, 2) on the axis."""
+        if not isinstance(self.task, Ordinal):
+            return annotation
+        value, spread = annotation.unbind(-1)
+        apart = (self.task.grid.to(annotation.device) - value[:, None]).abs()
+        level = DIFFICULT * (apart <= spread.nan_to_num(0.0)[:, None]).to(torch.uint8)
+        return level.scatter(1, self.task.index(annotation)[:, None], POSITIVE)
 
     def forward(self, batch: Batch) -> Terms:
-        label = self.label(batch.annotation)
+        label = self.label(self.levels(batch.annotation))
         return {"kl_divergence": kl_divergence(self.network(batch.inputs), label, reduction="sum_and_mass")}
 
     def label(self, level: Tensor) -> LabelDistribution:
@@ -101,6 +159,14 @@ class LabelMixture(Method):
             more = evened(self._plain(level), middle).entropy(torch.float64).mean() > wanted
             low, high = (low, middle) if more else (middle, high)
         return low
+
+
+def is_number(name: str) -> bool:
+    """Whether a class's name is a finite number."""
+    try:
+        return math.isfinite(float(name))
+    except ValueError:
+        return False
 
 
 def evened(label: LabelDistribution, share: float) -> LabelDistribution:

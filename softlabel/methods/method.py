@@ -119,6 +119,11 @@ class Method(nn.Module):
         return None
 
     @classmethod
+    def link_of(cls, config: MethodConfig, task: Task) -> Link:
+        """How its logits become probabilities with these options, for this task."""
+        return cls.link
+
+    @classmethod
     def refusal(cls, task: Task, network: Network) -> str | None:
         """None when the method can be used; else why not: what `supports` says, or that it knows no pixels."""
         if task.per_pixel and not vars(cls).get("any_shape", False):

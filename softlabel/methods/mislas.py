@@ -12,9 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
-from softlabel.labels.label_aware import class_epsilon
 from softlabel.methods.classifier_labels import spread
 from softlabel.methods.decoupled import ClassifierConfig
+from softlabel.methods.label_aware_smoothing import share_of_classes
 from softlabel.methods.lws import LearnableWeightScaling
 from softlabel.methods.method import MethodConfig, Share, TrainingSet
 from softlabel.networks.network import Network
@@ -43,11 +43,7 @@ class MiSLAS(LearnableWeightScaling):
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
-        asked = self.config
-        share = class_epsilon(training_set.class_counts, asked.head_epsilon, asked.tail_epsilon, asked.form)
-        if asked.convention == "others":
-            share = (share * self.num_classes / (self.num_classes - 1)).clamp_max(1)
-        self.register_buffer("share", share, persistent=False)
+        self.register_buffer("share", share_of_classes(self, self.config.convention), persistent=False)
 
     @property
     def rate_factor(self) -> float:

@@ -36,8 +36,9 @@ def build_method(config: RunConfig, prepared: Prepared) -> Method:
     training = prepared.splits.training
     has_validation = prepared.splits.validation is not None
     training_set = TrainingSet(len(training), prepared.class_counts, _load_network, training.annotation, has_validation)
+    task = prepared.task.read_as(kind.link_of(options, prepared.task))
     with addressed(config.seed, "method"):
-        method = kind(options, network, prepared.task.read_as(kind.link), training_set)
+        method = kind(options, network, task, training_set)
     _check_stages(method.stages(), config)
     _check_samplers(method.stages(), config.training, prepared)
     if method.compares_rows and config.training.accumulate > 1:

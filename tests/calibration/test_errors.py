@@ -124,6 +124,15 @@ def test_a_calibrated_model_has_no_debiased_error_but_a_plain_one() -> None:
     assert np.mean(l1) < 0.7 * np.mean(plain)
 
 
+def test_a_bin_of_one_row_counts_among_all_rows() -> None:
+    """By hand: ten rows at .9, eight right; two alone in their bins, which leave the error and stay in N."""
+    p = torch.tensor([[0.9, 0.1]] * 10 + [[0.55, 0.45], [0.7, 0.3]], dtype=torch.float64)
+    index = torch.tensor([0] * 8 + [1] * 2 + [0, 0])
+    expected = 10 / 12 * ((0.8 - 0.9) ** 2 - 0.8 * 0.2 / 9)
+    assert calibration.debiased_calibration_error(p, index, norm="l2") == pytest.approx(expected, abs=1e-12)
+    assert math.isnan(calibration.debiased_calibration_error(p[10:], index[10:], norm="l2"))
+
+
 def test_debiased_errors_equal_their_twins() -> None:
     logits, index = sample()
     p, q = logits.softmax(-1), one_hot(index.numpy(), K)

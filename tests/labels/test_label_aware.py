@@ -65,3 +65,19 @@ def test_shares_outside_of_0_to_1_are_refused(head, tail):
 def test_another_form_is_refused():
     with pytest.raises(ValueError, match="concave"):
         class_epsilon(torch.tensor([2, 1]), 0.3, 0.1, "cubic")
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "head", "tail"), [(2, 0.6, 0.0), (2, 0.0, 0.51), (3, 0.7, 0.0), (10, 1.0, 0.1)]
+)
+def test_shares_that_leave_the_own_class_the_least_are_refused(num_classes, head, tail):
+    counts, index = torch.arange(num_classes, 0, -1), torch.tensor([0])
+    with pytest.raises(ValueError, match=rf"of {num_classes} classes .* which is 1 - 1 / {num_classes}$"):
+        label_aware(index, counts, head, tail)
+    label_aware(index, counts, head, tail, convention="uniform")
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 7, 10])
+def test_the_largest_share_is_the_even_label(num_classes):
+    label = label_aware(torch.tensor([0]), torch.arange(num_classes, 0, -1), 1 - 1 / num_classes, 0.0)
+    np.testing.assert_allclose(label.dense().numpy(), np.full((1, num_classes), 1 / num_classes), atol=1e-6)

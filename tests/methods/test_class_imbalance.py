@@ -7,6 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from softlabel.data.batch import Batch
+from softlabel.errors import ConfigError
+from softlabel.losses import inverse_frequency
 from tests.methods.made import COUNTS, batch, enter, made
 
 
@@ -31,6 +33,18 @@ def test_post_hoc_adjustment_trains_plainly_and_subtracts_the_prior():
     assert torch.equal(method(batch())["cross_entropy"].sum, plain(batch())["cross_entropy"].sum)
     expected = -1.5 * (COUNTS / COUNTS.sum()).log().float()
     torch.testing.assert_close(method.adjust(torch.zeros(2, 4)), expected.expand(2, 4))
+
+
+@pytest.mark.parametrize("weighting", ["none", "inverse"])
+def test_a_focal_loss_of_sigmoids_sums_over_the_classes(weighting):
+    method = made("focal", form="sigmoid", gamma=0.0, weighting=weighting).eval()
+    logits, index = method.network(batch().inputs), batch().annotation
+    truth = F.one_hot(index, 4).float()
+    rows = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").sum(-1)
+    weight = torch.ones(16) if weighting == "none" else inverse_frequency(COUNTS).float()[index]
+    torch.testing.assert_close(mean(method(batch())["focal"]), (rows * weight).sum() / weight.sum())
+    assert made("focal", form="sigmoid", gamma=2.0)(batch())["focal"].sum < rows.sum()
+    assert method.link_of(method.config, method.task) == "softmax"  # given that one class is true
 
 
 def test_a_focal_loss_without_focus_is_cross_entropy():
@@ -107,3 +121,13 @@ def test_label_aware_smoothing_smooths_the_frequent_class():
     torch.testing.assert_close(
         mean(method(only)["cross_entropy"]), F.cross_entropy(method.network(only.inputs), target)
     )
+
+
+@pytest.mark.parametrize("options", [{"head_epsilon": 0.8}, {"head_epsilon": 0.0, "tail_epsilon": 0.76}])
+@pytest.mark.parametrize("name", ["label_aware_smoothing", "mislas"])
+def test_more_than_can_go_to_the_other_classes_is_refused(name, options):
+    """Four classes: .75 is the most."""
+    convention = {"convention": "others"} if name == "mislas" else {}
+    with pytest.raises(ConfigError, match=rf"methods\.{name}\.{[*options][-1]}: .* expected shares up to 0\.75"):
+        made(name, **convention, **options)
+    made(name, **convention, head_epsilon=0.75)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import nnls
 from torch import Tensor
 
 from softlabel.data.batch import Batch
@@ -19,6 +21,7 @@ from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.randomness import addressed
+from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.ordinal import Ordinal
@@ -171,12 +174,11 @@ def test_binary_cross_entropy_is_a_sum_over_labels_that_are_not_difficult() -> N
     np.testing.assert_allclose(gradient.numpy(), (p - y) * counted, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["label_mixture", "binary_cross_entropy"])
-def test_tasks_without_several_labels_are_refused(name: str) -> None:
-    ordinal = Ordinal(torch.arange(5.0), AxisConfig())
-    reason = find_method(name).supports(ordinal, NETWORK)
-    assert reason is not None
-    assert "of the task ordinal" in reason
+def test_tasks_without_several_labels_are_refused() -> None:
+    ordinal, classes = Ordinal(torch.arange(5.0), AxisConfig()), Classification(NAMES)
+    for name, task in (("binary_cross_entropy", ordinal), ("label_mixture", classes)):
+        assert f"of the task {task.name}" in str(find_method(name).supports(task, NETWORK))
+    assert find_method("label_mixture").supports(ordinal, NETWORK) is None
 
 
 @pytest.mark.parametrize("name", ["online_label_smoothing", "label_aware_smoothing", "crt", "lws", "mislas"])
@@ -195,3 +197,77 @@ def test_label_smoothing_spreads_the_label_of_several_classes() -> None:
     term = method(data)["cross_entropy"]
     assert float(term.sum.detach()) == pytest.approx(-(q * log_p)[known].sum(), rel=1e-5)
     assert float(term.mass) == known.sum()
+
+
+def test_focal_by_sigmoids_is_read_by_them() -> None:
+    focal, plain = made("focal", form="sigmoid", gamma=0.0), made("binary_cross_entropy")
+    task = MultiLabel(NAMES)
+    assert focal.link_of(focal.config, task) == "sigmoid"
+    assert made("focal").link_of(made("focal").config, task) == "softmax"
+    level = training_levels()
+    data = Batch(torch.randn(60, 6), level, torch.arange(60))
+    focal.task = task.read_as("sigmoid")
+    (mine,), (theirs,) = focal(data).values(), plain(data).values()
+    torch.testing.assert_close(mine.sum, theirs.sum)
+    assert mine.mass == theirs.mass == 60
+    kind = find_method("focal")
+    training_set = TrainingSet(60, torch.ones(K), lambda folder: NETWORK, level)
+    with pytest.raises(ConfigError, match=r"methods\.focal\.weighting"):
+        kind(kind.Config(form="sigmoid", weighting="inverse"), NETWORK, task.read_as("sigmoid"), training_set)
+
+
+def mixture_of(task: MultiLabel | Ordinal, annotation: Tensor, **options: Any) -> LabelMixture:
+    return LabelMixture(
+        LabelMixture.Config.model_validate(options), NETWORK, task, TrainingSet(60, torch.ones(K), None, annotation)
+    )
+
+
+def test_a_mixture_over_an_axis_has_a_gaussian_on_every_level() -> None:
+    """The nearest value is present, those within the row's spread are difficult; peaks by NNLS, written again."""
+    task = Ordinal(torch.tensor([10.0, 12.0, 14.0, 16.0, 18.0]), AxisConfig())
+    annotation = torch.tensor([[12.9, float("nan")], [14.0, 2.0], [30.0, 1.0]])
+    method = mixture_of(task, annotation, sigma=1.5)
+    assert method.levels(annotation).tolist() == [[0, 2, 0, 0, 0], [0, 1, 2, 1, 0], [0, 0, 0, 0, 2]]
+    found = method.label(method.levels(annotation)).dense().double().numpy()
+    apart = np.abs(np.subtract.outer(np.arange(10.0, 19, 2), np.arange(10.0, 19, 2)))
+    kernel = np.exp(-(apart**2) / (2 * 1.5**2))
+    alone = 0.005 + 0.995 * kernel[1]
+    np.testing.assert_allclose(found[0], alone / alone.sum(), rtol=1e-5)
+    weights, _ = nnls(kernel[1:4, 1:4], np.array([0.295, 0.995, 0.295]))
+    several = 0.005 + weights @ kernel[1:4]
+    np.testing.assert_allclose(found[1], several / several.sum(), rtol=1e-5)
+    assert method(Batch(torch.randn(3, 6), annotation, torch.arange(3)))["kl_divergence"].sum.isfinite()
+    assert mixture_of(task, annotation, control="smoothing").even > 0
+
+
+def test_classes_named_by_numbers_are_an_axis() -> None:
+    method = mixture_of(MultiLabel(["1", "2", "4", "-3", "1e1"]), training_levels(), distance="grid")
+    assert method.distance[0].tolist() == [0, 1, 3, 4, 9]
+    with pytest.raises(ConfigError, match="'label 0' is not a number"):
+        mixture_of(MultiLabel(NAMES), training_levels(), distance="grid")
+
+
+@pytest.mark.parametrize("kind", ["multi-label", "ordinal"])
+def test_vectors_of_labels_say_what_is_near(tmp_path: Path, kind: str) -> None:
+    axis = Ordinal(torch.arange(5.0), AxisConfig())
+    task: MultiLabel | Ordinal = axis if kind == "ordinal" else MultiLabel(NAMES)
+    annotation = torch.tensor([[1.0, float("nan")]]) if kind == "ordinal" else training_levels()
+    angles = np.arange(5) * 0.3
+    lines = [f"{name},{np.cos(a)},{np.sin(a)}" for name, a in zip(task.class_names, angles, strict=True)]
+    (tmp_path / "v.csv").write_text("\n".join(reversed(lines)))
+    method = mixture_of(task, annotation, distance="embedding", embeddings=str(tmp_path / "v.csv"))
+    expected = np.sqrt(1 - np.cos(np.subtract.outer(angles, angles)))
+    np.testing.assert_allclose(method.distance.numpy(), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"distance": "embedding"}, "goes with distance embedding"),
+        ({"embeddings": "v.csv"}, "goes with distance embedding"),
+        ({"distance": "cooccurrence"}, "expected grid or embedding"),
+    ],
+)
+def test_distances_that_cannot_be_are_refused(options: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        mixture_of(Ordinal(torch.arange(5.0), AxisConfig()), torch.tensor([[1.0, 1.0]]), **options)

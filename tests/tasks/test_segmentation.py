@@ -91,7 +91,7 @@ def test_class_counts_are_pixels_and_void_is_none() -> None:
 
 def test_a_temperature_sees_known_pixels_of_all_images_and_a_bounded_number() -> None:
     z, mask = logits(), masks()
-    picked, classes, _image = TASK.for_temperature(z, mask)
+    picked, classes, image = TASK.for_temperature(z, mask)
     known = mask != VOID
     torch.testing.assert_close(picked, z.movedim(1, -1)[known])
     assert torch.equal(classes, mask[known].long())

@@ -1,0 +1,19 @@
+"""The focal loss with a sigmoid for every class, as published (Lin et al., ICCV 2017, equations 4 and 5)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def sigmoid_focal_loss(logits: Tensor, truth: Tensor, gamma: float = 2.0) -> Tensor:
+    """-t (1 - s)^gamma log s - (1 - t) s^gamma log(1 - s) with s = sigmoid(z), of every class: all (..., K).
+
+    truth   how much of each class is true, from 0 to 1; 0 and 1 for labels, the shares of a label distribution else
+    gamma 0 is binary cross-entropy. Computed in float32 at least, and in logarithms, exact near s = 0 and 1.
+    """
+    logits = logits.double() if logits.dtype == torch.float64 else logits.float()
+    is_so, is_not = F.logsigmoid(logits), F.logsigmoid(-logits)
+    truth = truth.to(logits.dtype)
+    return -truth * (gamma * is_not).exp() * is_so - (1 - truth) * (gamma * is_so).exp() * is_not
