@@ -153,7 +153,7 @@ def test_the_law_finds_what_is_left_behind_and_running_states_are_moved() -> Non
     ]
 
 
-@pytest.mark.parametrize("kind", sorted(TASKS))
+@pytest.mark.parametrize("kind", sorted({*TASKS} - {"multi-label"}))  # which looks at values, and `meta` has none
 def test_a_task_makes_labels_where_the_annotation_is(kind: str) -> None:
     task = TASKS[kind]
     label = task.label(batch_for(task).annotation.to("meta"))

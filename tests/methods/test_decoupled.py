@@ -153,7 +153,7 @@ def test_tau_is_chosen_on_validation_rows_with_classes_counting_alike():
     assert len(best) < 21
     assert method.chosen() == {"tau": min(best, key=lambda tau: (abs(tau - 1), tau))}
     lengths = np.linalg.norm(weight, axis=1, keepdims=True) ** method.chosen()["tau"]
-    np.testing.assert_allclose(method.network.head.weight.numpy(), weight / lengths, rtol=1e-4)
+    np.testing.assert_allclose(method.network.head.weight.detach().numpy(), weight / lengths, rtol=1e-4)
 
 
 def test_without_validation_rows_tau_is_1_and_a_person_is_told():
