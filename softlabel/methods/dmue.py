@@ -97,7 +97,7 @@ class DMUE(Method):
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
         asked = self.config
-        self._rows_of_classes = tuple(training_set.class_counts.aminmax())
+        self._rows_of_classes = tuple(map(float, training_set.class_counts.aminmax()))
         self.branches: Branches | BranchClassifiers | None = None
         self.uncertainty: PairwiseUncertainty | None = None
         self.means: ClassMeans | None = None

@@ -204,7 +204,8 @@ class Method(nn.Module):
         """
         if not self.corrects_prior or sampler == "instance":
             return []
-        return [f"{_module_name(self)} corrects for rare classes, and --sampler {sampler} does too: it is done twice"]
+        name = _module_name(self)
+        return [f"{name} corrects for rare classes, and so does --sampler {sampler}: together they do it twice"]
 
     @property
     def corrects_prior(self) -> bool:

@@ -21,6 +21,7 @@ from softlabel.experiments.config import CompareConfig
 from softlabel.networks.config import NetworkConfig
 from softlabel.training.config import RunConfig, TrainingConfig
 from tests.cli.conftest import Softlabel
+from tests.cli.test_configuration import from_flags
 
 MODELS = (DataConfig, TrainingConfig, NetworkConfig)
 FIELDS = {name for model in MODELS for name in model.model_fields}
@@ -35,6 +36,8 @@ RUNS = {
     "folder with parts": ["--source", "folder:parts"],
     "features": LABELS,
     "features, sgd in steps": [*LABELS, "--schedule", "step", "--noise", "0.1"],
+    "features, without momentum": [*LABELS, "--momentum", "0"],
+    "features, classes drawn alike": [*LABELS, "--sampler", "balanced"],
     "features, adamw": [*LABELS, "--optimiser", "adamw", "--trainable", "head"],
     "features, groups": [*LABELS, "--group-column", "who"],
     "features, own test part": [*LABELS, "--split-column", "part"],
@@ -133,6 +136,27 @@ def test_refused_before_anything_is_written(words: list[str], need: str, softlab
     assert outcome.code == 2
     assert need in outcome.err
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "reads"),
+    [
+        (["--method", "cross_entropy"], False),
+        (["--method", "cross_entropy", "--sampler", "balanced"], True),
+        (["--method", "crt"], True),
+        (["--method", "crt", "--crt.classifier-sampler", "instance"], False),
+        (["--method", "ncm"], False),
+        (["--method", "own", "--own.method", "lws"], True),
+        (["--method", "dasl_prior"], True),
+    ],
+)
+def test_the_length_of_a_balanced_epoch_needs_a_stage_that_has_one(words: list[str], reads: bool) -> None:
+    asked = [*words, "--balanced-epoch", "classes"]
+    if reads:
+        assert from_flags(RunConfig, *asked).training.balanced_epoch == "classes"
+    else:
+        with pytest.raises(ConfigError, match="--balanced-epoch would not be read"):
+            from_flags(RunConfig, *asked)
 
 
 @pytest.mark.parametrize("option", ["learning-rate", "weight-decay"])

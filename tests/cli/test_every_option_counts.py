@@ -41,6 +41,7 @@ CHANGES: dict[str, str] = {
     "optimiser": "--optimiser adamw",
     "learning_rate": "--learning-rate 0.05",
     "momentum": "--momentum 0.5",
+    "nesterov": "--no-nesterov",
     "weight_decay": "--weight-decay 0.01",
     "warmup_epochs": "--warmup-epochs 0",
     "schedule": "--schedule constant",
@@ -50,6 +51,7 @@ CHANGES: dict[str, str] = {
     "ema": "--ema 0.9",
     "augment": "--augment none",
     "sampler": "--sampler balanced",
+    "balanced_epoch": "--sampler balanced | --sampler balanced --balanced-epoch classes",
     "head_limit": "--head-limit 20",
 }
 """What changes each option; of two lines, one run is compared with the other instead of with the small one."""

@@ -46,10 +46,12 @@ def network_for(name: str, task: ClassSpace) -> NetworkConfig:
     return NetworkConfig(backbone="resnet8", head=find_method(name).head_kind)
 
 
-def build(name: str, task: ClassSpace, seed: int = 0) -> Method:
+COUNTS = torch.tensor([40.0, 20.0, 10.0, 5.0], dtype=torch.float64)
+
+
+def build(name: str, task: ClassSpace, seed: int = 0, counts: Tensor = COUNTS) -> Method:
     method = find_method(name)
     network = build_network(network_for(name, task), INPUTS, task.num_classes, seed)
-    counts = torch.tensor([40.0, 20.0, 10.0, 5.0], dtype=torch.float64)
     training_set = TrainingSet(75, counts, no_teacher, batch_for(task, 75).annotation)
     return method(method.Config(), network, task, training_set)
 
@@ -202,3 +204,24 @@ def test_fingerprints_tell_options_apart(name: str) -> None:
     for stage in method.stages():
         assert method.fingerprint(stage) == method.fingerprint(stage)
         assert isinstance(method.fingerprint(stage), dict)
+
+
+COUNTS_FOR_ELSE = {"label_aware_smoothing", "regression"}
+"""Read class counts in their loss, but to smooth, and for the unit of the values; not to even classes out."""
+
+
+@every_method
+def test_who_corrects_for_rare_classes_says_so_beside_a_sampler_that_does_too(name: str) -> None:
+    task = some_task(name)
+    methods = []
+    for counts in (COUNTS, torch.full((4,), 20.0).double()):
+        torch.manual_seed(0)  # from which networks of its own are drawn
+        methods.append(build(name, task, counts=counts).eval())
+    tailed, even = methods
+    losses = [total(method, method(batch_for(task))).item() for method in (tailed, even)]
+    corrects = losses[0] != losses[1] and name not in COUNTS_FOR_ELSE
+    for sampler in ("balanced", "square-root", "progressive"):
+        told = [note for note in tailed.notes(sampler) if f"so does --sampler {sampler}" in note]
+        assert bool(told) == corrects
+        assert all(len(note) < 140 for note in told)
+    assert not [note for note in tailed.notes("instance") if "--sampler" in note]

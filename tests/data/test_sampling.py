@@ -52,6 +52,33 @@ def test_class_frequencies_by_chi_square(sampler):
     assert stats.chisquare(frequencies[present], wrong[present]).pvalue < 1e-6
 
 
+@pytest.mark.parametrize(
+    ("sampler", "head_limit", "draws"),
+    [
+        ("balanced", None, 5 * 400),
+        ("balanced", 30, 5 * 30),
+        ("instance", None, 522),
+        ("square-root", None, 522),
+        ("progressive", None, 522),
+    ],
+)
+def test_an_epoch_of_class_balanced_sampling_may_count_classes_times_the_largest(sampler, head_limit, draws):
+    """max n times K of the classes that have rows, as in `ClassAwareSampler` of the released code of decoupling."""
+    drawn = epoch_order(
+        INDEX,
+        sampler,
+        epoch=1,
+        epochs=5,
+        generator=generator(0, "order"),
+        head_limit=head_limit,
+        balanced_epoch="classes",
+    )
+    assert len(drawn) == draws
+    if sampler == "balanced":
+        frequencies = torch.bincount(INDEX[drawn], minlength=6).numpy()[[0, 1, 2, 3, 5]]
+        assert stats.chisquare(frequencies).pvalue > 1e-3
+
+
 def test_rows_of_a_class_are_equally_likely():
     drawn = torch.cat([order("balanced", seed=seed) for seed in range(40)])
     rows = torch.bincount(drawn, minlength=522)[INDEX == 2].numpy()

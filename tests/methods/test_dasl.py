@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from softlabel.networks.network import Pyramid
 from softlabel.tasks.classification import Classification
 from tests.methods.made import batch, copies, enter, learn, made
 
-AUXILIARY = ["prior", "retrain", "reinitialise", "frozen"]
+AUXILIARY = ["retrain", "reinitialise", "frozen"]
 
 
 def gradients(method, name):
@@ -59,7 +60,7 @@ def test_stage_2_keeps_the_backbone_and_moves_what_it_should(auxiliary):
     same_start = all(torch.equal(begun[k], v) for k, v in trained.items())
     same_end = all(torch.equal(begun[k], v) for k, v in method.auxiliary.state_dict().items())
     assert same_start == (auxiliary != "reinitialise")
-    assert same_end == (auxiliary in ("prior", "frozen"))
+    assert same_end == (auxiliary == "frozen")
 
 
 @pytest.mark.parametrize("auxiliary", ["retrain", "reinitialise"])
@@ -74,7 +75,24 @@ def test_in_stage_2_nothing_reaches_the_backbone(auxiliary):
 def test_stage_2_may_learn_from_soft_labels_alone():
     method = made("dasl", classifier_hard=False)
     enter(method, 1)
-    assert list(method(batch())) == ["label_distillation"]
+    assert list(method(batch())) == ["auxiliary", "label_distillation"]
+
+
+def test_by_default_the_auxiliary_network_is_trained_on_and_no_factor_is_added():
+    config = made("dasl").config
+    assert (config.classifier_auxiliary, config.scale_by_temperature) == ("retrain", False)
+
+
+@pytest.mark.parametrize(("scaled", "factor"), [(False, 1.0), (True, 9.0)])
+def test_label_distillation_is_the_divergence_at_the_temperature(scaled, factor):
+    method = made("dasl", temperature=3.0, scale_by_temperature=scaled)
+    ours, theirs = torch.randn(2, 5, 4, dtype=torch.float64)
+    ours.requires_grad_()
+    loss = method.label_distillation(ours, theirs)
+    q, p = (np.exp(z / 3) / np.exp(z / 3).sum(1, keepdims=True) for z in (theirs.numpy(), ours.detach().numpy()))
+    assert loss.sum.item() == pytest.approx(factor * (q * np.log(q / p)).sum(), rel=1e-6)
+    loss.sum.backward()
+    np.testing.assert_allclose(ours.grad.numpy(), factor * (p - q) / 3, rtol=1e-5, atol=1e-7)
 
 
 def test_distillation_is_zero_between_equal_logits_and_has_no_gradient():
@@ -87,26 +105,11 @@ def test_distillation_is_zero_between_equal_logits_and_has_no_gradient():
 
 
 def test_at_a_high_temperature_distillation_matches_centred_logits():
-    method = made("dasl", temperature=1e3)
+    method = made("dasl", temperature=1e3, scale_by_temperature=True)
     ours, theirs = torch.randn(5, 4, requires_grad=True), torch.randn(5, 4)
     method.label_distillation(ours, theirs).sum.backward()
     centred = (ours - ours.mean(1, keepdim=True)) - (theirs - theirs.mean(1, keepdim=True))
     torch.testing.assert_close(ours.grad, centred.detach() / 4, rtol=2e-2, atol=2e-3)
-
-
-def test_the_prior_is_taken_out_of_the_auxiliary_logits():
-    plain, prior = made("dasl", classifier_auxiliary="frozen"), made("dasl")
-    prior.load_state_dict(plain.state_dict())
-    for method in (plain, prior):
-        enter(method, 1)
-    prior.network.load_state_dict(plain.network.state_dict())
-    with torch.no_grad():
-        levels = prior.network.features(batch().inputs).levels
-        auxiliary = prior.auxiliary(levels)[1]
-        logits = prior.network(batch().inputs)
-    expected = prior.label_distillation(logits, auxiliary - prior.log_prior)
-    torch.testing.assert_close(prior(batch())["label_distillation"].sum, expected.sum)
-    assert not torch.isclose(plain(batch())["label_distillation"].sum, expected.sum)
 
 
 def test_fusion_weights_are_shares():
@@ -148,7 +151,7 @@ def test_vectors_are_refused_with_the_reason():
 
 
 def test_stage_1_does_not_depend_on_options_of_stage_2():
-    one, other = made("dasl"), made("dasl", classifier_auxiliary="retrain", classifier_epochs=3, batch_norm="shift")
+    one, other = made("dasl"), made("dasl", classifier_auxiliary="frozen", classifier_epochs=3, batch_norm="shift")
     first, second = one.stages()
     assert one.fingerprint(first) == other.fingerprint(first)
     assert one.fingerprint(second) != other.fingerprint(second)

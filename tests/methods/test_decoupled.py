@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
+from softlabel.networks.heads import CentredHead
+from softlabel.training.config import TrainingConfig
+from softlabel.training.optimisers import build_optimiser, set_rate
 from tests.methods.made import batch, copies, enter, learn, made
+from tests.oracle.nearest_mean import nearest_class_mean
 
 TRAINED = ["crt", "lws", "mislas"]
 SOLVED = ["tau_norm", "ncm"]
@@ -79,16 +84,39 @@ def test_lws_begins_with_the_logits_of_the_first_stage_and_learns_k_numbers():
     torch.testing.assert_close(factors, method.scaled.scale[:, None].expand_as(factors), rtol=1e-4, atol=1e-4)
 
 
-def test_mislas_moves_the_weights_at_its_share_of_the_rate():
-    slow, fast = (after_first_stage("mislas", rate_factor=r) for r in (0.25, 1.0))
-    moved = []
-    for method in (slow, fast):
-        enter(method, 1)
-        old = method.network.head.weight.clone()
-        learn(method, steps=1)
-        linear = method.scaled.weight + method.scaled.step * method.scaled.weight_change
-        moved.append((linear - old).norm().item())
-    assert moved[0] / moved[1] == pytest.approx(0.25, rel=1e-3)
+def one_step_of_the_classifier(method, optimiser, weight_decay):
+    """Weights, biases and factors before and after, and their gradients."""
+    enter(method, 1)
+    moving = {name: parameter for name, parameter in method.named_parameters() if parameter.requires_grad}
+    before = {name: parameter.detach().clone() for name, parameter in moving.items()}
+    config = TrainingConfig.model_validate({"optimiser": optimiser, "momentum": 0.0})
+    stepper = build_optimiser(moving, config, weight_decay, method.stages()[1].rate_factors)
+    set_rate(stepper, 0.1)
+    terms = method(batch())
+    (terms["cross_entropy"].sum / terms["cross_entropy"].mass).backward()
+    gradients = {name: parameter.grad.clone() for name, parameter in moving.items()}
+    stepper.step()
+    return before, gradients, {name: parameter.detach() for name, parameter in moving.items()}
+
+
+@pytest.mark.parametrize(("name", "factor"), [("scaled.weight", 0.25), ("scaled.bias", 0.25), ("scaled.scale", 1.0)])
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_mislas_moves_the_head_at_its_share_of_the_rate_under_any_optimiser(optimiser, name, factor):
+    method = after_first_stage("mislas", rate_factor=0.25)
+    before, gradients, after = one_step_of_the_classifier(method, optimiser, 0.5)
+    rate = 0.1 * factor
+    if optimiser == "sgd":  # decay pulls what the head is towards 0, not towards the old head
+        expected = before[name] - rate * (gradients[name] + 0.5 * before[name])
+    else:
+        direction = gradients[name] / (gradients[name].abs() + 1e-8)  # Adam's first step
+        expected = before[name] * (1 - rate * 0.5) - rate * direction
+    torch.testing.assert_close(after[name], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_rate_factor_of_0_is_lws():
+    method = after_first_stage("mislas", rate_factor=0.0)
+    before, _, _ = one_step_of_the_classifier(method, "sgd", 0.5)
+    assert list(before) == ["scaled.scale"]
 
 
 def test_mislas_smooths_frequent_classes_more():
@@ -97,6 +125,46 @@ def test_mislas_smooths_frequent_classes_more():
     label = method.classifier_label(torch.tensor([0, 3]), torch.zeros(2, 4)).dense(torch.float64)
     assert label[0].tolist() == pytest.approx([0.7, 0.1, 0.1, 0.1])
     assert label[1].tolist() == [0.0, 0.0, 0.0, 1.0]
+
+
+def balanced_accuracies(weight, pooled, index):
+    """Of every tau that the paper tries, in float64."""
+    found = {}
+    for step in range(21):
+        rows = weight / np.linalg.norm(weight, axis=1, keepdims=True) ** (step / 10)
+        right = (pooled @ rows.T).argmax(1) == index
+        found[step / 10] = np.mean([right[index == k].mean() for k in np.unique(index)])
+    return found
+
+
+def test_tau_is_chosen_on_validation_rows_with_classes_counting_alike():
+    method = after_first_stage("tau_norm")
+    method.has_validation = True
+    enter(method, 1)
+    method.eval()
+    with torch.no_grad():
+        method.network.head.weight.mul_(torch.tensor([8.0, 2.0, 1.0, 0.3])[:, None])  # a tail to be put right
+        parts = [batch(40, seed=4), batch(9, seed=5)]
+        weight = method.network.head.weight.double().numpy().copy()
+        pooled = np.concatenate([method.network.features(part.inputs).pooled.double().numpy() for part in parts])
+        scores = balanced_accuracies(weight, pooled, np.concatenate([part.annotation.numpy() for part in parts]))
+        method.solve(method.stages()[1], iter(()), iter(parts))
+    best = [tau for tau, score in scores.items() if score >= max(scores.values()) - 1e-9]
+    assert len(best) < 21
+    assert method.chosen() == {"tau": min(best, key=lambda tau: (abs(tau - 1), tau))}
+    lengths = np.linalg.norm(weight, axis=1, keepdims=True) ** method.chosen()["tau"]
+    np.testing.assert_allclose(method.network.head.weight.detach().numpy(), weight / lengths, rtol=1e-4)
+
+
+def test_without_validation_rows_tau_is_1_and_a_person_is_told():
+    method = after_first_stage("tau_norm")
+    assert method.notes("instance") == ["tau_norm: no rows are kept for validation to choose tau on, so it is 1"]
+    enter(method, 1)
+    with torch.no_grad():
+        method.solve(method.stages()[1], iter(()))
+    torch.testing.assert_close(method.network.head.weight.norm(dim=1), torch.ones(4))
+    assert method.chosen() == {}
+    assert made("tau_norm", tau=0.5).notes("instance") == []
 
 
 @pytest.mark.parametrize(("tau", "lengths"), [(0.0, None), (1.0, 1.0)])
@@ -115,24 +183,51 @@ def test_tau_norm(tau, lengths):
         torch.testing.assert_close(F.normalize(before), after)
 
 
-@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
-def test_ncm_answers_the_nearest_mean(distance):
-    method = after_first_stage("ncm", distance=distance)
+FEATURES = {"distance": ["cosine", "euclidean"], "features": ["centred", "normalised", "plain"]}
+
+
+@pytest.mark.parametrize("distance", FEATURES["distance"])
+@pytest.mark.parametrize("features", FEATURES["features"])
+def test_ncm_answers_the_nearest_mean(features, distance):
+    method = after_first_stage("ncm", distance=distance, features=features)
     enter(method, 1)
     method.eval()
     parts = [batch(8, seed=1), batch(5, seed=2)]
+    queries = batch(200, seed=3).inputs
     with torch.no_grad():
         method.solve(method.stages()[1], iter(parts))
-        pooled = torch.cat([method.network.features(part.inputs).pooled for part in parts]).double()
-        index = torch.cat([part.annotation for part in parts])
-        points = F.normalize(pooled) if distance == "cosine" else pooled
-        means = torch.stack([points[index == k].mean(0) for k in range(4)])
-        query = method.network.features(batch(20, seed=3).inputs).pooled.double()
-        if distance == "cosine":
-            nearest = (F.normalize(query) @ F.normalize(means).T).argmax(1)
-        else:
-            nearest = torch.cdist(query, means).argmin(1)
-        assert torch.equal(method.network(batch(20, seed=3).inputs).argmax(1), nearest)
+        seen = np.concatenate([method.network.features(part.inputs).pooled.double().numpy() for part in parts])
+        asked = method.network.features(queries).pooled.double().numpy()
+        answers = method.network(queries).argmax(1).numpy()
+    index = np.concatenate([part.annotation.numpy() for part in parts])
+    np.testing.assert_array_equal(answers, nearest_class_mean(seen, index, asked, features, distance))
+
+
+def test_ncm_is_by_default_that_of_the_released_code_and_linear_where_it_can_be():
+    method = made("ncm")
+    assert (method.config.features, method.config.distance) == ("centred", "euclidean")
+    heads = {
+        (features, distance): made("ncm", features=features, distance=distance)
+        for features in FEATURES["features"]
+        for distance in FEATURES["distance"]
+    }
+    for method in heads.values():
+        enter(method, 1)
+    divided = {options for options, method in heads.items() if isinstance(method.network.head, CentredHead)}
+    assert divided == {("centred", "euclidean"), ("normalised", "euclidean")}
+
+
+@pytest.mark.parametrize("features", FEATURES["features"])
+def test_ncm_bears_one_row_a_class_a_class_without_rows_and_rows_that_are_all_equal(features):
+    method = made("ncm", features=features)
+    enter(method, 1)
+    method.eval()
+    inputs = batch(1).inputs
+    same = Batch(inputs.expand(3, -1, -1, -1), torch.tensor([0, 1, 1]), torch.arange(3))
+    with torch.no_grad():
+        method.solve(method.stages()[1], iter([same]))
+        assert bool(method.network(batch(9).inputs).isfinite().all())
+        assert bool(method.network(inputs).isfinite().all())
 
 
 def test_cached_features_are_taken_as_they_are():

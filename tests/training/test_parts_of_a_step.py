@@ -62,11 +62,12 @@ def test_average_equals_the_oracle_and_copies_statistics() -> None:
 def test_an_optimiser_goes_on_to_the_same_bits(name: str, memory_format: torch.memory_format) -> None:
     config = TrainingConfig.model_validate({"optimiser": name})
     parameters = [nn.Parameter(torch.randn(8, 5, 3, 3).to(memory_format=memory_format)), nn.Parameter(torch.randn(7))]
-    optimiser = build_optimiser(parameters, config, 0.01)
+    factors = {"part1": 0.1}
+    optimiser = build_optimiser(_named(parameters), config, 0.01, factors)
     _steps(optimiser, parameters, range(3))
     stored = {key: value.contiguous().clone() for key, value in optimiser_tensors(optimiser).items()}
     twins = [nn.Parameter(parameter.detach().clone()) for parameter in parameters]
-    other = build_optimiser(twins, config, 0.01)
+    other = build_optimiser(_named(twins), config, 0.01, factors)
     load_optimiser(other, stored)
     _steps(optimiser, parameters, range(3, 6))
     _steps(other, twins, range(3, 6))
@@ -74,7 +75,39 @@ def test_an_optimiser_goes_on_to_the_same_bits(name: str, memory_format: torch.m
         assert torch.equal(mine, twin)
     fresh = [nn.Parameter(parameter.detach().clone()) for parameter in twins]
     with pytest.raises(RunError, match="has a parameter 1"):
-        load_optimiser(build_optimiser(fresh[:1], config, 0.01), stored)
+        load_optimiser(build_optimiser(_named(fresh[:1]), config, 0.01), stored)
+
+
+@pytest.mark.parametrize(
+    ("part", "moved"), [("a", {"a.w", "a.b.c"}), ("a.b", {"a.b.c"}), ("ab", {"ab"}), ("a.b.c", {"a.b.c"})]
+)
+def test_a_rate_factor_is_of_a_part_and_of_nothing_whose_name_only_begins_so(part: str, moved: set[str]) -> None:
+    parameters = {name: nn.Parameter(torch.zeros(1)) for name in ("a.w", "a.b.c", "ab")}
+    optimiser = build_optimiser(parameters, TrainingConfig(momentum=0.0), 0.0, {part: 0.5})
+    for rate in (1.0, 0.2):
+        set_rate(optimiser, rate)
+        rates = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
+        assert {n: rates[id(p)] for n, p in parameters.items()} == {
+            n: rate * (0.5 if n in moved else 1.0) for n in parameters
+        }
+
+
+@pytest.mark.parametrize(("given", "nesterov"), [({}, True), ({"nesterov": False}, False), ({"momentum": 0.0}, False)])
+def test_nesterovs_step_can_be_left_out(given: dict[str, object], nesterov: bool) -> None:
+    config = TrainingConfig.model_validate(given)
+    parameter, twin = (nn.Parameter(torch.ones(3)) for _ in range(2))
+    optimiser = build_optimiser({"w": parameter}, config, 0.0)
+    peer = torch.optim.SGD([twin], lr=0.1, momentum=config.momentum, nesterov=nesterov)
+    _steps(optimiser, [parameter], range(3))
+    for number in range(3):
+        twin.grad = torch.randn(3, generator=torch.Generator().manual_seed(number))
+        peer.param_groups[0]["lr"] = 0.1 / (1 + number)
+        peer.step()
+    torch.testing.assert_close(parameter, twin)
+
+
+def _named(parameters: list[nn.Parameter]) -> dict[str, nn.Parameter]:
+    return {f"part{place}.weight": parameter for place, parameter in enumerate(parameters)}
 
 
 def _steps(optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter], numbers: range) -> None:

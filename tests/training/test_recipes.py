@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from softlabel.experiments.config import CompareConfig
+from softlabel.methods.discovery import find_method
 from softlabel.networks.build import BACKBONES
 from softlabel.networks.hub import PREFIX
 from softlabel.training.config import RunConfig
@@ -39,6 +40,13 @@ def read(path: Path) -> RunConfig | CompareConfig:
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_option_of_a_method_is_known(path: Path) -> None:
+    for name, options in read(path).methods.items():
+        kind = find_method(options.get("method", name))
+        kind.Config.model_validate({key: value for key, value in options.items() if key != "method"})
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_key_and_value_is_known(path: Path) -> None:
     config = read(path)
     assert config.network.backbone in {*BACKBONES, "auto"} or config.network.backbone.startswith(PREFIX)
@@ -64,7 +72,11 @@ def test_the_long_tailed_recipes_are_the_published_protocols(classes: int, decay
     training = config.training
     assert [training.epochs * share for share in training.milestones] == [160, 180]
     assert (training.epochs, training.batch_size, training.warmup_epochs) == (200, 128, 5)
-    assert (training.learning_rate, training.momentum) == (0.1, 0.9)
+    assert (training.learning_rate, training.momentum, training.nesterov) == (0.1, 0.9, False)
+    epochs = {name: config.methods[name]["classifier_epochs"] for name in ("crt", "lws")}
+    assert epochs == {"crt": 10, "lws": 5}
+    assert {config.methods[name]["balanced_epoch"] for name in epochs} == {"classes"}
+    assert training.balanced_epoch == config.methods.get("mislas", {}).get("balanced_epoch", "rows") == "rows"
     assert (training.decay, training.weight_decay) == (decay, weight_decay)
     schedule = Schedule("step", 0.1, 200, 5, training.milestones, training.decay)
     assert [schedule.rate(epoch) for epoch in (0, 4, 159, 160, 179, 180, 199)] == pytest.approx(

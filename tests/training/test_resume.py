@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,18 @@ def test_prepared_data_describe_themselves() -> None:
     weights = (1 / counts)[prepared.splits.validation.annotation]  # type: ignore[union-attr]
     expected = float(weights.sum() ** 2 / (weights**2).sum())
     assert described["effective_validation_size"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("method", "steps"), [("ncm", 5), ("tau_norm", 5), ("mislas", 8), ("dive", 8)])
+def test_stages_that_change_the_head_or_choose_go_on_to_the_same_bits(method: str, steps: int, tmp_path: Path) -> None:
+    own = {"classifier_epochs": 2} if method == "mislas" else {}
+    config = tiny_config(epochs=2).model_copy(update={"method": method, "methods": {method: own}})
+    expected = whole_run(config, tmp_path / "whole")
+    folder = tmp_path / "run"
+    stopped_run(config, folder, steps)
+    train(config, folder=folder, resume=True, prepared=tiny_prepared())
+    assert fingerprint(folder) == expected
+    chosen = json.loads((folder / "result.json").read_text())["chosen_options"]
+    assert (chosen == {}) == (method != "tau_norm")
+    (folder / "result.json").unlink()  # as if killed after the last checkpoint
+    assert train(config, folder=folder, resume=True, prepared=tiny_prepared()).cell["chosen_options"] == chosen
