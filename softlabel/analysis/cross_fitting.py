@@ -137,7 +137,7 @@ def _train(config: RunConfig, folds: Folds, folder: Path, progress: FoldProgress
         for number, run in enumerate(runs):
             prepared = folds[number]
             train(config, folder=run, resume=True, progress=progress.fold(number), prepared=prepared)
-            refuse_changed_data(run, prepared.fingerprint, f"; remove {folder} to review the rows anew")
+            refuse_changed_data(run, prepared.splits.fingerprint, f"; remove {folder} to review the rows anew")
             logits[torch.from_numpy(folds.fold == number)] = _answers(_ready(run, config), prepared)
             drop_checkpoints(run)
     finally:

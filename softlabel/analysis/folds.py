@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from softlabel.data.duplicates import identities
+from softlabel.data.fingerprint import fingerprint_of
 from softlabel.data.folds import NEVER, dealt
 from softlabel.data.samples import Samples
 from softlabel.data.splits import Splits, hash_of
@@ -47,6 +48,7 @@ class Folds:
             training=training,
             validation=validation if len(validation) else None,
             test=test,
+            fingerprint=fingerprint_of(source, training, validation if len(validation) else None, test),
             notes=[f"fold {number + 1} of {self.count}: its rows are the test part here"],
             test_hash=hash_of(test, source.class_names),
         )

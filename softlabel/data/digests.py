@@ -43,5 +43,5 @@ def row_hashes(table: NDArray[np.generic]) -> NDArray[np.int64]:
     if rows.dtype.itemsize * rows.shape[1] == _IN_MEMORY:
         return rows.view(np.int64).reshape(-1)
     content = rows.view(np.uint8)
-    hashes = b"".join(hashlib.blake2b(row.tobytes(), digest_size=_IN_MEMORY).digest() for row in content)
+    hashes = b"".join(hashlib.blake2b(row.data, digest_size=_IN_MEMORY).digest() for row in content)
     return np.frombuffer(hashes, dtype=np.int64)

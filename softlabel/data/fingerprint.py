@@ -15,7 +15,6 @@ from softlabel.data.digests import row_hashes
 from softlabel.data.refusals import among
 from softlabel.data.samples import Samples
 from softlabel.data.source import Source
-from softlabel.data.splits import Splits
 
 PARTS = ("training", "validation", "test")
 
@@ -63,9 +62,9 @@ class Fingerprint:
         return digest.hexdigest()
 
 
-def fingerprint_of(source: Source, splits: Splits) -> Fingerprint:
+def fingerprint_of(source: Source, training: Samples, validation: Samples | None, test: Samples) -> Fingerprint:
     """The fingerprint of a source that was split; inputs are hashed as they are stored, each once."""
-    parts = {name: _rows(getattr(splits, name)) for name in PARTS}
+    parts = {name: _rows(part) for name, part in zip(PARTS, (training, validation, test), strict=True)}
     columns = Columns(tuple(source.feature_names), tuple(source.annotation_columns))
     return Fingerprint(tuple(source.class_names), columns, parts)
 

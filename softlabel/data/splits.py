@@ -15,6 +15,7 @@ from torch import Tensor
 from softlabel.data.config import DataConfig
 from softlabel.data.corrections import corrected
 from softlabel.data.duplicates import duplicate_warnings
+from softlabel.data.fingerprint import Fingerprint, fingerprint_of
 from softlabel.data.groups import held_out_groups
 from softlabel.data.long_tail import long_tail_rows
 from softlabel.data.noise import noisy_labels, noisy_values, transition
@@ -42,12 +43,14 @@ class Splits:
     validation   None under the published protocol
     notes        how the parts came about
     warnings     what may be a mistake: the same input in two parts, or with two labels
+    fingerprint  names and rows of all parts, to be told from changed ones
     test_hash    identifies the test part: its inputs, annotations and class names
     """
 
     training: Samples
     validation: Samples | None
     test: Samples
+    fingerprint: Fingerprint
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     test_hash: str = ""
@@ -87,6 +90,7 @@ def make_splits(source: Source, config: DataConfig, stratify: Stratify) -> Split
         training=training,
         validation=validation if len(validation) else None,
         test=test,
+        fingerprint=fingerprint_of(source, training, validation if len(validation) else None, test),
         notes=notes,
         warnings=warnings,
         test_hash=hash_of(test, source.class_names),

@@ -120,7 +120,7 @@ def _refuse_other_cells(finished: Sequence[Cell], prepared: Prepared, where: str
     tested = [(name, result["test_hash"]) for name, result in results.items()]
     refuse_other_test_rows(prepared.splits.test_hash, tested, where)
     trained = [(name, result.get("data_hash")) for name, result in results.items()]
-    refuse_other_data(prepared.fingerprint.data_hash, trained, where)
+    refuse_other_data(prepared.splits.fingerprint.data_hash, trained, where)
 
 
 def _with_one_precision(config: CompareConfig, run: RunFolder, prepared: Prepared, method: Method) -> CompareConfig:

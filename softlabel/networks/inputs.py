@@ -69,7 +69,7 @@ class InputSpec:
         try:
             shape = tuple(int(length) for length in saved["shape"])
             mean, std = ([float(value) for value in saved[name]] for name in ("mean", "std"))
-            names = list(saved["names"])
+            names = list(saved.get("names", []))
             if not all(isinstance(name, str) for name in names):
                 raise TypeError("names that are no text")
             return cls(saved["kind"], shape, mean, std, names)

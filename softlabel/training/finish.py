@@ -177,7 +177,7 @@ def _result(
         "intra_class_variance": selected.spread.mean(),
         "validation": selected.validation,
         "test_hash": prepared.splits.test_hash,
-        "data_hash": prepared.fingerprint.data_hash,
+        "data_hash": prepared.splits.fingerprint.data_hash,
         "details": _details(selected),
         "curves": [{key: record[key] for key in _CURVE} for record in state.records],
         "table": _table(state),

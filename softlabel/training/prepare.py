@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from softlabel.data.config import Columns, DataConfig
-from softlabel.data.fingerprint import Fingerprint, fingerprint_of
 from softlabel.data.majority import majority_labels
 from softlabel.data.open_source import open_source
 from softlabel.data.samples import Samples
@@ -44,11 +42,6 @@ class Prepared:
     class_counts: Tensor
     inputs: InputSpec
     seconds: float = 0.0
-
-    @cached_property
-    def fingerprint(self) -> Fingerprint:
-        """Names and rows of the parts, to be told from changed ones."""
-        return fingerprint_of(self.source, self.splits)
 
     @property
     def rows(self) -> dict[str, int]:
@@ -87,7 +80,7 @@ class Prepared:
             "class_names": list(self.task.class_names),
             "training_counts": self.class_counts.tolist(),
             "test_hash": self.splits.test_hash,
-            "data_hash": self.fingerprint.data_hash,
+            "data_hash": self.splits.fingerprint.data_hash,
             "protocol": self.config.protocol,
             "effective_validation_size": self.effective_validation_size,
             "groups": self.config.groups,

@@ -137,7 +137,7 @@ def _own_part(run: Path, model: DeployedModel, split: Split) -> LabelledPart:
     axis = AxisConfig.model_validate(model.task_json.get("axis", {}))
     folder = configured_folder(run) or run
     prepared = prepare(data, model.task_json["name"], axis, recorded_columns(folder))
-    refuse_changed_data(folder, prepared.fingerprint)
+    refuse_changed_data(folder, prepared.splits.fingerprint)
     if prepared.task.class_names != model.class_names or prepared.splits.test_hash != model.card.get("test_hash"):
         raise RunError(f"{data.source} has changed since the model was trained: its test split is another one now")
     parts = {

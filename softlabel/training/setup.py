@@ -76,6 +76,14 @@ def method_options(kind: type[Method], name: str, options: dict[str, Any]) -> Me
         raise ConfigError(f"methods.{name}.{place}: {first['msg']} (got {first['input']!r})") from None
 
 
+def trained_networks(config: RunConfig) -> dict[str, str]:
+    """The folders of trained networks that the method's options name, by option."""
+    kind = find_method(config.method_kind)
+    options = method_options(kind, config.method, config.method_options)
+    named = {f"methods.{config.method}.{name}": getattr(options, name) for name in kind.trained_networks}
+    return {name: folder for name, folder in named.items() if folder is not None}
+
+
 def own_training(config: RunConfig) -> TrainingConfig:
     """Optimiser and schedule, with the rate and the weight decay that the method has of its own."""
     options = method_options(find_method(config.method_kind), config.method, config.method_options)

@@ -52,7 +52,7 @@ def refuse_other_test_rows(expected: str, found: Iterable[tuple[str, str]], wher
         )
 
 
-def refuse_other_data(expected: str, found: Iterable[tuple[str, str | None]], where: str) -> None:
+def refuse_other_data(expected: str | None, found: Iterable[tuple[str, str | None]], where: str) -> None:
     """Raise RunError unless all runs, given as (name, hash), were trained on the data of this hash."""
     for name, found_hash in found:
         if found_hash != expected:
@@ -68,7 +68,7 @@ def refuse_mixed_results(results: Mapping[str, Any], where: str) -> None:
     found = [(f"{cell['method']}, seed {cell['seed']},", cell["test_hash"]) for cell in tested]
     refuse_other_test_rows(results["data"]["test_hash"], found, where)
     trained = [(f"{cell['method']}, seed {cell['seed']},", cell.get("data_hash")) for cell in tested]
-    refuse_other_data(results["data"]["data_hash"], trained, where)
+    refuse_other_data(results["data"].get("data_hash"), trained, where)
 
 
 def _update_results(folder: Path) -> None:

@@ -15,13 +15,12 @@ from safetensors import SafetensorError, safe_open
 from softlabel.data.config import Columns
 from softlabel.data.fingerprint import PARTS, Fingerprint, RowHashes, differences
 from softlabel.errors import RunError
-from softlabel.methods.discovery import find_method
 from softlabel.networks.hub import PREFIX
 from softlabel.training.atomic import write_bytes
 from softlabel.training.config import RunConfig
 from softlabel.training.model_files import DESCRIPTION, digest_of, find_model, first_line, read_description
 from softlabel.training.prepare import Prepared
-from softlabel.training.setup import method_options
+from softlabel.training.setup import trained_networks
 
 DATA = "data.safetensors"
 FORMAT = "1"
@@ -46,7 +45,7 @@ class _Names(BaseModel):
 def fingerprint_for(prepared: Prepared, configs: Iterable[RunConfig] = ()) -> Fingerprint:
     """The data as they are now, with what else lies outside of the run folders of these configurations."""
     outside = {name: digest for config in configs for name, digest in _outside(config).items()}
-    return dataclasses.replace(prepared.fingerprint, outside=outside)
+    return dataclasses.replace(prepared.splits.fingerprint, outside=outside)
 
 
 def record(folder: Path, fingerprint: Fingerprint) -> None:
@@ -101,13 +100,8 @@ def _outside(config: RunConfig) -> dict[str, str]:
     backbone = config.network.backbone
     if backbone.startswith(PREFIX):
         found["network.backbone"] = _pretrained(backbone.removeprefix(PREFIX))
-    kind = find_method(config.method_kind)
-    options = method_options(kind, config.method, config.method_options)
-    for name in kind.trained_networks:
-        folder = getattr(options, name)
-        if folder is not None:
-            model = find_model(Path(folder))
-            found[f"methods.{config.method}.{name}"] = digest_of(read_description(model / DESCRIPTION))
+    for name, folder in trained_networks(config).items():
+        found[name] = digest_of(read_description(find_model(Path(folder)) / DESCRIPTION))
     return found
 
 

@@ -156,7 +156,7 @@ def test_arff_files_that_are_missing_or_damaged(arff, tmp_path):
     source = arff()
     assert "other.arff: does not exist" in refusal(f"{source},other.arff")
     (tmp_path / "demo-test.arff").write_text("@relation r\n@attribute y numeric\n@data\n1\n")
-    assert "has other attributes than demo-train.arff.gz" in refusal(f"{source},demo-test.arff")
+    assert "demo-test.arff: no column 'x' (and 3 more) as in demo-train.arff.gz" in refusal(f"{source},demo-test.arff")
     (tmp_path / "demo.xml").unlink()
     assert "demo.xml: does not exist, expected the names of the labels of demo-train.arff.gz" in refusal(source)
     whole = (tmp_path / "demo-train.arff.gz").read_bytes()

@@ -162,9 +162,12 @@ def test_a_comparison_does_not_go_on_with_other_test_rows(folder: Path) -> None:
 def test_a_run_does_not_go_on_with_other_test_rows(tmp_path: Path) -> None:
     train(config(tmp_path), folder=tmp_path / "run", prepared=tiny_prepared())
     (tmp_path / "run" / "result.json").unlink()
-    change_hash(tmp_path / "run" / "environment.json")
-    with pytest.raises(RunError, match="its test split is another one now"):
-        train(config(tmp_path), folder=tmp_path / "run", resume=True, prepared=tiny_prepared())
+    splits = tiny_prepared().splits
+    other = dataclasses.replace(splits.fingerprint.parts["test"], annotation=splits.fingerprint.parts["test"].inputs)
+    fingerprint = dataclasses.replace(splits.fingerprint, parts={**splits.fingerprint.parts, "test": other})
+    changed = dataclasses.replace(tiny_prepared(), splits=dataclasses.replace(splits, fingerprint=fingerprint))
+    with pytest.raises(RunError, match=r"the data have changed since: .*test part: 360 of 360 labels differ"):
+        train(config(tmp_path), folder=tmp_path / "run", resume=True, prepared=changed)
 
 
 def test_evaluate_refuses_a_model_of_other_test_rows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,5 +175,5 @@ def test_evaluate_refuses_a_model_of_other_test_rows(folder: Path, capsys: pytes
     assert "test_share" in content
     (folder / "config.toml").write_text(content.replace("test_share = 0.2", "test_share = 0.3"))
     assert main(["evaluate", str(folder)]) == 2
-    assert "its test split is another one now" in capsys.readouterr().err
+    assert "test part: 0 of 360 rows are not there any more, 180 are new" in capsys.readouterr().err
     assert count_openings(folder) == 2

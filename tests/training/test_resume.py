@@ -166,8 +166,8 @@ def test_a_result_is_what_reports_need(tmp_path: Path) -> None:
     assert sum(row["test_count"] for row in cell["details"]["per_class"]) == 90
     names = {path.name for path in result.folder.iterdir()}
     assert names == {
-        "checkpoints", "config.toml", "environment.json", "evaluation", "log.txt", "metrics.jsonl", "model",
-        "result.json", "tensorboard", "test-openings.txt",
+        "checkpoints", "config.toml", "data.safetensors", "environment.json", "evaluation", "log.txt", "metrics.jsonl",
+        "model", "result.json", "tensorboard", "test-openings.txt",
     }  # fmt: skip
     for path in result.folder.rglob("*"):
         if path.suffix in (".json", ".jsonl", ".txt"):
