@@ -67,7 +67,8 @@ def _array(schema: Schema) -> str:
     if places:
         return f"{_NUMBERS.get(len(places), len(places))} {_PLURAL[places[0]['type']]}{_bounds(places[0])}"
     items = schema.get("items", {})
-    return f"a list of {_PLURAL.get(items.get('type'), 'values')}{_bounds(items)}"
+    most = f"at most {schema['maxItems']:,} " if "maxItems" in schema else ""
+    return f"a list of {most}{_PLURAL.get(items.get('type'), 'values')}{_bounds(items)}"
 
 
 def shown(value: Any) -> str:

@@ -29,7 +29,7 @@ def parse_grid(text: str) -> Tensor:
         raise ConfigError(f"axis.grid: {text!r} does not ascend; expected START below STOP and a STEP above 0")
     steps = math.floor((stop - start) / step + 1e-6)
     if steps >= MOST_LABELS:
-        raise ConfigError(f"axis.grid: {text!r} has {steps + 1:,} values, at most {MOST_LABELS:,} are allowed")
+        raise ConfigError(f"axis.grid: {text!r} has {steps + 1:,.12g} values, at most {MOST_LABELS:,} are allowed")
     grid = (start + step * torch.arange(steps + 1, dtype=torch.float64)).float()
     if steps < 1 or not bool((grid.diff() > 0).all()):
         raise ConfigError(f"axis.grid: {text!r} has not two different values in single precision")

@@ -32,8 +32,10 @@ from softlabel.errors import ConfigError, DataError, RunError
 
 _TIMEOUT = 10.0
 HUB_NAME = re.compile(r"(?!\.)[\w.-]{1,96}(/(?!\.)[\w.-]{1,96})?")
-DATA_ENDINGS = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".arrow", ".zip", ".tar", ".tar.gz", ".zst")
+DATA_ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".arrow", ".zip", ".tar", ".tar.gz", ".zst")
 PART_FOLDERS = ("train", "validation", "test")
+PART_FILE = re.compile(r"(train|test|validation)\b.*\.json$")
+MOST_FILES = 200_000
 MOST_CARD = 16 * MEBIBYTE
 
 
@@ -80,10 +82,12 @@ def _refuse_no_dataset(name: str) -> None:
     if os.path.isdir(name):
         if not (_is_saved(name) or _has_card(name) or _has_data(name)):
             raise ConfigError(
-                f"hub:{name}: the folder holds no data set; expected one that `save_to_disk` wrote, a copy of one of "
-                f"the Hub with its README.md, or files such as *.parquet, *.csv in it or in {', '.join(PART_FOLDERS)}"
+                f"hub:{name}: the folder holds no data set; expected one that `save_to_disk` wrote, a copy of one "
+                "of the Hub with its README.md, or files such as *.parquet and *.csv in it or in data, train, "
+                "validation or test"
             )
-    elif not HUB_NAME.fullmatch(name):
+        _refuse_too_many_files(name)
+    elif os.path.exists(name) or not HUB_NAME.fullmatch(name):
         there = "is a file" if os.path.exists(name) else "does not exist"
         raise ConfigError(f"hub:{name}: {there}; expected the folder of a data set, or a name of the Hub (OWNER/NAME)")
 
@@ -99,10 +103,20 @@ def _has_card(folder: str) -> bool:
 def _has_data(folder: str) -> bool:
     """Whether there are files of data where a data set has them, without a look below."""
     places = [place for place in (os.path.join(folder, part) for part in PART_FOLDERS) if os.path.isdir(place)]
-    names = [
-        name for place in [folder, os.path.join(folder, "data")] if os.path.isdir(place) for name in os.listdir(place)
-    ]
-    return bool(places) or any(name.lower().endswith(DATA_ENDINGS) for name in names)
+    data = os.path.join(folder, "data")
+    names = [*os.listdir(folder), *(os.listdir(data) if os.path.isdir(data) else [])]
+    return bool(places) or any(name.lower().endswith(DATA_ENDINGS) or PART_FILE.match(name) for name in names)
+
+
+def _refuse_too_many_files(folder: str) -> None:
+    """Raise ConfigError where a look at every file would take minutes, as of a home folder or a whole disk."""
+    found = 0
+    for _, folders, files in os.walk(folder):
+        found += len(folders) + len(files)
+        if found > MOST_FILES:
+            raise ConfigError(
+                f"hub:{folder}: more than {MOST_FILES:,} files lie below it; expected one data set's folder"
+            )
 
 
 def _is_saved(folder: str) -> bool:
