@@ -21,7 +21,8 @@ from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
 from softlabel.data.refusals import Place, among
 from softlabel.data.source import TRAIN, Source
-from softlabel.data.split_names import part_named, reading_notes, told_twice
+from softlabel.data.split_folders import folders_in
+from softlabel.data.split_names import is_unsure, part_named, reading_notes, told_twice
 from softlabel.data.table_draft import columns_to_read, draft_of
 from softlabel.data.tables import Table
 from softlabel.errors import ConfigError, DataError
@@ -54,6 +55,7 @@ def _load(name: str, subset: str | None) -> datasets.DatasetDict:
             if os.path.isdir(name) and _is_saved(name):
                 loaded = datasets.load_from_disk(name)
             elif os.path.isdir(name) or _reachable(name):
+                _refuse_unsure_folders(name)
                 loaded = datasets.load_dataset(name, subset)
             else:
                 with _offline(name):
@@ -64,6 +66,14 @@ def _load(name: str, subset: str | None) -> datasets.DatasetDict:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"hub:{name}: cannot be loaded ({reason or type(error).__name__})") from None
     return loaded if isinstance(loaded, datasets.DatasetDict) else datasets.DatasetDict(train=loaded)
+
+
+def _refuse_unsure_folders(name: str) -> None:
+    """Raise DataError for folders such as eval, which `datasets` would make the test part, other than all sources."""
+    for part in folders_in(name) if os.path.isdir(name) else ():
+        if is_unsure(part):
+            problem = f"the folder {part!r} would be the test part here, and the validation part elsewhere"
+            raise DataError(f"hub:{name}: {problem}; expected 'validation' or 'test' as its name, or folder:{name}")
 
 
 def _is_saved(folder: str) -> bool:
