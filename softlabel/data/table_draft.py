@@ -18,7 +18,7 @@ from softlabel.data.files import Root
 from softlabel.data.image_table import Subject, images_at, struct_column
 from softlabel.data.refusals import Refusals, among, shown
 from softlabel.data.source import SPLIT_NAMES
-from softlabel.data.split_names import named_twice, part_named, reading_notes
+from softlabel.data.split_names import part_named, reading_notes
 from softlabel.data.tables import Table
 from softlabel.errors import ConfigError, DataError
 
@@ -142,9 +142,14 @@ def split_of(column: pa.ChunkedArray, name: str, refusals: Refusals) -> tuple[ND
     codes = pc.fill_null(words.indices, len(known)).to_numpy(zero_copy_only=False)
     split: NDArray[np.int8] = np.array([*known, -1], dtype=np.int8)[codes]
     refusals.add_where(split < 0, name, _Cells(column), " or ".join(SPLIT_NAMES))
-    twice = named_twice({word.strip().lower(): None for word in names})
-    notes = [f"column {name!r}: {twice[0]!r} and {twice[1]!r} are both read as {twice[2]}"] if twice else []
-    return np.maximum(split, np.int8(0)), notes + reading_notes({word.strip().lower(): None for word in names})
+    distinct = list(dict.fromkeys(word.strip().lower() for word in names))
+    alike = [[word for word in distinct if part_named(word) == part] for part in range(len(SPLIT_NAMES))]
+    notes = [
+        f"column {name!r}: {among(words)} are all read as {part}"
+        for words, part in zip(alike, SPLIT_NAMES, strict=True)
+        if len(words) > 1
+    ]
+    return np.maximum(split, np.int8(0)), notes + reading_notes(distinct)
 
 
 def _check_options(config: DataConfig, columns: list[str], file: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import codecs
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def read_csv(path: str, choose: Choose) -> Table:
     """
     name = os.path.basename(path)
     header = _header(path, name)
-    _check_quotes(path)
+    _check_text(path)
     chosen = list(choose(header.columns))
     ragged: list[tuple[int, pa.csv.InvalidRow]] = []
 
@@ -137,12 +137,22 @@ def _first_undecodable_line(path: str) -> str:
     return ""
 
 
-def _check_quotes(path: str) -> None:
-    """Refuse a CSV file in which a quotation mark is opened and never closed: it would swallow the rows behind it."""
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        count = sum(data[start : start + BLOCK].count(b'"') for start in range(0, len(data), BLOCK))
+def _check_text(path: str) -> None:
+    """Refuse a CSV file that is not UTF-8 throughout, or in which a quotation mark is opened and never closed.
+
+    The mark would swallow the rows behind it; bytes that are no text could not be shown where a row is refused.
+    """
+    name = os.path.basename(path)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    count = 0
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(BLOCK):
+                count += decoder.decode(block).count('"')
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise DataError(f"{name}: {_csv_problem(path, 'invalid UTF8 data')}") from None
     if count % 2:
-        name = os.path.basename(path)
         raise DataError(
             f'{name}: {count:,} quotation marks, expected an even number: a value opened with " is never closed'
         )

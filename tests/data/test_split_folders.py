@@ -1,12 +1,17 @@
 """Which folders are parts: by their names, and only where they hold what a part holds."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
+from softlabel.data.config import DataConfig
+from softlabel.data.open_source import open_source
+from softlabel.data.refusals import Refusals
 from softlabel.data.source import TEST, TRAIN, VALIDATION
 from softlabel.data.split_folders import layout_of
 from softlabel.data.split_names import part_named, reading_notes, told_twice
+from softlabel.data.table_draft import split_of
 from softlabel.errors import DataError
 
 
@@ -103,3 +108,32 @@ def test_hidden_folders_and_parts_in_any_case(tmp_path):
     layout = layout_of(tree(tmp_path, "TRAINING/cat/1.png", "Testing/dog/2.png", ".git/x.png", "__MACOSX/train/1.png"))
     assert layout.parts == {"TRAINING": TRAIN, "Testing": TEST}
     assert layout.notes == layout.warnings == []
+
+
+def test_a_column_of_parts_says_which_words_it_takes_as_one():
+    words = ["train", "Training ", "DEV", "eval", "testing", "val"]
+    refusals = Refusals("t.csv", len(words), lambda position: ("t.csv", position + 1))
+    split, notes = split_of(pa.chunked_array([words]), "s", refusals)
+    assert split.tolist() == [TRAIN, TRAIN, VALIDATION, VALIDATION, TEST, VALIDATION]
+    assert notes == [
+        "column 's': 'train', 'training' are all read as train",
+        "column 's': 'dev', 'eval', 'val' are all read as validation",
+        "'eval' is read as the validation part",
+    ]
+
+
+def test_eval_of_a_folder_on_the_hub_is_asked_about(tmp_path):
+    source = f"hub:{tree(tmp_path, 'train/cat/1.png', 'train/dog/2.png', 'eval/cat/3.png')}"
+    with pytest.raises(DataError, match="'eval' would be the test part here, and the validation part elsewhere"):
+        open_source(DataConfig(source=source))
+
+
+def test_lists_take_the_same_words(tmp_path):
+    tree(tmp_path, *(f"i/{k}.png" for k in range(6)))
+    for name, rows in (("Training", (0, 1)), ("dev", (2, 3)), ("TESTING", (4, 5))):
+        (tmp_path / f"X_{name}.txt").write_text("".join(f"i/{k}.png {k % 2}\n" for k in rows))
+    split = open_source(DataConfig(source=f"lists:{tmp_path}")).split
+    assert split.tolist() == [TRAIN, TRAIN, VALIDATION, VALIDATION, TEST, TEST]
+    (tmp_path / "X_val.txt").write_text("i/2.png 0\n")
+    with pytest.raises(DataError, match="'dev' and 'val' both mean validation"):
+        open_source(DataConfig(source=f"lists:{tmp_path}"))
