@@ -34,5 +34,6 @@ def main(folder: Path, rank: int, port: int) -> None:
 
 
 def _end_with_the_first() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # not through sys.stdin, whose lock would be held when the interpreter ends
+        pass
     os._exit(1)

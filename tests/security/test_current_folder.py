@@ -98,3 +98,31 @@ def test_a_place_that_the_python_path_names_in_full_stays(tmp_path: Path) -> Non
     here.mkdir()
     code = "import sys; from softlabel.isolation import *; leave_current_folder(); print(sys.path, child_path())"
     assert said_by(["-c", code], [], tmp_path, f"{ROOT}:{here}").count(str(here)) == 2
+
+
+CHILDREN = """
+import sys
+from softlabel.isolation import leave_current_folder
+leave_current_folder()
+from pathlib import Path
+from softlabel.experiments import cells
+from softlabel.training.workers import Workers
+cells.PRELOADED = ["json", "random", "struct", "numpy"]
+cells.warm_up()
+cells.wait_until_warm()
+sys.path.insert(0, "")  # as somebody's notebook has it
+cells.wait_until_warm()
+with Workers(Path("nowhere"), 2) as others:
+    while not others._workers[0].ended:
+        pass
+print(others._workers[0].complaint())
+"""
+
+
+def test_no_child_springs_a_trap(trapped: Path) -> None:
+    """Fork server, resource tracker, a process of a comparison and one of a run; the last one finds no run folder."""
+    script = trapped / "children.py"
+    script.write_text(CHILDREN)
+    assert "exit code 1: softlabel.errors.RunError: nowhere is not a run folder" in said_by(
+        [str(script)], [], trapped, str(ROOT)
+    )
