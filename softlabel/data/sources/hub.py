@@ -79,6 +79,48 @@ def _load(name: str, subset: str | None) -> datasets.DatasetDict:
     return loaded if isinstance(loaded, datasets.DatasetDict) else datasets.DatasetDict(train=loaded)
 
 
+def _refuse_no_dataset(name: str) -> None:
+    """Raise ConfigError for a path that is no folder of a data set, before anything is looked for below it."""
+    if os.path.isdir(name):
+        if not (_is_saved(name) or _has_card(name) or _has_data(name)):
+            raise ConfigError(
+                f"hub:{name}: the folder holds no data set; expected one that `save_to_disk` wrote, a copy of one "
+                "of the Hub with its README.md, or files such as *.parquet and *.csv in it or in data, train, "
+                "validation or test"
+            )
+        _refuse_too_many_files(name)
+    elif os.path.exists(name) or not HUB_NAME.fullmatch(name):
+        there = "is a file" if os.path.exists(name) else "does not exist"
+        raise ConfigError(f"hub:{name}: {there}; expected the folder of a data set, or a name of the Hub (OWNER/NAME)")
+
+
+def _has_card(folder: str) -> bool:
+    """Whether there is a README.md with the header that the Hub reads."""
+    try:
+        return read_bytes(Path(folder) / "README.md", MOST_CARD, links=True).startswith(b"---")
+    except (FileNotFoundError, RunError):
+        return False
+
+
+def _has_data(folder: str) -> bool:
+    """Whether there are files of data where a data set has them, without a look below."""
+    places = [place for place in (os.path.join(folder, part) for part in PART_FOLDERS) if os.path.isdir(place)]
+    data = os.path.join(folder, "data")
+    names = [*os.listdir(folder), *(os.listdir(data) if os.path.isdir(data) else [])]
+    return bool(places) or any(name.lower().endswith(DATA_ENDINGS) or PART_FILE.match(name) for name in names)
+
+
+def _refuse_too_many_files(folder: str) -> None:
+    """Raise ConfigError where a look at every file would take minutes, as of a home folder or a whole disk."""
+    found = 0
+    for _, folders, files in os.walk(folder):
+        found += len(folders) + len(files)
+        if found > MOST_FILES:
+            raise ConfigError(
+                f"hub:{folder}: more than {MOST_FILES:,} files lie below it; expected one data set's folder"
+            )
+
+
 def _refuse_unsure_folders(name: str) -> None:
     """Raise DataError for folders such as eval, which `datasets` would make the test part, other than all sources."""
     for part in folders_in(name) if os.path.isdir(name) else ():
