@@ -31,7 +31,7 @@ class LabelAwareSmoothing(Method):
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
-        self.register_buffer("share", share_of_classes(self, "others"), persistent=False)
+        self.register_buffer("share", share_of_classes(self, training_set.class_counts, "others"), persistent=False)
 
     def forward(self, batch: Batch) -> Terms:
         index = self.task.index(batch.annotation)
@@ -39,13 +39,13 @@ class LabelAwareSmoothing(Method):
         return {"cross_entropy": cross_entropy(self.network(batch.inputs), label, reduction="sum_and_mass")}
 
 
-def share_of_classes(method: Method, convention: Literal["uniform", "others"]) -> Tensor:
-    """What is spread over all classes of a label of each class (K,); the paper spreads over the other ones.
+def share_of_classes(method: Method, counts: Tensor, convention: Literal["uniform", "others"]) -> Tensor:
+    """What is spread over all classes of a label of each class with `counts` (K,) rows, (K,); the paper spreads over the other ones.
 
     Raises ConfigError where head_epsilon or tail_epsilon is more than can go to the other ones.
     """
     asked = method.config
-    epsilon = class_epsilon(method.training_set.class_counts, asked.head_epsilon, asked.tail_epsilon, asked.form)
+    epsilon = class_epsilon(counts, asked.head_epsilon, asked.tail_epsilon, asked.form)
     if convention == "uniform":
         return epsilon
     option = "head_epsilon" if asked.head_epsilon >= asked.tail_epsilon else "tail_epsilon"

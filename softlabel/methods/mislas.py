@@ -43,7 +43,9 @@ class MiSLAS(LearnableWeightScaling):
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
-        self.register_buffer("share", share_of_classes(self, self.config.convention), persistent=False)
+        self.register_buffer(
+            "share", share_of_classes(self, training_set.class_counts, self.config.convention), persistent=False
+        )
 
     @property
     def rate_factor(self) -> float:

@@ -33,9 +33,10 @@ def beside_constant(task: Task, tested: Evaluator, rows: Samples, prepared: Prep
     found = [_answered(logits, statistic, task, rows) for logits in constant_logits(task, prepared)]
     known = [(score, contribution) for score, contribution in found if score is not None]
     best, theirs = max(known, key=lambda one: sign * one[0], default=(None, None))
-    passed = value is not None and best is not None and sign * (value - best) > 0
-    if passed and own is not None and theirs is not None:
-        passed = sign * (value - best) > CLEARLY * jackknife_error(statistic, own, theirs)
+    passed = False
+    if value is not None and best is not None:
+        error = 0.0 if own is None or theirs is None else jackknife_error(statistic, own, theirs)
+        passed = sign * (value - best) > CLEARLY * error
     return {"score": name, "title": statistic.title, "value": value, "constant": best, "passed": passed}
 
 
