@@ -40,7 +40,7 @@ class LabelAwareSmoothing(Method):
 
 
 def share_of_classes(method: Method, counts: Tensor, convention: Literal["uniform", "others"]) -> Tensor:
-    """What is spread over all classes of a label of each class with `counts` (K,) rows, (K,); the paper spreads over the other ones.
+    """What a label of each class spreads over all classes, (K,), from their rows (K,); in the paper over the others.
 
     Raises ConfigError where head_epsilon or tail_epsilon is more than can go to the other ones.
     """
