@@ -41,6 +41,8 @@ class LabelMixture(Method):
     another one; 'smoothing' spreads as much entropy evenly over all labels.
     """
 
+    files = ("embeddings",)
+
     class Config(MethodConfig):
         sigma: float = Field(
             0.5, ge=0, le=1e6, description="width of the Gaussians in label distance; 0 gives DLDL's own label"

@@ -98,6 +98,8 @@ class Method(nn.Module):
     """Whether a term depends on which rows are in a batch together, so that a batch must not be taken in parts."""
     trained_networks: ClassVar[tuple[str, ...]] = ()
     """Its options that name the folder of a trained network, whose contents decide the training."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """Its options that name a file, whose contents do too."""
     any_shape: ClassVar[bool] = False
     """Whether its terms are right for logits (N, K, H, W) of pixels too; said by each class for itself."""
 

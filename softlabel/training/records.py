@@ -27,7 +27,6 @@ class EnvironmentRecord(Record):
     """environment.json."""
 
     precision: PrecisionRecord
-    test_hash: Word
     softlabel: Word = ""
     torch: Word = ""
     numpy: Word = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -79,9 +80,19 @@ def method_options(kind: type[Method], name: str, options: dict[str, Any]) -> Me
 def trained_networks(config: RunConfig) -> dict[str, str]:
     """The folders of trained networks that the method's options name, by option."""
     kind = find_method(config.method_kind)
+    return _named(config, kind, kind.trained_networks)
+
+
+def _named(config: RunConfig, kind: type[Method], names: Sequence[str]) -> dict[str, str]:
     options = method_options(kind, config.method, config.method_options)
-    named = {f"methods.{config.method}.{name}": getattr(options, name) for name in kind.trained_networks}
-    return {name: folder for name, folder in named.items() if folder is not None}
+    named = {f"methods.{config.method}.{name}": getattr(options, name) for name in names}
+    return {name: place for name, place in named.items() if place is not None}
+
+
+def files_of_method(config: RunConfig) -> dict[str, str]:
+    """The files that the method's options name, by option."""
+    kind = find_method(config.method_kind)
+    return _named(config, kind, kind.files)
 
 
 def own_training(config: RunConfig) -> TrainingConfig:

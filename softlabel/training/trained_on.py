@@ -10,8 +10,8 @@ from typing import Annotated
 
 import safetensors.numpy
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
 
+from softlabel.bounded_files import read_bytes
 from softlabel.data.config import Columns
 from softlabel.data.fingerprint import PARTS, Fingerprint, RowHashes, differences
 from softlabel.errors import RunError
@@ -20,7 +20,8 @@ from softlabel.training.atomic import write_bytes
 from softlabel.training.config import RunConfig
 from softlabel.training.model_files import DESCRIPTION, digest_of, find_model, first_line, read_description
 from softlabel.training.prepare import Prepared
-from softlabel.training.setup import trained_networks
+from softlabel.training.setup import files_of_method, trained_networks
+from softlabel.training.tensor_files import MOST_TENSORS, metadata_of, tensors_of
 
 DATA = "data.safetensors"
 FORMAT = "1"
@@ -65,9 +66,9 @@ def recorded(folder: Path) -> Fingerprint:
     """What the run of a folder is trained on. Raises RunError when that is missing or damaged."""
     path = folder / DATA
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        content = read_bytes(path, MOST_TENSORS)
+        metadata = metadata_of(content, path)
+        tensors = {name: tensor.numpy() for name, tensor in tensors_of(content, path).items()}
         names = _Names.model_validate_json(metadata["names"])
         parts = {name: RowHashes(*(tensors[f"{name}.{kind}"] for kind in _COLUMNS)) for name in PARTS}
         shapes = {(array.ndim, str(array.dtype)) for array in tensors.values()}
@@ -76,7 +77,7 @@ def recorded(folder: Path) -> Fingerprint:
             raise ValueError("it does not hold rows of hashes")
     except FileNotFoundError:
         raise RunError(f"{path} is missing, so nothing says whether the data are still those of the run") from None
-    except (OSError, SafetensorError, ValidationError, KeyError, TypeError, ValueError) as error:
+    except (ValidationError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is damaged: {first_line(error)}") from None
     columns = Columns(tuple(names.feature_columns), tuple(names.annotation_columns))
     return Fingerprint(tuple(names.class_names), columns, parts, names.outside)
@@ -95,13 +96,16 @@ def refuse_changed_data(folder: Path, now: Fingerprint, way_out: str = "") -> No
 
 
 def _outside(config: RunConfig) -> dict[str, str]:
-    """Hashes of the pretrained network and of the trained ones that a method reads."""
+    """Hashes of the pretrained network, and of the trained ones and the files that a method reads."""
     found: dict[str, str] = {}
     backbone = config.network.backbone
     if backbone.startswith(PREFIX):
         found["network.backbone"] = _pretrained(backbone.removeprefix(PREFIX))
     for name, folder in trained_networks(config).items():
         found[name] = digest_of(read_description(find_model(Path(folder)) / DESCRIPTION))
+    for name, file in files_of_method(config).items():
+        with open(Path(file).expanduser(), "rb") as opened:
+            found[name] = hashlib.file_digest(opened, "sha256").hexdigest()
     return found
 
 
