@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
+
+_ALONE: ContextVar[bool] = ContextVar("alone", default=False)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Inside, a batch is this process's own: for a trial in which the others, if there are any, take no part."""
+    token = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(token)
 
 
 def gathered(rows: Tensor) -> Tensor:
@@ -13,7 +28,7 @@ def gathered(rows: Tensor) -> Tensor:
 
     With one process the rows as they are. Shares may have different sizes.
     """
-    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
+    if not _together() or distributed.get_world_size() == 1:
         return rows
     found: Tensor = _Gather.apply(rows)  # type: ignore[no-untyped-call]
     return found
@@ -21,9 +36,13 @@ def gathered(rows: Tensor) -> Tensor:
 
 def first_row(rows: Tensor) -> int:
     """Where the rows (n, ...) of this process begin among the gathered ones."""
-    if not (distributed.is_available() and distributed.is_initialized()):
+    if not _together():
         return 0
     return int(sum(_counts(len(rows), rows.device)[: distributed.get_rank()]))
+
+
+def _together() -> bool:
+    return not _ALONE.get() and distributed.is_available() and distributed.is_initialized()
 
 
 class _Gather(torch.autograd.Function):

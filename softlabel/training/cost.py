@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from softlabel.data.samples import Samples
+from softlabel.global_batch import alone
 from softlabel.methods.stage import Stage
 from softlabel.randomness import addressed
 from softlabel.training.config import RunConfig
@@ -63,7 +64,7 @@ def measured_cost(config: RunConfig, prepared: Prepared, threads: int | None = N
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
-        with addressed(config.seed, "cost"):
+        with addressed(config.seed, "cost"), alone():
             return _Trial(config, prepared).cost()
     finally:
         torch.set_num_threads(before)

@@ -158,7 +158,11 @@ def write_onnx(model: DeployedModel, out: Path) -> Run:
 
 def meaning(model: DeployedModel) -> str:
     """What stands where in inputs and outputs, as JSON: names of features and classes, what is white in 16 bits."""
-    inputs = {"kind": model.inputs.kind, "shape": list(model.inputs.shape), "names": model.inputs.names}
+    inputs: dict[str, Any] = {
+        "kind": model.inputs.kind,
+        "shape": list(model.inputs.shape),
+        "names": model.inputs.names,
+    }
     if (white := white_level_of(model)) is not None:
         inputs["white_level"] = white
     return to_json({"inputs": inputs, "class_names": model.class_names, "task": model.task_json["name"]})

@@ -8,6 +8,8 @@ import pytest
 
 from softlabel.errors import UnsupportedError
 from softlabel.training.config import RunConfig
+from softlabel.training.cost import measured_cost
+from softlabel.training.progress import RunStart, Silent
 from softlabel.training.train import train
 from tests.training.test_processes import assert_same
 
@@ -26,9 +28,20 @@ def config(method: str, **training: object) -> RunConfig:
     return RunConfig.model_validate(asked)
 
 
+class Plan(Silent):
+    """Times a few steps before the first one, as the screen does, while the other process is waiting."""
+
+    def __init__(self, asked: RunConfig) -> None:
+        self.asked = asked
+
+    def begin(self, run: RunStart) -> None:
+        assert measured_cost(self.asked, run.prepared).total > 0
+
+
 def test_two_processes_compare_the_rows_of_one(tmp_path: Path) -> None:
+    both = config("dmue", processes=2)
     train(config("dmue"), folder=tmp_path / "one")
-    train(config("dmue", processes=2), folder=tmp_path / "two")
+    train(both, folder=tmp_path / "two", progress=Plan(both))
     assert_same(tmp_path / "one", tmp_path / "two")
 
 
