@@ -111,7 +111,10 @@ def parse_json(content: bytes) -> Any:
     _refuse_extremes(bare)
     values = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number)
     if _HALF_CHARACTER.search(text):
-        json.dumps(values, ensure_ascii=False).encode()
+        try:
+            json.dumps(values, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a text has half of a character (such as \\ud800)") from None
     return values
 
 

@@ -89,6 +89,8 @@ class Option:
         if not self.only_lists and len(texts) == 1 and separator not in texts[0]:
             return texts[0]
         parts = [part.strip() for text in texts for part in text.split(separator)]
+        if len(parts) > 1 and not parts[-1]:  # `5,` is a list of one
+            parts.pop()
         return parts if any(parts) else texts[-1]
 
 

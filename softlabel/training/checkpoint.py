@@ -113,9 +113,12 @@ class CheckpointFolder:
 
     def _sweep(self, name: str) -> None:
         """Remove tensors that the checkpoint in place does not name: old ones, and those of a save that was cut off."""
-        current = None
-        with contextlib.suppress(FileNotFoundError, RunError, ValueError):
+        try:
             current = CheckpointBody.model_validate(parse_json(read_bytes(self.index(name), MOST_BODY))).tensors
+        except FileNotFoundError:
+            current = ""
+        except (RunError, ValueError):  # which tensors are needed cannot be told now
+            return
         tensors = f"{name}-*.safetensors"
         for path in self.path.glob(tensors):
             if path.name != current:

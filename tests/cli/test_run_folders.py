@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from softlabel.cli.run_folders import folder_to_resume, model_folder, training_run
 from softlabel.errors import RunError
+from tests.report.results import comparison_results
 
 
 def run_folder(path: Path, *, finished: bool = False, model: bool = False, changed: float = 0.0) -> Path:
@@ -58,22 +60,40 @@ def test_an_unfinished_run_has_no_model_yet(tmp_path: Path) -> None:
         model_folder(run_folder(tmp_path / "a-0001"))
 
 
+def results(folder: Path, kept: object) -> None:
+    """The results of a comparison that keeps this run."""
+    found = comparison_results(1, 1, classes=3, epochs=4)
+    found["verdict"]["kept"] = kept
+    (folder / "results.json").write_text(json.dumps(found))
+
+
+def kept_in(folder: str) -> dict[str, object]:
+    return {"method": "dldl", "seed": 0, "temperature": 1.0, "folder": folder}
+
+
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("kept", "words"),
     [
-        ('{"verdict": {"kept": {"folder": "../outside"}}}', "names a run outside of its folder"),
-        ('{"verdict": {"kept": null}}', "keeps no model"),
-        ('{"verdict": []}', "does not hold the results of a comparison"),
-        ("[]", "does not hold the results of a comparison"),
+        (kept_in("../outside"), "verdict.kept.folder: expected a folder inside"),
+        (kept_in("/outside"), "verdict.kept.folder: expected a folder inside"),
+        (None, "keeps no model"),
+        ([], "is damaged: verdict.kept: "),
     ],
 )
-def test_the_kept_run_of_a_comparison_lies_in_its_folder(content: str, words: str, tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text(content)
+def test_the_kept_run_of_a_comparison_lies_in_its_folder(kept: object, words: str, tmp_path: Path) -> None:
+    results(tmp_path, kept)
     with pytest.raises(RunError, match=words):
         training_run(tmp_path)
 
 
+def test_a_link_that_leads_outside_is_no_kept_run(tmp_path: Path) -> None:
+    results(tmp_path, kept_in("cells"))
+    (tmp_path / "cells").symlink_to("/")
+    with pytest.raises(RunError, match="names a run outside of its folder"):
+        training_run(tmp_path)
+
+
 def test_the_kept_run_of_a_comparison_is_found(tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text('{"verdict": {"kept": {"folder": "cells/dldl-seed0"}}}')
+    results(tmp_path, kept_in("cells/dldl-seed0"))
     assert training_run(tmp_path) == tmp_path / "cells" / "dldl-seed0"
     assert training_run(tmp_path.parent) == tmp_path.parent

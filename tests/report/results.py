@@ -233,7 +233,7 @@ def _cell(method: str, seed: int, place: int, data: Json, epochs: int) -> Json:
         "temperature": sharpness + 0.02 * seed,
         "temperature_interval": [sharpness - 0.1, sharpness + 0.12],
         "temperature_flag": None,
-        "selected_epoch": epochs - 2 - seed,
+        "selected_epoch": max(0, epochs - 2 - seed),
         "last": copy.deepcopy(scores),
         "selected": scores,
         "details": {
