@@ -32,7 +32,7 @@ def test_text_that_is_no_finite_number_is_refused(value):
     assert collected.good.tolist() == [0, 2]
     (text,) = refused(collected)
     assert text.startswith("t.csv, row 2, column 'x': ")
-    hint = ", with a decimal point and no other marks" if "," in value else ""
+    hint = ", with a decimal point and no other marks" if "," in (value or "") else ""
     assert text.endswith(f"expected a finite number{hint}")
 
 
