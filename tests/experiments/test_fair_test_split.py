@@ -175,5 +175,5 @@ def test_evaluate_refuses_a_model_of_other_test_rows(folder: Path, capsys: pytes
     assert "test_share" in content
     (folder / "config.toml").write_text(content.replace("test_share = 0.2", "test_share = 0.3"))
     assert main(["evaluate", str(folder)]) == 2
-    assert "the data have changed since: training part: " in capsys.readouterr().err
+    assert "the data have changed since: " in capsys.readouterr().err
     assert count_openings(folder) == 2
