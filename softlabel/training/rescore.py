@@ -219,7 +219,7 @@ def _in_model_classes(source: Source, class_names: list[str], value_columns: lis
     if missing:
         what = "votes" if source.annotation_kind == "distribution" else "levels"
         raise DataError(
-            f"{source.name}: no column of {what} for {among(missing)}, expected one for each of its classes"
+            f"{source.name}: no column of {what} for {among(missing)}, expected one for each class of the model"
         )
     wide = annotation.new_zeros(len(annotation), len(class_names))
     wide[:, place] = annotation

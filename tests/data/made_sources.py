@@ -61,7 +61,7 @@ def value(root: Path) -> DataConfig:
 
 
 def angles(root: Path) -> DataConfig:
-    return annotated(root, ["pitch", "yaw"], NUMBERS[:, 2:] * 30, value_columns=["pitch", "yaw"])
+    return annotated(root, ["pitch", "yaw"], np.round(NUMBERS[:, 2:] * 10), value_columns=["pitch", "yaw"])
 
 
 def levels(root: Path) -> DataConfig:
