@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.plain_arrays import plain_arrays
 from softlabel.errors import DataError
 
 MOST_BYTES = 2**30
@@ -84,8 +85,8 @@ def _numbers(path: Path, line: int, row: Sequence[str]) -> list[float]:
 
 def _read_npz(path: Path) -> Vectors:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            names, values = file["names"], file["vectors"]
+        arrays = plain_arrays(path)
+        names, values = arrays["names"], arrays["vectors"]
     except KeyError:
         raise DataError(f"{path}: expected the arrays 'names' and 'vectors'") from None
     except (ValueError, EOFError, zipfile.BadZipFile, MemoryError, NotImplementedError, AttributeError) as error:

@@ -12,6 +12,14 @@ def sigmoid_focal_loss(logits: Tensor, truth: Tensor, gamma: float = 2.0) -> Ten
 
     truth   how much of each class is true, from 0 to 1; 0 and 1 for labels, the shares of a label distribution else
     gamma 0 is binary cross-entropy. Computed in float32 at least, and in logarithms, exact near s = 0 and 1.
+    Source: Lin et al., ICCV 2017, equation 4.
+
+    >>> import torch
+    >>> import softlabel as sl
+    >>> logits, truth = torch.tensor([[4.0, 0.0]]), torch.tensor([[1.0, 1.0]])
+    >>> losses = sl.losses.sigmoid_focal_loss(logits, truth, gamma=2.0)
+    >>> [round(loss, 4) for loss in losses[0].tolist()]  # what is right already hardly counts
+    [0.0, 0.1733]
     """
     logits = logits.double() if logits.dtype == torch.float64 else logits.float()
     is_so, is_not = F.logsigmoid(logits), F.logsigmoid(-logits)

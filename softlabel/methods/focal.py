@@ -1,8 +1,9 @@
 """The focal loss (Lin et al., ICCV 2017): samples that are already right count less.
 
 Published with a sigmoid for every class, which is `form = "sigmoid"`; the softmax form, in which the classes of a row
-compete, is that of the released code of Cao et al. (NeurIPS 2019) and of much other code for one class a row. Of binary answers that exactly one is true
-of a row, class k has the share exp z_k / sum_j exp z_j: so where one class is true, both forms are read by the softmax.
+compete, is that of the released code of Cao et al. (NeurIPS 2019) and of much other code for one class a row. Of binary
+answers that exactly one is true of a row, class k has the share exp z_k / sum_j exp z_j: so where one is true, both are
+read by the softmax.
 """
 
 from __future__ import annotations

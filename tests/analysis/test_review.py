@@ -29,6 +29,7 @@ from softlabel.training.prepare import prepare
 from softlabel.training.progress import Silent
 from softlabel.training.row_scores import FILE, read_row_scores, write_row_scores
 from softlabel.training.run_folder import read_json
+from softlabel.training.tensor_files import metadata_of
 from tests.training.tiny import tiny_prepared
 
 FOLDS = 3
@@ -162,7 +163,7 @@ def test_corrected_labels_come_back(run: Path, reviewed: Review, tmp_path: Path,
         *("--epochs", "1", "--runs", str(tmp_path)),
     )
     assert outcome.code == 0, outcome.err
-    assert f"corrections: {len(suspected)} labels changed by edited.csv" in " ".join(outcome.out.split())
+    assert f"{len(suspected)} labels changed by edited.csv" in " ".join(outcome.out.split())
     again = tmp_path / "digits-0001"
     assert read_json(again / "result.json")["test_hash"] == read_json(run / "result.json")["test_hash"]
     seen = folds_of(prepare(cross_fitting._configuration(again).data), FOLDS).samples
@@ -225,7 +226,7 @@ def test_damaged_answers_are_noticed(run: Path, damage: str, tmp_path: Path, not
     copy = shutil.copytree(run, tmp_path / "run")
     path = copy / "review" / f"folds-{FOLDS}" / PREDICTIONS
     stored = load(path.read_bytes())
-    metadata = cross_fitting._metadata(path.read_bytes())
+    metadata = metadata_of(path.read_bytes(), path)
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-100])
     elif damage == "flipped sums":
@@ -248,9 +249,9 @@ def test_other_data_than_the_run_had_are_refused(run: Path, tmp_path: Path) -> N
 
 
 def test_too_many_folds_and_classes_that_are_not_there_are_refused(run: Path, reviewed: Review) -> None:
-    with pytest.raises(ConfigError, match="folds must be a whole number from 2, not 1"):
+    with pytest.raises(ConfigError, match="folds must be a whole number from 2 to 1,000, not 1"):
         review(run, 1)
-    with pytest.raises(ConfigError, match="folds: 2000 are more than the 1,438 rows"):
+    with pytest.raises(ConfigError, match="folds must be a whole number from 2 to 1,000, not 2000"):
         review(run, 2000)
     with pytest.raises(ConfigError, match="there is no class '11'; did you mean '1'"):
         reviewed.select(Filters(classes=("11",)), "ambiguous")

@@ -56,7 +56,13 @@ def test_files_and_python_say_the_same(model: Path, softlabel: Softlabel) -> Non
 
 
 def test_an_answer_that_is_no_distribution_is_refused_with_its_row(model: Path, softlabel: Softlabel) -> None:
-    Path("rows.csv").write_text("x,y\n1,2\n3e38,-3e38\n")
+    description, inputs = NetworkConfig(backbone="mlp", hidden=[4]), InputSpec("features", (2,), [0.0, 0.0], [1.0, 1.0])
+    wild = build_network(description, inputs, 3, seed=0)
+    for weights in wild.parameters():
+        weights.data.mul_(1e12)
+    task = {"name": "classification", "class_names": ["a", "b", "c"]}
+    save_model(model, wild, inputs=inputs, network_config=description, task_json=task)
+    Path("rows.csv").write_text("x,y\n1e-9,2e-9\n1e37,-1e37\n")
     outcome = softlabel("predict", "model", "rows.csv", "--feature-columns", "x,y", "--out", "a.csv")
     assert outcome.code == 2
     assert "row 2: the model's answer is not a finite distribution" in outcome.err
@@ -67,6 +73,6 @@ def test_an_answer_that_is_no_distribution_is_refused_with_its_row(model: Path, 
 def test_a_limit_is_a_share(share: str, model: Path, softlabel: Softlabel) -> None:
     outcome = softlabel("predict", "model", "rows.csv", f"--abstain-below={share}")
     assert outcome.code == 2
-    assert f"--abstain-below must be a share from 0 to 1, not '{share}'" in outcome.err
+    assert f"--abstain-below must be a number from 0 to 1, not '{share}'" in outcome.err
     with pytest.raises(ConfigError, match="is not a share"):
         predict(model, "rows.csv", abstain_below=float(share))

@@ -218,6 +218,11 @@ FREE_TEXT = frozenset(option.name for option in options_of(RunConfig) if "text" 
         "hidden",
         "validation_share",
         "validation_weights",
+        "balanced_epoch",
+        "nesterov",
+        "white_level",
+        "image_root",
+        "accept_void",
     ),
     *("decoding", "tolerance", "unit"),
     # for these the source is opened

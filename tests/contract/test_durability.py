@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from softlabel.errors import RunError
 from softlabel.methods.discovery import method_names
 from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.training.config import RunConfig
@@ -59,8 +60,9 @@ def test_no_part_of_the_saved_state_can_be_left_out(
         folder = tmp_path / part
         shutil.copytree(tmp_path / "half", folder)
         CheckpointFolder(folder / "checkpoints").save("last", without(part, saved))
-        train(config, folder=folder, resume=True, prepared=tiny_for(config))
-        assert fingerprint(folder) != fingerprint(tmp_path / "whole"), f"nothing notices that {part} is gone"
+        with contextlib.suppress(RunError):  # a position that cannot be is refused
+            train(config, folder=folder, resume=True, prepared=tiny_for(config))
+            assert fingerprint(folder) != fingerprint(tmp_path / "whole"), f"nothing notices that {part} is gone"
     assert resumed(config, tmp_path / "half") == fingerprint(tmp_path / "whole")
 
 

@@ -444,7 +444,8 @@ def test_the_hub_out_of_reach_is_one_line(tmp_path, monkeypatch):
     assert "\n" not in text
     (tmp_path / "script").mkdir()
     (tmp_path / "script" / "script.py").write_text("raise SystemExit")
-    assert "\n" not in refusal(DataConfig(source=f"hub:{tmp_path / 'script'}"))
+    with pytest.raises(ConfigError, match="holds no data set"):
+        open_source(DataConfig(source=f"hub:{tmp_path / 'script'}"))
 
 
 def test_a_local_folder_of_images_through_the_hub_reader(folder, tmp_path, monkeypatch):

@@ -18,6 +18,10 @@ PREPARED: Any = SimpleNamespace(task=Segmentation(["sky", "road"]))
 IMAGES = [{"sample_id": 7, "image": "data:", "truth": "data:"}]
 
 
+ZONE = {"pixels": 10, "accuracy": 0.5, "uncertainty": 0.2}
+ANSWER = {"uncertainty": "data:", "accuracy": 0.5, "borders": {"distance": 3.0, "near": ZONE, "elsewhere": ZONE}}
+
+
 def made(root: Path, validation: dict[str, list[float | None]]) -> tuple[list[Cell], dict[str, Any]]:
     """Cells with stored masks, and their entries; a validation of None has no score, one below 0 is of a failed run."""
     cells, entries = [], {}
@@ -25,7 +29,7 @@ def made(root: Path, validation: dict[str, list[float | None]]) -> tuple[list[Ce
         for seed, score in enumerate(scores):
             cell = Cell(method, seed, RunConfig(), root / f"{method}-seed{seed}")
             (cell.folder / "evaluation").mkdir(parents=True)
-            stored = {"images": IMAGES, "answers": [{"sample_id": 7, "prediction": cell.name}]}
+            stored = {"images": IMAGES, "answers": [{"sample_id": 7, "prediction": cell.name, **ANSWER}]}
             (cell.folder / "evaluation" / "masks.json").write_text(json.dumps(stored))
             failed = score is not None and score < 0
             entries[cell.name] = {

@@ -57,7 +57,7 @@ class FailingDisk:
 
         def named(name: str) -> Callable[..., Any]:
             def call(path: Any, *arguments: Any, **options: Any) -> Any:
-                if self._fault != "full" or name not in ("unlink", "rmdir"):
+                if not (_only_reads(name, path, arguments) or (self._fault == "full" and name in ("unlink", "rmdir"))):
                     self.check(_name_of(path))
                 return real[name](path, *arguments, **options)
 
@@ -66,8 +66,9 @@ class FailingDisk:
         def opened(path: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
             if set(mode).isdisjoint("wax+"):
                 return real_open(path, mode, *arguments, **options)
-            self.check(path)
-            return _WatchedFile(real_open(path, mode, *arguments, **options), self, str(path))
+            place = _name_of(path)
+            self.check(place)
+            return _WatchedFile(real_open(path, mode, *arguments, **options), self, place)
 
         with contextlib.ExitStack() as patches:
             for name in real:
@@ -100,6 +101,11 @@ class _WatchedFile:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+
+def _only_reads(name: str, path: Any, arguments: tuple[Any, ...]) -> bool:
+    """Whether a call opens a file that stays as it is."""
+    return name == "open" and arguments[0] & os.O_ACCMODE == os.O_RDONLY and os.path.isfile(path)
 
 
 def _name_of(path: Any) -> str:

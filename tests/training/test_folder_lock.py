@@ -12,10 +12,13 @@ import pytest
 from softlabel.errors import RunError
 from softlabel.training.folder_lock import FolderLock
 from softlabel.training.test_split import record_opening
+from tests.report.results import comparison_results
 
 
 def results(folder: Path) -> Path:
-    (folder / "results.json").write_text(json.dumps({"data": {"test_openings": 0}}))
+    made = comparison_results(methods=1, seeds=1)
+    made["data"]["test_openings"] = 0
+    (folder / "results.json").write_text(json.dumps(made))
     return folder / "results.json"
 
 

@@ -94,7 +94,7 @@ class Everything(Method):
             self.scale.grad = torch.randn(10, generator=step.generator) * 0.01
         return terms
 
-    def solve(self, stage: Stage, batches: Iterable[Batch]) -> None:
+    def solve(self, stage: Stage, batches: Iterable[Batch], validation: Iterable[Batch] | None = None) -> None:
         self.events.append("solve")
         ids = torch.cat([batch.sample_id for batch in batches])
         assert torch.equal(ids, tiny_prepared().splits.training.sample_id)

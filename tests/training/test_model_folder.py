@@ -377,8 +377,8 @@ def test_descriptions_of_no_such_model_are_refused(tmp_path: Path, changes: dict
 @pytest.mark.parametrize(
     "changes",
     [
-        {"network": {"backbone": "mlp", "hidden": [10**9]}},
-        {"network": {"backbone": "mlp", "hidden": [64] * 100000}},
+        {"network": {"backbone": "mlp", "hidden": [65_536]}},
+        {"network": {"backbone": "mlp", "hidden": [64] * 64}},
         {
             "inputs": {"kind": "image", "shape": [1, 7000, 7000], "mean": [0.5], "std": [0.5]},
             "network": {"backbone": "mlp"},

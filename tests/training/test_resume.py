@@ -186,7 +186,7 @@ def test_the_published_protocol_selects_and_calibrates_nothing(tmp_path: Path) -
 
 
 def test_a_bad_loss_stops_the_run_and_names_its_place(tmp_path: Path) -> None:
-    config = tiny_config(learning_rate=1e30, warmup_epochs=0, clip_norm=None)
+    config = tiny_config(learning_rate=1e6, weight_decay=1e6, warmup_epochs=0, clip_norm=None)
     with pytest.raises(RunError, match=r"train, epoch \d, step \d+: the loss term 'cross_entropy' is (nan|inf)"):
         train(config, folder=tmp_path / "run", prepared=tiny_prepared())
     assert "the loss term" in (tmp_path / "run" / "log.txt").read_text()

@@ -23,6 +23,7 @@ from softlabel.data.arrow import datasets
 from softlabel.data.columns import one_column
 from softlabel.data.config import DataConfig, settled_columns
 from softlabel.data.draft import Draft, complete
+from softlabel.data.files import is_hidden, is_image_name
 from softlabel.data.refusals import Place, among
 from softlabel.data.source import TRAIN, Source
 from softlabel.data.split_folders import folders_in
@@ -103,11 +104,14 @@ def _has_card(folder: str) -> bool:
 
 
 def _has_data(folder: str) -> bool:
-    """Whether there are files of data where a data set has them, without a look below."""
-    places = [place for place in (os.path.join(folder, part) for part in PART_FOLDERS) if os.path.isdir(place)]
-    data = os.path.join(folder, "data")
-    names = [*os.listdir(folder), *(os.listdir(data) if os.path.isdir(data) else [])]
-    return bool(places) or any(name.lower().endswith(DATA_ENDINGS) or PART_FILE.match(name) for name in names)
+    """Whether there are files of data where a data set has them: in it, in `data`, or images in class folders."""
+    places = [entry for entry in os.scandir(folder) if entry.is_dir() and not is_hidden(entry.name)]
+    names = [*os.listdir(folder), *(name for place in places if place.name == "data" for name in os.listdir(place))]
+    return (
+        any(place.name in PART_FOLDERS for place in places)
+        or any(name.lower().endswith(DATA_ENDINGS) or PART_FILE.match(name) for name in names)
+        or any(is_image_name(name) for place in places for name in os.listdir(place))
+    )
 
 
 def _refuse_too_many_files(folder: str) -> None:

@@ -43,6 +43,7 @@ from softlabel.data.draft import Draft, complete
 from softlabel.data.image_table import struct_column
 from softlabel.data.images import MAX_PIXELS, BadImageError, decode
 from softlabel.data.masks import check_classes, decode_mask, mask_size, resized
+from softlabel.data.plain_arrays import plain_arrays
 from softlabel.data.refusals import Place, Refusals, among
 from softlabel.data.source import TRAIN, VOID, Source
 from softlabel.data.split_names import ANY_WORD, part_named
@@ -171,16 +172,9 @@ def _arrays(folder: str, file: str) -> Arrays:
     if not os.path.isfile(path):
         raise DataError(f"{path}: does not exist, expected a packed file")
     try:
-        with zipfile.ZipFile(path) as stored:
-            return {name.removesuffix(".npy"): _array(stored, name) for name in stored.namelist()}
+        return plain_arrays(path)
     except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{file}: cannot be read as a packed file ({' '.join(str(error).split())[:120]})") from None
-
-
-def _array(stored: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    with stored.open(name) as opened:
-        array: NDArray[Any] = np.lib.format.read_array(opened, allow_pickle=False)
-        return array
 
 
 def _pixels(arrays: Arrays, file: str) -> NDArray[np.uint8]:
