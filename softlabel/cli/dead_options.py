@@ -85,7 +85,7 @@ _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "resize": _IMAGES,
     "colour": _IMAGES,
     "white_level": _IMAGES,
-    "accept_void": (lambda config: _kind(config) == "masks", "--source masks:PATH"),
+    "accept_void": (lambda config: _kind(config) in ("masks", "packed"), "--source masks:PATH"),
     "memory": _IMAGES,
     "milestones": _STEP,
     "decay": _STEP,

@@ -153,7 +153,7 @@ def evaluate(run: PathLike, *, votes: bool = False, split: Split | None = None, 
 
 def predict(
     run: PathLike,
-    source: PathLike,
+    source: object,
     *,
     top: int | None = None,
     image_column: str | None = None,
@@ -164,6 +164,9 @@ def predict(
     abstain_below: float = 0.0,
 ) -> list[dict[str, Any]]:
     """The calibrated label distribution of an image, a folder of images or a table, one dictionary a row.
+
+    source   a path, a data frame or Arrow table (columns by name), or an array (N, D) of features (by place), or uint8
+             (N, C, H, W) of images
 
     Each has file or row, label, confidence, and distribution by class name; `top` keeps the most probable classes.
     An answer whose confidence is under `abstain_below` has None as its label.

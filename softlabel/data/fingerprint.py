@@ -72,14 +72,23 @@ def fingerprint_of(source: Source, training: Samples, validation: Samples | None
 def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
     """What has changed, in words: names, what lies outside, and of every part how many rows."""
     outside = [name for name, digest in before.outside.items() if now.outside.get(name, digest) != digest]
-    found = [
-        *_names("classes", before.class_names, now.class_names),
-        *_names("feature columns", before.columns.features, now.columns.features),
-        *_names("annotation columns", before.columns.annotation, now.columns.annotation),
-        *(f"{name} has other contents" for name in outside),
-    ]
     of_parts = [text for name in PARTS for text in _part(name, before.parts[name], now.parts[name])]
-    return [*found, *(_all_parts(before, now) if of_parts else []), *of_parts]
+    return [
+        *_all_names(before, now),
+        *(f"{name} has other contents" for name in outside),
+        *(_all_parts(before, now) if of_parts else []),
+        *of_parts,
+    ]
+
+
+def scored_differences(before: Fingerprint, now: Fingerprint, part: str) -> tuple[list[str], list[str]]:
+    """What decides the scores of a trained model on one part and has changed, and what has changed beside it.
+
+    Other parts decide nothing there, nor do the places of the source at which the same rows stand.
+    """
+    own = _part(part, before.parts[part], now.parts[part], with_places=False)
+    beside = [text for name in PARTS if name != part for text in _part(name, before.parts[name], now.parts[name])]
+    return [*_all_names(before, now), *(_all_parts(before, now) if own else []), *own], beside
 
 
 def _rows(samples: Samples | None) -> RowHashes:
@@ -101,13 +110,21 @@ def _names(what: str, before: Sequence[str], now: Sequence[str]) -> list[str]:
     return [f"{what} differ ({', '.join(changes)})"]
 
 
-def _part(name: str, before: RowHashes, now: RowHashes) -> list[str]:
+def _all_names(before: Fingerprint, now: Fingerprint) -> list[str]:
+    return [
+        *_names("classes", before.class_names, now.class_names),
+        *_names("feature columns", before.columns.features, now.columns.features),
+        *_names("annotation columns", before.columns.annotation, now.columns.annotation),
+    ]
+
+
+def _part(name: str, before: RowHashes, now: RowHashes, *, with_places: bool = True) -> list[str]:
     """At most one sentence of a part."""
     if np.array_equal(before.inputs, now.inputs):
         labels = int((before.annotation != now.annotation).sum())
         if labels:
             return [f"{name} part: {labels:,} of {len(now):,} labels differ"]
-        same_places = np.array_equal(before.places, now.places)
+        same_places = not with_places or np.array_equal(before.places, now.places)
         return [] if same_places else [f"{name} part: the same rows stand at other places of the source"]
     common = _common(_pairs([before]), _pairs([now]))
     if common == len(before) == len(now):

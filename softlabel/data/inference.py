@@ -1,17 +1,21 @@
-"""What `predict` reads: an image file, a folder of images, or a table; with the refusals of training data."""
+"""What `predict` reads: an image file, a folder of images, a table or an array; with the refusals of training data."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 
 from softlabel.data.columns import matching_columns, one_column, settled_features
 from softlabel.data.files import BadFileError, Root, is_hidden, is_image_name, written
+from softlabel.data.given_inputs import ARRAY, TABLE, array_given, feature_columns_of, images_of, table_given
 from softlabel.data.image_table import Memory, Subject, check_images, struct_column
 from softlabel.data.images import FULL_SCALE, MAX_PIXELS
 from softlabel.data.refusals import Refusal, Refusals, among
@@ -58,12 +62,24 @@ class Expected:
     max_pixels: int = MAX_PIXELS
 
 
-def read_inputs(path: str, expected: Expected) -> Inputs:
+def read_inputs(given: object, expected: Expected) -> Inputs:
     """Read what is to be predicted, in the shape the network expects; colours are converted only where it demands it.
+
+    given   the path of an image, a folder or a table (csv, parquet); a data frame or Arrow table, whose columns are
+            found by name as those of a file; or an array (N, D) of features, by place, or uint8 (N, C, H, W) of images
 
     Raises RefusedRowsError (a DataError) for inputs that cannot be used, UnsupportedError when images are given to a
     network of features, ConfigError when a table's columns are not named.
     """
+    if isinstance(given, str | os.PathLike):
+        return _read_path(os.fspath(given), expected)
+    table = table_given(given)
+    if table is None:
+        return _read_array(array_given(given), expected)
+    return _from_table(_numbered(table.select(_columns(table.column_names, TABLE, expected))), TABLE, "", expected)
+
+
+def _read_path(path: str, expected: Expected) -> Inputs:
     if os.path.isdir(path):
         return _read_folder(path, expected)
     if not os.path.exists(path):
@@ -106,7 +122,26 @@ def _read_files(
 
 def _read_table(path: str, read: Callable[..., Table], expected: Expected) -> Inputs:
     file = os.path.basename(path)
-    table = read(path, lambda columns: _columns(columns, file, expected))
+    return _from_table(read(path, lambda columns: _columns(columns, file, expected)), file, path, expected)
+
+
+def _read_array(array: NDArray[Any], expected: Expected) -> Inputs:
+    if expected.kind == "features":
+        columns = feature_columns_of(array, expected.shape[0])
+        by_place = dataclasses.replace(expected, feature_names=columns.column_names, feature_columns=())
+        return _from_table(_numbered(columns), ARRAY, "", by_place)
+    images = images_of(array, tuple(expected.shape))
+    refusals = Refusals(ARRAY, len(images), lambda position: (ARRAY, position + 1))
+    names = [f"row {row}" for row in range(1, len(images) + 1)]
+    return _named(images, names, np.arange(len(images)), refusals, [], [])
+
+
+def _numbered(columns: pa.Table) -> Table:
+    return Table(columns, np.arange(1, columns.num_rows + 1), [], [])
+
+
+def _from_table(table: Table, file: str, path: str, expected: Expected) -> Inputs:
+    """The inputs of a table that was read from a path, or from nowhere: then image paths start from this folder."""
     refusals = Refusals(file, table.columns.num_rows, lambda position: (file, int(table.rows[position])))
     for refusal in table.ragged:
         refusals.add_outside(refusal)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from softlabel.data.images import BadImageError, Encoded, read_header, turned_upright
+from softlabel.data.refusals import among
 from softlabel.data.source import VOID
+from softlabel.errors import DataError
 
 A_MASK = "a PNG with one class index a pixel: 8-bit grey or palette"
 _START = b"\x89PNG\r\n\x1a\n"
@@ -60,6 +62,24 @@ def check_classes(mask: NDArray[np.uint8], classes: Sequence[str]) -> None:
         row, column = (int(index[0]) for index in np.nonzero(wrong))
         expected = f"a class index from 0 to {len(classes) - 1}, or {VOID} for void"
         raise BadImageError(f"holds {mask[row, column]} at row {row + 1}, column {column + 1}", expected)
+
+
+def refuse_doubtful_void(name: str, pixels: NDArray[np.int64], classes: Sequence[str], *, accept: bool) -> None:
+    """Raise DataError where 255 occurs and may have been meant as a class: else its pixels would be left out unseen.
+
+    pixels   how many have each value, (256,)
+    accept   whether 255 is known to be void where a class has no pixel; never where one class only is left
+    """
+    without = [classes[k] for k in np.flatnonzero(pixels[: len(classes)] == 0)]
+    seen = len(classes) - len(without)
+    if not pixels[VOID] or (seen > 1 and (accept or not without)):
+        return
+    what = f"no pixel is of {among(without)}" if seen > 1 else f"only {seen} class has pixels of its own"
+    hint = "" if seen < 2 else f"; where {VOID} is meant as void, pass --accept-void"
+    raise DataError(
+        f"{name}: {VOID} in a mask means void, which counts nowhere: {pixels[VOID] / pixels.sum():.0%} of pixels, "
+        f"and {what}; expected class indices from 0 to {max(len(classes) - 1, 1)}{hint}"
+    )
 
 
 def _png_header(encoded: Encoded) -> tuple[bytes, int, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from softlabel.data.files import is_folder, is_hidden, is_image_name, written
 from softlabel.data.refusals import among
 from softlabel.data.source import SPLIT_NAMES, TRAIN
-from softlabel.data.split_names import is_unsure, part_named, reading_notes, told_twice
+from softlabel.data.split_names import is_unsure, part_in, part_named, reading_notes, told_twice
 from softlabel.errors import DataError
 
 
@@ -25,12 +25,15 @@ class Layout:
 def layout_of(root: str) -> Layout:
     """The parts of a folder of images: folders that are named as parts and hold class folders.
 
-    Raises DataError where two folders mean one part, none is for training, or parts lie below class folders.
+    Raises DataError where two folders mean one part, none is for training, or parts lie below class folders, or stand
+    where classes would.
     """
     layout = split_layout(root, _holds_class_folders, "images in class folders")
-    if not layout.parts:
-        _refuse_nested_parts(root)
-    return layout
+    if layout.parts:
+        return layout
+    _refuse_nested_parts(root)
+    _refuse_parts_as_classes(root)
+    return Layout({}, warnings=_classes_alike_inside(root))
 
 
 def split_layout(root: str, holds: Callable[[str], bool], content: str) -> Layout:
@@ -94,3 +97,30 @@ def _refuse_nested_parts(root: str) -> None:
         if TRAIN in filled.values() and (whole or len(filled) > 1):
             hint = f"folder:{written(path)}" if whole else f"{root}/{SPLIT_NAMES[TRAIN]}/{written(name)} and so on"
             raise DataError(f"{written(path)}: holds the parts {among(filled)}, expected a class; give {hint}")
+
+
+def _refuse_parts_as_classes(root: str) -> None:
+    """Raise DataError where a training and another part would be classes: by their names, and by what they hold.
+
+    Either all classes are named so, or these hold folders of the same names, which are the classes then.
+    """
+    filled = [name for name in folders_in(root) if _holds_images(os.path.join(root, name))]
+    named = {name: part for name in filled if (part := part_in(name)) is not None}
+    inside = {name: set(folders_in(os.path.join(root, name))) for name in named}
+    training = [name for name, part in named.items() if part == TRAIN]
+    others = [name for name, part in named.items() if part != TRAIN]
+    alike = [name for name in others if any(inside[name] & inside[other] for other in training)]
+    if training and (alike or (others and len(named) == len(filled))):
+        raise DataError(
+            f"{root}: {among([*training, *others])} would be classes, and are named as parts; "
+            f"expected {root}/{SPLIT_NAMES[TRAIN]}/CLASS/IMAGE and so on, or other names"
+        )
+
+
+def _classes_alike_inside(root: str) -> list[str]:
+    """A warning where all class folders hold folders of the same names, which may have been meant as the classes."""
+    names = folders_in(root)
+    inside = {tuple(folders_in(os.path.join(root, name))) for name in names}
+    if len(names) < 2 or len(inside) != 1 or len(same := inside.pop()) < 2:
+        return []
+    return [f"the classes are {among(names, 3)}, not the folders that all of them hold ({among(same, 3)})"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from softlabel.data.refusals import shown
@@ -14,6 +15,7 @@ WORDS: Mapping[int, tuple[str, ...]] = {
 }
 """`eval` is the part that a training is watched on, as beside train and test; it is always said how it was read."""
 _PART_OF = {word: part for part, words in WORDS.items() for word in words}
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _UNSURE = ("eval", "evaluation")
 ANY_WORD = "|".join(sorted(_PART_OF, key=len, reverse=True))
 """For patterns that find a word of the vocabulary in a file name; they ignore case."""
@@ -22,6 +24,12 @@ ANY_WORD = "|".join(sorted(_PART_OF, key=len, reverse=True))
 def part_named(name: str) -> int | None:
     """TRAIN, VALIDATION or TEST by the name, whatever its case and the spaces around it; None for any other name."""
     return _PART_OF.get(name.strip().lower())
+
+
+def part_in(name: str) -> int | None:
+    """The part that a word inside a name says ('seg_train', 'testSet', 'val2017'); None without one, or with two."""
+    found = {part for word in _WORD.findall(name) if (part := part_named(word)) is not None}
+    return found.pop() if len(found) == 1 else None
 
 
 def named_twice(names: Iterable[str]) -> tuple[str, str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ class Predictions:
 
 def predict(
     run: str | Path,
-    source: str | Path,
+    source: object,
     *,
     image_column: str | None = None,
     feature_columns: Sequence[str] = (),
@@ -77,7 +78,8 @@ def predict(
     """Read what is to be predicted in the shape that the model of `run` expects; answers come when iterated.
 
     run            the folder of a comparison, a run or a model
-    source         an image, a folder of images, or a table (csv, parquet)
+    source         the path of an image, a folder of images or a table (csv, parquet); or a data frame, an Arrow table,
+                   an array (N, D) of features, or uint8 (N, C, H, W) of images
     columns        by default those that the run was trained on; features are picked by name, others passed over
     image_root     folder from which image paths of a table start; by default as in training
     resize         by default as in training; so is what is white in images of 16 bits
@@ -104,7 +106,7 @@ def predict(
         skip_bad=skip_bad,
         max_pixels=round(trained.max_megapixels * 1e6),
     )
-    return Predictions(model, read_inputs(str(source), expected), _places(Path(source), expected), abstain_below)
+    return Predictions(model, read_inputs(source, expected), _places(source, expected), abstain_below)
 
 
 def white_level_of(model: DeployedModel) -> int | None:
@@ -169,7 +171,9 @@ def _data_config(folder: Path) -> DataConfig:
     return checked(read_config(folder).get("data", {}), DataConfig, folder / CONFIG, within="data")
 
 
-def _places(source: Path, expected: Expected) -> tuple[str, ...]:
-    if source.suffix.lower() not in (".csv", ".tsv", ".txt", ".parquet", ".pq"):
+def _places(source: object, expected: Expected) -> tuple[str, ...]:
+    if not isinstance(source, str | os.PathLike):
+        return ("row",)
+    if Path(source).suffix.lower() not in (".csv", ".tsv", ".txt", ".parquet", ".pq"):
         return ("file",)
     return ("row",) if expected.kind == "features" else ("row", "file")

@@ -25,7 +25,7 @@ from softlabel.training.model_folder import DeployedModel, load_model
 from softlabel.training.predict import configured_folder, training_data, white_level_of
 from softlabel.training.prepare import prepare
 from softlabel.training.test_split import record_opening
-from softlabel.training.trained_on import recorded_columns, refuse_changed_data
+from softlabel.training.trained_on import recorded_columns, refuse_changed_rows
 
 Split = Literal["training", "validation", "test", "all"]
 Watch = Callable[[Tensor, Tensor], None]
@@ -134,25 +134,26 @@ def _own_part(run: Path, model: DeployedModel, split: Split) -> LabelledPart:
         raise ConfigError(
             f"{run} does not say what it was trained on (no config.toml); name labelled data with --source"
         )
+    if split == "all":
+        raise ConfigError("--split all would mix rows that were trained on with others; name one split")
     axis = AxisConfig.model_validate(model.task_json.get("axis", {}))
     folder = configured_folder(run) or run
     prepared = prepare(data, model.task_json["name"], axis, recorded_columns(folder))
-    refuse_changed_data(folder, prepared.splits.fingerprint)
-    if prepared.task.class_names != model.class_names or prepared.splits.test_hash != model.card.get("test_hash"):
+    changed = refuse_changed_rows(folder, prepared.splits.fingerprint, split)
+    other_test = split == "test" and prepared.splits.test_hash != model.card.get("test_hash")
+    if prepared.task.class_names != model.class_names or other_test:
         raise RunError(f"{data.source} has changed since the model was trained: its test split is another one now")
     parts = {
         "training": prepared.splits.training,
         "validation": prepared.splits.validation,
         "test": prepared.splits.test,
     }
-    if split == "all":
-        raise ConfigError("--split all would mix rows that were trained on with others; name one split")
     samples = parts[split]
     if samples is None:
         raise ConfigError(f"--split {split}: the run has no {split} split (protocol {data.protocol})")
     seen = {"training": "the model was trained on these rows", "validation": "the model was selected on these rows"}
     task = prepared.task.read_as(model.task_json.get("link", "softmax"))
-    return LabelledPart(data.source, split, samples, task, [seen[split]] if split in seen else [])
+    return LabelledPart(data.source, split, samples, task, [*([seen[split]] if split in seen else []), *changed])
 
 
 def _recorded(run: Path) -> list[str]:

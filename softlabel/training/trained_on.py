@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from softlabel.bounded_files import read_bytes
 from softlabel.data.config import Columns
-from softlabel.data.fingerprint import PARTS, Fingerprint, RowHashes, differences
+from softlabel.data.fingerprint import PARTS, Fingerprint, RowHashes, differences, scored_differences
 from softlabel.errors import RunError
 from softlabel.networks.hub import PREFIX
 from softlabel.training.atomic import write_bytes
@@ -93,6 +93,17 @@ def refuse_changed_data(folder: Path, now: Fingerprint, way_out: str = "") -> No
     found = differences(recorded(folder), now)
     if found:
         raise RunError(f"{folder}: the data have changed since: {'; '.join(found)}{way_out}")
+
+
+def refuse_changed_rows(folder: Path, now: Fingerprint, part: str) -> list[str]:
+    """What has changed of other parts since the run in the folder.
+
+    Raises RunError, saying how many rows, where the rows of this part have changed, or names.
+    """
+    found, beside = scored_differences(recorded(folder), now, part)
+    if found:
+        raise RunError(f"{folder}: the data have changed since: {'; '.join(found)}")
+    return [f"changed since the training, which decides no score of the {part} part: {text}" for text in beside]
 
 
 def _outside(config: RunConfig) -> dict[str, str]:

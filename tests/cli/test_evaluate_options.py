@@ -115,6 +115,7 @@ REFUSED: dict[str, list[str]] = {
     ],
     "resize": [TABLE + " --resize 8,8", HUB + " --resize 8,8"],
     "colour": [TABLE + " --colour grey", HUB + " --colour grey"],
+    "accept_void": [TABLE + " --accept-void", IMAGES + " --accept-void"],
 }
 """Where each option would not be read."""
 
@@ -132,7 +133,7 @@ def test_columns_of_other_tasks_are_refused_with_images(name: str, evaluate: Eva
 
 
 def test_every_option_is_in_both_tables() -> None:
-    assert sorted([*COUNTS, *OF_OTHER_TASKS]) == sorted(READING)
+    assert sorted([*COUNTS, *OF_OTHER_TASKS, "accept_void"]) == sorted(READING)
     assert sorted([*REFUSED, *OF_OTHER_TASKS, "source", "skip_bad"]) == sorted(READING)
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 from scipy.io import loadmat, savemat
 
 from softlabel.data.config import Columns, DataConfig
-from softlabel.data.fingerprint import Fingerprint, differences
+from softlabel.data.fingerprint import Fingerprint, differences, scored_differences
 from softlabel.data.open_source import open_source
 from softlabel.data.splits import make_splits
 from tests.data import made_sources as made
@@ -324,3 +324,35 @@ def test_files_of_an_arff_pair_are_joined_by_name(tmp_path: Path) -> None:
     assert source.feature_names == ["x", "y"]
     assert np.array_equal(source.samples.annotation.numpy(), 2 * (made.VOTES[:, :2] > 2))
     assert np.allclose(source.samples.read(torch.arange(made.ROWS)).numpy(), made.NUMBERS[:, :2], atol=1e-6)
+
+
+@pytest.mark.parametrize("part", ["training", "validation", "test"])
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("one training label", "training"),
+        ("one validation label", "validation"),
+        ("one test label", "test"),
+        ("one digit of a cell", "validation"),
+        ("one cell", "training"),
+        ("a third of the rows dropped", "training"),
+        ("a row added", "training"),
+    ],
+)
+def test_scores_of_a_part_depend_on_its_own_rows(name: str, changed: str, part: str, tmp_path: Path) -> None:
+    make, change, _ = CHANGES[name]
+    config = make(tmp_path)
+    before = fingerprint(config)
+    change(tmp_path)
+    own, beside = scored_differences(before, fingerprint(config), part)
+    assert bool(own) == (part == changed)
+    assert any(text.startswith(f"{changed} part: ") for text in (own if part == changed else beside))
+
+
+def test_scores_depend_on_names_and_on_the_rows_of_a_part_that_is_drawn_anew(tmp_path: Path) -> None:
+    for name in ("a class renamed", "a class more", "labels shuffled, parts drawn"):
+        make, change, words = CHANGES[name]
+        config = make(tmp_path)
+        before = fingerprint(config)
+        change(tmp_path)
+        assert words in "; ".join(scored_differences(before, fingerprint(config), "test")[0])

@@ -150,6 +150,19 @@ def test_masks_whose_last_class_is_void(files, digits):
     assert "made_test.npz: classes" in refusal(folder, "scene_train,made_test")
 
 
+def test_255_in_packed_masks_that_may_be_a_class_is_asked_about(files, digits):
+    void, classes = digits.pixels[:80] > 100, np.arange(64).reshape(8, 8) % 3
+    folder = files(
+        two_train=masked(files.train, np.where(void, 255, 0).astype(np.uint8)),
+        gap_train=masked(files.train, np.where(void, 255, classes // 2 * 2).astype(np.uint8)),
+        all_train=masked(files.train, np.where(void, 255, classes).astype(np.uint8)),
+    )
+    assert "255 in a mask means void" in refusal(folder, "two_train")
+    assert "no pixel is of 'ink'; expected class indices" in refusal(folder, "gap_train")
+    assert opened(folder, "gap_train", accept_void=True).class_names == ["paper", "ink"]
+    assert opened(folder, "all_train").class_names == ["paper", "ink"]
+
+
 def test_labels_of_another_file_go_by_index_range_or_order(files, digits):
     human = np.roll(digits.labels, 1)
     index = np.arange(110, 30, -1)

@@ -83,6 +83,14 @@ def test_eval_with_classes_is_the_validation_part_and_said_to_be(tmp_path):
         (("cat/1.png", "dog/1.png", "val/cat/1.png"), "'val' holds images in class folders, but no folder 'train'"),
         (("dataset/train/cat/1.png", "dataset/test/cat/1.png", "models/a.bin"), "give folder:"),
         (("cat/train/1.png", "cat/test/1.png", "dog/train/1.png"), "expected a class; give"),
+        (("test/1.png", "val/2.png", "train/3.png"), "'train', 'test', 'val' would be classes, and are named as parts"),
+        (("training/1.png", "testing/2.png"), "would be classes"),
+        (("seg_train/cat/1.png", "seg_test/cat/2.png", "seg_pred/3.png"), "'seg_train', 'seg_test' would be classes"),
+        (("train_images/cat/1.png", "test_images/cat/2.png", "raw/3.png"), "would be classes"),
+        (("training_set/cat/1.png", "test_set/cat/2.png"), "would be classes"),
+        (("train2017/cat/1.png", "val2017/cat/2.png"), "would be classes"),
+        (("TrainSet/cat/1.png", "TestSet/cat/2.png"), "would be classes"),
+        (("trainA/1.png", "testA/1.png", "trainB/1.png", "testB/1.png"), "would be classes"),
     ],
 )
 def test_what_could_be_read_in_two_ways_is_refused(tmp_path, names, reason):
@@ -95,13 +103,31 @@ def test_what_could_be_read_in_two_ways_is_refused(tmp_path, names, reason):
     [
         ("train/1.png", "bus/2.png", "car/3.png"),
         ("cat/1.png", "dog/2.png"),
-        ("test/1.png", "val/2.png", "train/3.png"),
+        ("test/1.png", "exam/2.png", "train/3.png"),
+        ("train_station/1.png", "test_tube/2.png", "cat/3.png"),
+        ("bullet_train/red/1.png", "test_tube/glass/2.png", "cat/3.png"),
+        ("trainer/a/1.png", "tester/a/2.png"),
         ("cat/test/1.png", "cat/2.png", "dog/3.png"),
         ("train/.hidden/1.png", "train/1.png", "bus/__MACOSX/2.png", "bus/2.png"),
     ],
 )
 def test_classes_may_be_named_like_parts(tmp_path, names):
     assert layout_of(tree(tmp_path, *names)).parts == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("trn/cat/1.png", "trn/dog/1.png", "tst/cat/1.png", "tst/dog/1.png"), ["'trn', 'tst', not", "('cat', 'dog')"]),
+        (("trn/cat/1.png", "trn/dog/1.png", "tst/cat/1.png"), []),
+        (("cat/1.png", "dog/1.png"), []),
+        (("cat/a/1.png", "dog/a/1.png"), []),
+    ],
+)
+def test_classes_that_hold_the_same_folders_are_warned_of(tmp_path, names, told):
+    (warning,) = layout_of(tree(tmp_path, *names)).warnings or [""]
+    assert bool(warning) == bool(told)
+    assert all(words in warning for words in told)
 
 
 def test_hidden_folders_and_parts_in_any_case(tmp_path):

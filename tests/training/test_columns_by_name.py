@@ -100,11 +100,21 @@ def test_a_run_does_not_score_or_go_on_with_other_data(folder: Path) -> None:
     run, before = folder / "run", (folder / "t.csv").read_text()
     now = prepare(DataConfig(source=f"csv:{folder / 't.csv'}", feature_columns=["f*"], vote_columns=["v_*"]))
     refuse_changed_data(run, fingerprint_for(now))
-    edited(lambda header, rows: rows[5].__setitem__(4, "40"))(folder)
+    expected = evaluate(run)
+    tested, trained_on = (int(part.sample_id[0]) for part in (now.splits.test, now.splits.training))
+    edited(lambda header, rows: rows[tested].__setitem__(4, "40"))(folder)
     with pytest.raises(RunError, match=r"the data have changed since: 1 of all 60 labels differ"):
         evaluate(run)
+    assert any("test part: 1 of" in note for note in evaluate(run, split="validation").notes)
     (folder / "t.csv").write_text(before)
-    assert evaluate(run).rows == now.rows["test"]
+    edited(lambda header, rows: rows[trained_on].__setitem__(4, "40"))(folder)
+    scored = evaluate(run)
+    assert (scored.rows, scored.after) == (now.rows["test"], expected.after)
+    assert scored.notes[0].startswith("changed since the training, which decides no score of the test part: training")
+    with pytest.raises(RunError, match="training part: 1 of"):
+        evaluate(run, split="training")
+    (folder / "t.csv").write_text(before)
+    assert evaluate(run).notes == []
 
 
 def test_a_record_comes_back_and_a_damaged_one_is_refused(folder: Path, tmp_path: Path) -> None:

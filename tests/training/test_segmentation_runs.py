@@ -12,7 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
+import softlabel
 from softlabel.cli.main import main
+from softlabel.errors import DataError
 from softlabel.training.export import export_model
 from softlabel.training.model_folder import load_model
 from softlabel.training.predicted_masks import file_names
@@ -88,6 +90,12 @@ def test_other_masks_are_scored_in_the_models_order_of_classes(tmp_path: Path) -
         mask = np.asarray(Image.open(path))
         Image.fromarray(np.array([1, 2, 0, *[255] * 253], dtype=np.uint8)[mask]).save(path)
     assert evaluate(run, DataConfig(source=f"masks:{other}")).after == same.after
+    for path in (other / "masks").iterdir():
+        mask = np.asarray(Image.open(path))
+        Image.fromarray(np.where(mask == 2, 255, mask)).save(path)
+    with pytest.raises(DataError, match=r"no pixel is of 'disc'; .* pass --accept-void"):
+        softlabel.evaluate(run, source=f"masks:{other}")
+    assert softlabel.evaluate(run, source=f"masks:{other}", accept_void=True).rows == same.rows
 
 
 def test_methods_without_pixels_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

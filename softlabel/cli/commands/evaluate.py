@@ -36,6 +36,7 @@ READING = (
     "split_column",
     "resize",
     "colour",
+    "accept_void",
     "skip_bad",
 )
 

@@ -24,7 +24,7 @@ from softlabel.data.draft import Draft, complete
 from softlabel.data.files import BadFileError, Root, is_hidden, is_image_name, written
 from softlabel.data.image_table import commonest_size, struct_column
 from softlabel.data.images import BadImageError, quiet_decoding, read_header
-from softlabel.data.masks import check_classes, decode_mask, mask_size
+from softlabel.data.masks import check_classes, decode_mask, mask_size, refuse_doubtful_void
 from softlabel.data.refusals import Refusals, among
 from softlabel.data.source import TRAIN, VOID, Source
 from softlabel.data.split_folders import Layout, split_layout
@@ -145,22 +145,8 @@ def _read_masks(
             annotation[position] = mask
     pixels = np.bincount(annotation[refusals.good].ravel(), minlength=VOID + 1)
     classes = classes or [str(k) for k in range(int(np.flatnonzero(pixels[:VOID]).max(initial=0)) + 1)]
-    _refuse_doubtful_void(refusals.name, pixels, classes, config)
+    refuse_doubtful_void(refusals.name, pixels, classes, accept=config.accept_void)
     return annotation, classes
-
-
-def _refuse_doubtful_void(name: str, pixels: NDArray[np.int64], classes: list[str], config: DataConfig) -> None:
-    """Raise DataError where 255 occurs and may have been meant as a class: else its pixels would be left out unseen."""
-    without = [classes[k] for k in np.flatnonzero(pixels[: len(classes)] == 0)]
-    seen = len(classes) - len(without)
-    if not pixels[VOID] or (seen > 1 and (config.accept_void or not without)):
-        return
-    what = f"no pixel is of {among(without)}" if seen > 1 else f"only {seen} class has pixels of its own"
-    hint = "" if seen < 2 else f"; where {VOID} is meant as void, pass --accept-void"
-    raise DataError(
-        f"{name}: {VOID} in a mask means void, which counts nowhere: {pixels[VOID] / pixels.sum():.0%} of pixels, "
-        f"and {what}; expected class indices from 0 to {max(len(classes) - 1, 1)}{hint}"
-    )
 
 
 def _same_size(image: str, mask: str, name: str, max_pixels: int) -> tuple[int, int]:

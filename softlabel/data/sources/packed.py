@@ -42,7 +42,7 @@ from softlabel.data.config import DataConfig
 from softlabel.data.draft import Draft, complete
 from softlabel.data.image_table import struct_column
 from softlabel.data.images import MAX_PIXELS, BadImageError, decode
-from softlabel.data.masks import check_classes, decode_mask, mask_size, resized
+from softlabel.data.masks import check_classes, decode_mask, mask_size, refuse_doubtful_void, resized
 from softlabel.data.plain_arrays import plain_arrays
 from softlabel.data.refusals import Place, Refusals, among
 from softlabel.data.source import TRAIN, VOID, Source
@@ -161,9 +161,6 @@ def _with_masks(file: str, pixels: NDArray[np.uint8], arrays: Arrays) -> Part:
             found, expected = (f"{height} x {width}" for height, width in (size, own))
             raise DataError(f"{file}, row {row + 1}: the mask has {found} pixels, expected {expected} like the image")
         masks[row] = mask
-    if classes[-1] in UNLABELLED:
-        masks[masks == len(classes) - 1] = VOID
-        classes = classes[:-1]
     return Part(file, pixels, masks, classes, np.arange(len(pixels)))
 
 
@@ -267,6 +264,11 @@ def _check_alike(parts: Sequence[Part]) -> None:
 
 def _annotate(draft: Draft, annotation: NDArray[Any], classes: list[str], config: DataConfig) -> None:
     if annotation.ndim == 3:
+        counts = np.bincount(annotation.ravel(), minlength=VOID + 1)
+        refuse_doubtful_void(draft.refusals.name, counts, classes, accept=config.accept_void)
+        if classes[-1] in UNLABELLED:
+            annotation[annotation == len(classes) - 1] = VOID
+            draft.classes = classes[:-1]
         size = config.resize or annotation.shape[1:]
         draft.kind, draft.annotation = "mask", np.stack([resized(mask, *size) for mask in annotation])
         return
