@@ -148,10 +148,11 @@ def out_of_memory(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
             return True
-        text = str(error)[:2000]
+        # what the system says, without the name of a file, which may be anything
+        text = (error.strerror if isinstance(error, OSError) and error.strerror else str(error))[:2000]
         if isinstance(error, (ImportError, OSError, RuntimeError)) and any(words in text for words in _NO_MEMORY):
             return True
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return False
 
 

@@ -69,6 +69,14 @@ class Parser(argparse.ArgumentParser):
             raise ConfigError(self._unknown(unknown[0]))
         return namespace
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Python before 3.13 takes the value of --FLAG=-- for the end of the options, and hands on an empty list."""
+        if action.option_strings and arg_strings == ["--"]:
+            value = self._get_value(action, "--")
+            self._check_value(action, value)
+            return value
+        return super()._get_values(action, arg_strings)
+
     def _unknown(self, word: str) -> str:
         if not word.startswith("-"):
             return f"unexpected argument {word!r}; usage: {self.usage}"

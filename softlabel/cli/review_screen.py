@@ -115,7 +115,7 @@ def kind_title(review: Review, kind: str, rows: int) -> str:
     """The heading over rows of a kind, with their number where that means something."""
     if kind == "mislabelled" and review.too_weak:
         return "least probable labels, the least first (not counted as wrong)"
-    return f"{kind} ({rows:,} rows)"
+    return f"{kind} ({counted(rows, 'row')})"
 
 
 def suspects_table(review: Review, positions: list[int]) -> str:

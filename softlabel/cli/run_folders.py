@@ -76,4 +76,4 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _last_change(folder: Path) -> float:
-    return max(path.stat().st_mtime for path in (folder, *_children(folder)))
+    return max(path.lstat().st_mtime for path in (folder, *_children(folder)))

@@ -59,7 +59,8 @@ def corrected(
     kept = refusals.good
     changed = int((wanted[kept] != pool_labels[position[kept]]).sum())
     pool_labels[position[kept]] = wanted[kept]
-    notes = [f"corrections: {changed:,} labels changed by {file}, of {len(kept):,} rows that it names"]
+    labels, rows = (f"{count:,} {noun}{'s' * (count != 1)}" for count, noun in ((changed, "label"), (len(kept), "row")))
+    notes = [f"corrections: {labels} changed by {file}, of {rows} that it names"]
     if refused:
         notes.append(f"{file}: rows left out because they cannot be used: {len(refusals):,} (first: {refused[0]})")
     new = torch.split(torch.from_numpy(pool_labels), [len(part) for part in parts])

@@ -26,6 +26,8 @@ def class_weight(weight: Numbers, num_classes: int, dtype: torch.dtype, device: 
     given = real_numbers(weight, "weight")
     if given.shape != (num_classes,):
         raise ValueError(f"weight has shape {tuple(given.shape)}, expected one per class, ({num_classes},)")
+    if given.is_meta and device.type != "meta":
+        raise ValueError(f"weight is on the device meta, which holds no numbers; the logits are on {device}")
     ready = given.to(dtype)
     if may_look(ready) and num_classes:
         low, high = ready.detach().aminmax()
@@ -39,8 +41,10 @@ def real_numbers(given: Numbers, name: str) -> Tensor:
     if isinstance(given, (list, tuple)) and any(isinstance(one, Tensor) for one in given):
         given = torch.stack([torch.as_tensor(one) for one in given])
     if isinstance(given, Tensor):
-        if given.is_complex():
+        if given.is_complex() or given.is_quantized:
             raise TypeError(f"{name} is {given.dtype}, expected real numbers")
+        if given.layout != torch.strided:
+            raise TypeError(f"{name} is {given.layout}, expected a dense tensor: .to_dense() makes one")
         return given
     if torch.compiler.is_compiling():  # which cannot look at what it traces
         return torch.as_tensor(given, dtype=torch.float64)

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from softlabel.errors import FailedRunError
+from softlabel.bounded_files import append_line
+from softlabel.errors import FailedRunError, RunError
 from softlabel.isolation import child_environment, child_path
 
 WATCH_SECONDS = 0.1
@@ -123,8 +124,8 @@ class Workers:
         return min((worker for worker in self._workers if worker.ended), key=_Worker.innocence)
 
     def _log(self, failed: _Worker) -> None:
-        with contextlib.suppress(OSError), open(self._folder / "log.txt", "a", encoding="utf-8") as log:
-            log.write(failed.said())
+        with contextlib.suppress(OSError, RunError):
+            append_line(self._folder / "log.txt", failed.said().rstrip("\n"))
 
 
 class _Worker:

@@ -51,6 +51,8 @@ def _noted(error: Exception) -> Exception:
         (FailedRunError("the loss is nan"), 1, "softlabel methods: the loss is nan\n"),
         (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 1, "No space left on device (runs/x)"),
         (_noted(OSError(errno.ENOSPC, "No space left on device")), 1, "No space left on device\nTo go on: again\n"),
+        (OSError(errno.EIO, "Input/output error", "out of memory.csv"), 1, "Input/output error (out of memory.csv)"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 2, "not enough memory ("),
         (KeyboardInterrupt("To go on: again"), 130, "\nsoftlabel methods: stopped. To go on: again\n"),
         (KeyboardInterrupt(), 130, "\nsoftlabel methods: stopped.\n"),
         (Terminated(), 143, "\nsoftlabel methods: stopped.\n"),

@@ -97,6 +97,13 @@ def test_without_a_change_nothing_changes(table: Path) -> None:
     assert "corrections: 0 labels changed by c.csv, of 7 rows that it names" in same.notes
 
 
+def test_one_changed_label_of_one_row_is_told_in_the_singular(table: Path) -> None:
+    row = rows_of(splits_of(table))[0]
+    other = next(kind for kind in KINDS if kind != row["label"])
+    notes = splits_of(table, write(table, [row | {"label": other}])).notes
+    assert "corrections: 1 label changed by c.csv, of 1 row that it names" in notes
+
+
 def test_the_source_is_not_written_to(table: Path) -> None:
     config = DataConfig(source=f"csv:{table / 'data.csv'}", feature_columns=["a", "b"], label_column="kind")
     source = open_source(config)

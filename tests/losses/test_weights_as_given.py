@@ -117,6 +117,8 @@ BAD = {
     "ragged": ([[1], [1, 2]], TypeError, "weight is no row of numbers"),
     "complex": (torch.ones(K, dtype=torch.complex64), TypeError, "expected real numbers"),
     "a dict": ({0: 1.0}, TypeError, "weight holds object"),
+    "sparse": (torch.ones(K).to_sparse(), TypeError, "weight is torch.sparse_coo, expected a dense tensor"),
+    "on no device": (torch.ones(K, device="meta"), ValueError, "weight is on the device meta"),
 }
 
 
