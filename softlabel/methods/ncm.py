@@ -24,8 +24,8 @@ class NearestClassMean(Decoupled):
 
     All rank the classes as the distances do; s is ours, so that a temperature finds logits of a usual size. The
     default, that of the released code, is Euclidean with features of length 1 around their mean: its head divides by
-    the length of each row, which a linear head cannot; the others are linear heads. A class without samples has a mean
-    and a logit of 0.
+    the length of each row, which a linear head cannot; the others are linear heads. A class without samples has no
+    mean: its logit is 1 less than the mean of the others', so that it is never the nearest.
     """
 
     class Config(RepresentationConfig):
@@ -53,13 +53,15 @@ class NearestClassMean(Decoupled):
         points = pooled - center
         if self.config.features != "plain":
             points = F.normalize(points)
-        means = share.T @ points / share.sum(0).clamp_min(torch.finfo(torch.float64).tiny)[:, None]
+        mass = share.sum(0)
+        means = share.T @ points / mass.clamp_min(torch.finfo(torch.float64).tiny)[:, None]
         if self.config.distance == "cosine":
             weight = F.normalize(means)
             bias = weight @ -center
         else:
             size = mean_square_distance(points, means, share)
             weight, bias = means / size, means.square().sum(1) / (-2 * size)
+        weight, bias = never_nearest(weight, bias, mass == 0)
         if isinstance(self.network.head, CentredHead):
             self.network.head.place(center, weight, bias)
         else:
@@ -75,6 +77,12 @@ class NearestClassMean(Decoupled):
         ]
         pooled, share = zip(*found, strict=True)
         return torch.cat(pooled), torch.cat(share)
+
+
+def never_nearest(weight: Tensor, bias: Tensor, absent: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights (K, D) and biases (K,) by which absent classes (K,) bool answer 1 less than the mean of the others."""
+    mean_weight, mean_bias = weight[~absent].mean(0), bias[~absent].mean()
+    return torch.where(absent[:, None], mean_weight, weight), torch.where(absent, mean_bias - 1, bias)
 
 
 def mean_square_distance(points: Tensor, means: Tensor, share: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
+from softlabel.errors import ConfigError
 from softlabel.methods.decoupled import Decoupled, RepresentationConfig, linear_head
 from softlabel.methods.stage import SamplerName, Stage
 
@@ -29,7 +30,7 @@ class TauNormalisation(Decoupled):
         tau: Annotated[float, Field(ge=0, le=1e6)] | Literal["auto"] = Field(
             "auto",
             description="0 leaves the weights, 1 makes them all of length 1; auto: the best of 0 to 2 on validation "
-            "rows, 1 where none are kept",
+            "rows, 1 where none are kept or rows have several classes",
         )
 
     tau: Tensor
@@ -45,9 +46,14 @@ class TauNormalisation(Decoupled):
         head = linear_head(self.network, "tau_norm")
         tau = self.config.tau
         if tau == "auto":
-            tau = WITHOUT_VALIDATION if validation is None else self._best(head.weight, validation)
+            tau = (
+                self._best(head.weight, validation) if validation is not None and self._chooses else WITHOUT_VALIDATION
+            )
+        weight = normalised(head.weight, tau)
+        if not bool(weight.isfinite().all()):
+            raise ConfigError(f"methods.tau_norm.tau: {tau:g} makes weights too large for fp32; the paper tries 0 to 2")
         self.tau.fill_(tau)
-        head.weight.copy_(normalised(head.weight, tau))
+        head.weight.copy_(weight)
         head.bias.zero_()
 
     def _best(self, weight: Tensor, validation: Iterable[Batch]) -> float:
@@ -62,19 +68,22 @@ class TauNormalisation(Decoupled):
 
     @property
     def _chooses(self) -> bool:
-        return bool(self.config.tau == "auto" and self.has_validation)
+        return bool(self.config.tau == "auto" and self.has_validation and self.task.one_class)
 
     def notes(self, sampler: SamplerName) -> list[str]:
         notes = super().notes(sampler)
-        if self.config.tau == "auto" and not self.has_validation:
-            notes.append("tau_norm: no rows are kept for validation to choose tau on, so it is 1")
+        if self.config.tau == "auto" and not self._chooses:
+            why = (
+                "no rows are kept for validation" if self.task.one_class else "rows of several classes have no accuracy"
+            )
+            notes.append(f"tau_norm: {why} to choose tau on, so it is 1")
         return notes
 
 
 def normalised(weight: Tensor, tau: float) -> Tensor:
-    """Weights (K, D), each divided by its length to the power tau."""
+    """Weights (K, D), each divided by its length to the power tau; weights of length 0 stay 0."""
     lengths: Tensor = weight.norm(dim=1, keepdim=True)
-    return weight / lengths**tau
+    return weight / lengths.where(lengths > 0, 1.0) ** tau
 
 
 def balanced_accuracy(logits: Tensor, index: Tensor) -> float:

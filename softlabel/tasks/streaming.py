@@ -50,6 +50,11 @@ class StreamingEvaluator:
         if self._rows is not None:
             self._keep(self._rows, logs, truth)
 
+    def alone(self, name: str, *, keep_rows: bool = False) -> StreamingEvaluator:
+        """A new evaluator of one of these scores alone, which reads annotations as this one does."""
+        found = [statistic for statistic in self.statistics if statistic.name == name]
+        return StreamingEvaluator(found, [], self._truth, link=self._link, keep_rows=keep_rows)
+
     def scores(self) -> dict[str, float | None]:
         """Every score by name; None where it is undefined (an empty group)."""
         return {score.statistic.name: finite(score.compute()) for score in self._scores}

@@ -25,6 +25,9 @@ class Evaluator(Protocol):
     def update(self, logits: Tensor, annotation: Tensor) -> None:
         """Add a batch: logits (N, K), annotation as in `Batch`."""
 
+    def alone(self, name: str, *, keep_rows: bool = False) -> Evaluator:
+        """A new evaluator of one of these scores alone, which reads annotations as this one does."""
+
     def scores(self) -> dict[str, float | None]:
         """Every score by name; None where it is undefined (an empty group)."""
 

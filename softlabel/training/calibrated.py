@@ -10,7 +10,6 @@ from torch import Tensor
 
 from softlabel.calibration import TemperatureScaling
 from softlabel.data.samples import Samples
-from softlabel.tasks.streaming import StreamingEvaluator
 from softlabel.tasks.task import Task
 from softlabel.training.evaluation import rows_at_once
 from softlabel.training.prepare import Prepared
@@ -41,8 +40,7 @@ def selection_score_at(
 ) -> float | None:
     """The one score that selects, as `scores_at` has it."""
     name = task.selection_score()
-    found = [score for score in task.statistics(prepared.class_counts, prepared.config.groups) if score.name == name]
-    evaluator = StreamingEvaluator(found, [], task.truth, link=task.link)
+    evaluator = task.evaluator(prepared.class_counts, prepared.config.groups).alone(name)
     for some, said in _chunks(logits / temperature, rows):
         evaluator.update(some, said)
     return evaluator.scores()[name]

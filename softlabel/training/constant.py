@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from softlabel.data.samples import Samples
+from softlabel.metrics.ranking import RankingStatistic, value_once
 from softlabel.metrics.statistic import Contribution, Statistic, total
-from softlabel.tasks.streaming import StreamingEvaluator, finite
+from softlabel.tasks.streaming import finite
 from softlabel.tasks.task import Evaluator, Task
 from softlabel.training.evaluation import rows_at_once
 from softlabel.training.prepare import Prepared
@@ -27,10 +28,13 @@ def beside_constant(task: Task, tested: Evaluator, rows: Samples, prepared: Prep
     the rows.
     """
     name = task.selection_score()
-    (statistic,) = (s for s in task.statistics(prepared.class_counts, prepared.config.groups) if s.name == name)
+    (statistic,) = tested.alone(name).statistics
     sign = 1 if statistic.better == "higher" else -1
     value, own = tested.scores()[name], tested.row_contributions().get(name)
-    found = [_answered(logits, statistic, task, rows) for logits in constant_logits(task, prepared)]
+    found = [
+        _answered(logits, tested.alone(name, keep_rows=True), task.per_pixel, rows)
+        for logits in constant_logits(task, prepared)
+    ]
     known = [(score, contribution) for score, contribution in found if score is not None]
     best, theirs = max(known, key=lambda one: sign * one[0], default=(None, None))
     passed = False
@@ -54,10 +58,7 @@ def jackknife_error(statistic: Statistic, first: Contribution, second: Contribut
     parts = min(PARTS, len(first.cell))
     part = torch.arange(len(first.cell)) % parts
     differences = [
-        float(
-            statistic.value(_sums(statistic, first, part != k)) - statistic.value(_sums(statistic, second, part != k))
-        )
-        for k in range(parts)
+        float(_value(statistic, first, part != k) - _value(statistic, second, part != k)) for k in range(parts)
     ]
     known = torch.tensor([one for one in differences if finite(one) is not None], dtype=torch.float64)
     if len(known) < 2:
@@ -65,16 +66,20 @@ def jackknife_error(statistic: Statistic, first: Contribution, second: Contribut
     return float(((len(known) - 1) * known.var(correction=0)).sqrt())
 
 
-def _sums(statistic: Statistic, contribution: Contribution, kept: Tensor) -> Tensor:
-    return total(statistic, Contribution(contribution.cell[kept], contribution.values[kept]))
+def _value(statistic: Statistic, contribution: Contribution, kept: Tensor) -> Tensor:
+    rows = Contribution(contribution.cell[kept], contribution.values[kept])
+    if isinstance(statistic, RankingStatistic):
+        return value_once(statistic, rows.values)
+    return statistic.value(total(statistic, rows))
 
 
 def _answered(
-    logits: Tensor, statistic: Statistic, task: Task, rows: Samples
+    logits: Tensor, evaluator: Evaluator, per_pixel: bool, rows: Samples
 ) -> tuple[float | None, Contribution | None]:
-    evaluator = StreamingEvaluator([statistic], [], task.truth, link=task.link, keep_rows=True)
+    """The score of a constant answer by an evaluator of that score alone, and what each row adds to it."""
     for annotation in torch.split(rows.annotation, rows_at_once(rows)):
-        pixels = tuple(annotation.shape[1:]) if task.per_pixel else ()
+        pixels = tuple(annotation.shape[1:]) if per_pixel else ()
         shaped = logits.reshape(1, -1, *[1] * len(pixels)).expand(len(annotation), -1, *pixels)
         evaluator.update(shaped, annotation)
-    return evaluator.scores()[statistic.name], evaluator.row_contributions().get(statistic.name)
+    ((name, score),) = evaluator.scores().items()
+    return score, evaluator.row_contributions().get(name)

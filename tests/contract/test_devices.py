@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
+import functools
+import inspect
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -20,7 +23,7 @@ from softlabel.tasks.class_space import ClassSpace
 from tests.contract.test_methods import TASKS, batch_for, build, no_teacher, refusal, some_task
 from tests.methods.made import made
 
-PASSED_BY = (ClassSpace, BaseModel, type, types.ModuleType, types.FunctionType, Enum, torch.device, torch.dtype)
+PASSED_BY = (ClassSpace, BaseModel, type, types.ModuleType, Enum, str, bytes, torch.device, torch.dtype)
 """What holds no tensor of the method's: a task reads annotations on whichever device they are (below)."""
 REPRESENTATIONS = [
     name
@@ -30,28 +33,42 @@ REPRESENTATIONS = [
 DECOUPLED = [name for name in method_names() if issubclass(find_method(name), Decoupled)]
 
 
-def reachable(value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
+def reachable(value: Any, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Tensor]]:
     """Every tensor that can be reached from a value, and how."""
     if id(value) in seen or isinstance(value, PASSED_BY):
         return
-    seen.add(id(value))
+    seen[id(value)] = value  # kept, so that no other object gets its number
     if isinstance(value, Tensor):
         yield path, value
     elif isinstance(value, Mapping):
         for key, part in value.items():
             yield from reachable(part, f"{path}[{key!r}]", seen)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for place, part in enumerate(value):
-            yield from reachable(part, f"{path}[{place}]", seen)
     elif isinstance(value, types.MethodType):
         yield from reachable(value.__self__, path, seen)
+        yield from reachable(value.__func__, path, seen)
+    elif isinstance(value, types.FunctionType):
+        yield from reachable(inspect.getclosurevars(value).nonlocals, f"{path}()", seen)
+        yield from reachable(value.__defaults__, f"{path}()", seen)
+    elif isinstance(value, functools.partial):
+        yield from reachable((value.func, value.args, value.keywords), path, seen)
     else:
-        for name in [*getattr(value, "__dict__", {}), *getattr(value, "__slots__", ())]:
+        for name in attributes(value):
             yield from reachable(getattr(value, name, None), f"{path}.{name}", seen)
+        if isinstance(value, Collection) and not isinstance(value, nn.Module):
+            for place, part in enumerate(value):
+                yield from reachable(part, f"{path}[{place}]", seen)
+
+
+def attributes(value: Any) -> list[str]:
+    """The names of what an object holds itself, and of tensors that its class does."""
+    classes = [vars(kind) for kind in type(value).__mro__]
+    slots = [name for kind in classes for name in kind.get("__slots__", ())]
+    shared = [name for kind in classes for name, part in kind.items() if isinstance(part, Tensor)]
+    return [*getattr(value, "__dict__", {}), *slots, *shared]
 
 
 def left_behind(method: Method) -> list[str]:
-    return [path for path, tensor in reachable(method, "method", set()) if tensor.device.type != "meta"]
+    return [path for path, tensor in reachable(method, "method", {}) if tensor.device.type != "meta"]
 
 
 def begin(method: Method, places: int) -> None:
@@ -123,8 +140,18 @@ def test_options_that_hold_more_come_along_too(name: str, options: dict[str, Any
     assert left_behind(method) == []
 
 
+class Slotted:
+    __slots__ = ("kept",)
+
+
+class Narrow(Slotted):
+    __slots__ = ()
+
+
 class Forgetful(Method):
     """Holds tensors in every way that a method may."""
+
+    shared = torch.zeros(2)
 
     def __init__(self, config: MethodConfig, network: Any, task: Any, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
@@ -133,6 +160,12 @@ class Forgetful(Method):
         self.state = RunningState()
         self.state.declare("sums", torch.zeros(3), "sum")
         self.given = training_set
+        kept = torch.zeros(1)
+        self.closure = lambda: kept
+        self.partial = functools.partial(torch.add, torch.zeros(1))
+        self.queue = collections.deque([torch.zeros(1)])
+        self.narrow = Narrow()
+        self.narrow.kept = torch.zeros(1)
 
     def forward(self, batch: Any) -> Terms:
         return {}
@@ -150,6 +183,11 @@ def test_the_law_finds_what_is_left_behind_and_running_states_are_moved() -> Non
         "method.hidden[1]['kept']",
         "method.given.class_counts",
         "method.given.annotation",
+        "method.closure()['kept']",
+        "method.partial[1][0]",
+        "method.queue[0]",
+        "method.narrow.kept",
+        "method.shared",
     ]
 
 
@@ -157,7 +195,7 @@ def test_the_law_finds_what_is_left_behind_and_running_states_are_moved() -> Non
 def test_a_task_makes_labels_where_the_annotation_is(kind: str) -> None:
     task = TASKS[kind]
     label = task.label(batch_for(task).annotation.to("meta"))
-    found = [tensor for _, tensor in reachable(label, "label", set())]
+    found = [tensor for _, tensor in reachable(label, "label", {})]
     assert found
     assert {tensor.device.type for tensor in found} == {"meta"}
 

@@ -9,7 +9,9 @@ from torch.nn import functional as F
 
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
+from softlabel.methods.tau_norm import normalised
 from softlabel.networks.heads import CentredHead
+from softlabel.tasks.multi_label import MultiLabel
 from softlabel.training.config import TrainingConfig
 from softlabel.training.optimisers import build_optimiser, set_rate
 from tests.methods.made import batch, copies, enter, learn, made
@@ -167,6 +169,29 @@ def test_without_validation_rows_tau_is_1_and_a_person_is_told():
     assert made("tau_norm", tau=0.5).notes("instance") == []
 
 
+def test_rows_of_several_classes_have_no_accuracy_to_choose_tau_by():
+    method = after_first_stage("tau_norm")
+    method.has_validation, method.task = True, MultiLabel(["a", "b", "c", "d"])
+    assert method.notes("instance") == [
+        "tau_norm: rows of several classes have no accuracy to choose tau on, so it is 1"
+    ]
+    enter(method, 1)
+    several = Batch(batch(9).inputs, torch.randint(0, 3, (9, 4), dtype=torch.uint8), torch.arange(9))
+    with torch.no_grad():
+        method.solve(method.stages()[1], iter(()), iter([several]))
+    assert method.tau.item() == 1
+    assert method.chosen() == {}
+
+
+def test_a_tau_that_fp32_cannot_bear_is_refused_and_weights_of_0_stay():
+    method = after_first_stage("tau_norm", tau=1e5)
+    enter(method, 1)
+    with pytest.raises(ConfigError, match=r"methods\.tau_norm\.tau: 100000 makes weights too large"), torch.no_grad():
+        method.solve(method.stages()[1], iter(()))
+    weight = torch.eye(3)[:2] * torch.tensor([[2.0], [0.0]])
+    torch.testing.assert_close(normalised(weight, 1.0), torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]))
+
+
 @pytest.mark.parametrize(("tau", "lengths"), [(0.0, None), (1.0, 1.0)])
 def test_tau_norm(tau, lengths):
     method = after_first_stage("tau_norm", tau=tau)
@@ -215,6 +240,23 @@ def test_ncm_is_by_default_that_of_the_released_code_and_linear_where_it_can_be(
         enter(method, 1)
     divided = {options for options, method in heads.items() if isinstance(method.network.head, CentredHead)}
     assert divided == {("centred", "euclidean"), ("normalised", "euclidean")}
+
+
+@pytest.mark.parametrize("distance", FEATURES["distance"])
+@pytest.mark.parametrize("features", FEATURES["features"])
+def test_ncm_never_answers_a_class_without_rows(features, distance):
+    method = after_first_stage("ncm", distance=distance, features=features)
+    enter(method, 1)
+    method.eval()
+    seen = batch(12)
+    seen = Batch(seen.inputs, seen.annotation.clamp_max(2), seen.sample_id)
+    head = method.network.head
+    with torch.no_grad():
+        method.solve(method.stages()[1], iter([seen]))
+        asked = 10 * torch.randn(4000, head.weight.shape[1], generator=torch.Generator().manual_seed(0))
+        logits = head(asked).double().numpy()
+    assert not (logits.argmax(1) == 3).any()
+    np.testing.assert_allclose(logits[:, 3], logits[:, :3].mean(1) - 1, atol=1e-3)
 
 
 @pytest.mark.parametrize("features", FEATURES["features"])

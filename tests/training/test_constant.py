@@ -10,8 +10,9 @@ import torch
 
 from softlabel.metrics.nll import NegativeLogLikelihood
 from softlabel.report.comparison import weakness
+from softlabel.training.calibrated import selection_score_at
 from softlabel.training.constant import beside_constant, jackknife_error
-from tests.training.tiny import tiny_prepared
+from tests.training.tiny import tiny_levels, tiny_prepared, tiny_values
 
 
 def beside(logits: torch.Tensor):
@@ -44,6 +45,22 @@ def test_a_model_that_has_learnt_passes_and_one_that_has_not_is_told() -> None:
             hopeless = beside(scale * noise)
             assert not hopeless["passed"]
             assert "not clearly better than a constant answer: NLL" in str(weakness({"constant": hopeless}))
+
+
+@pytest.mark.parametrize("task", ["values", "levels"])
+def test_every_task_s_own_reading_of_annotations_counts(task: str) -> None:
+    prepared = {"values": tiny_values, "levels": tiny_levels}[task]()
+    rows, name = prepared.splits.test, prepared.task.selection_score()
+    hot = torch.nn.functional.one_hot(labels(), 10).float()
+    found = {}
+    for scale in (0.0, 9.0):
+        evaluator = prepared.task.evaluator(prepared.class_counts, "counts", keep_rows=True)
+        evaluator.update(scale * hot, rows.annotation)
+        found[scale] = beside_constant(prepared.task, evaluator, rows, prepared)
+        score = selection_score_at(1.0, prepared.task, scale * hot, rows, prepared)
+        assert score == pytest.approx(evaluator.scores()[name])
+    assert [one["passed"] for one in found.values()] == [False, True]
+    assert found[0.0]["constant"] == found[9.0]["constant"] == pytest.approx(found[0.0]["value"], rel=0.2)
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
