@@ -70,7 +70,7 @@ def refuse_doubtful_void(name: str, pixels: NDArray[np.int64], classes: Sequence
     pixels   how many have each value, (256,)
     accept   whether 255 is known to be void where a class has no pixel; never where one class only is left
     """
-    without = [classes[k] for k in np.flatnonzero(pixels[: len(classes)] == 0)]
+    without = [classes[k] for k in np.flatnonzero(pixels[: len(classes)] == 0).tolist()]
     seen = len(classes) - len(without)
     if not pixels[VOID] or (seen > 1 and (accept or not without)):
         return
