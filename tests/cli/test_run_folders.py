@@ -31,6 +31,7 @@ def test_the_latest_unfinished_run_is_resumed(tmp_path: Path) -> None:
     latest = run_folder(tmp_path / "a-0002", changed=3)
     (tmp_path / "a-0001" / "metrics.jsonl").symlink_to("nowhere")
     os.utime(tmp_path / "a-0001" / "metrics.jsonl", (2, 2), follow_symlinks=False)
+    os.utime(tmp_path / "a-0001", (1, 1))
     run_folder(tmp_path / "b-0001", changed=2)
     run_folder(tmp_path / "b-0002", finished=True, changed=9)
     assert folder_to_resume("", tmp_path) == latest
