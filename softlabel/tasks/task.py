@@ -11,6 +11,7 @@ from torch import Tensor
 from softlabel.labels import LabelDistribution
 from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.tasks.link import Link
+from softlabel.tasks.streaming import StreamingEvaluator
 
 ForTemperature = tuple[Tensor, Tensor | LabelDistribution, Tensor]
 
@@ -25,7 +26,7 @@ class Evaluator(Protocol):
     def update(self, logits: Tensor, annotation: Tensor) -> None:
         """Add a batch: logits (N, K), annotation as in `Batch`."""
 
-    def alone(self, name: str, *, keep_rows: bool = False) -> Evaluator:
+    def alone(self, name: str, *, keep_rows: bool = False) -> StreamingEvaluator:
         """A new evaluator of one of these scores alone, which reads annotations as this one does."""
 
     def scores(self) -> dict[str, float | None]:
