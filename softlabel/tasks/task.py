@@ -11,13 +11,12 @@ from torch import Tensor
 from softlabel.labels import LabelDistribution
 from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.tasks.link import Link
-from softlabel.tasks.streaming import StreamingEvaluator
 
 ForTemperature = tuple[Tensor, Tensor | LabelDistribution, Tensor]
 
 
-class Evaluator(Protocol):
-    """Adds up batches of logits and annotations."""
+class Scores(Protocol):
+    """Adds up scores over batches of logits and annotations."""
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
@@ -26,20 +25,24 @@ class Evaluator(Protocol):
     def update(self, logits: Tensor, annotation: Tensor) -> None:
         """Add a batch: logits (N, K), annotation as in `Batch`."""
 
-    def alone(self, name: str, *, keep_rows: bool = False) -> StreamingEvaluator:
-        """A new evaluator of one of these scores alone, which reads annotations as this one does."""
-
     def scores(self) -> dict[str, float | None]:
         """Every score by name; None where it is undefined (an empty group)."""
+
+    def row_contributions(self) -> dict[str, Contribution]:
+        """What each row added to each score: what statistics resample. Only with `keep_rows`."""
+
+
+class Evaluator(Scores, Protocol):
+    """Adds up batches of logits and annotations, for scores and for what a report draws."""
+
+    def alone(self, name: str, *, keep_rows: bool = False) -> Scores:
+        """A new evaluator of one of these scores alone, which reads annotations as this one does."""
 
     def reliability(self) -> list[dict[str, float | int | None]]:
         """The non-empty bins of the reliability diagram: low, high, count, confidence, accuracy."""
 
     def details(self) -> dict[str, Any]:
         """What a report draws besides, as JSON: per-class table, groups, confusion."""
-
-    def row_contributions(self) -> dict[str, Contribution]:
-        """What each row added to each score: what statistics resample. Only with `keep_rows`."""
 
 
 class Task(Protocol):

@@ -10,8 +10,8 @@ from torch import Tensor
 from softlabel.data.samples import Samples
 from softlabel.metrics.ranking import RankingStatistic, value_once
 from softlabel.metrics.statistic import Contribution, Statistic, total
-from softlabel.tasks.streaming import StreamingEvaluator, finite
-from softlabel.tasks.task import Evaluator, Task
+from softlabel.tasks.streaming import finite
+from softlabel.tasks.task import Evaluator, Scores, Task
 from softlabel.training.evaluation import rows_at_once
 from softlabel.training.prepare import Prepared
 
@@ -74,7 +74,7 @@ def _value(statistic: Statistic, contribution: Contribution, kept: Tensor) -> Te
 
 
 def _answered(
-    logits: Tensor, evaluator: StreamingEvaluator, per_pixel: bool, rows: Samples
+    logits: Tensor, evaluator: Scores, per_pixel: bool, rows: Samples
 ) -> tuple[float | None, Contribution | None]:
     """The score of a constant answer by an evaluator of that score alone, and what each row adds to it."""
     for annotation in torch.split(rows.annotation, rows_at_once(rows)):

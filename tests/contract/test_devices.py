@@ -142,6 +142,7 @@ def test_options_that_hold_more_come_along_too(name: str, options: dict[str, Any
 
 class Slotted:
     __slots__ = ("kept",)
+    kept: torch.Tensor
 
 
 class Narrow(Slotted):
