@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ def read_csv(path: str, choose: Choose) -> Table:
     """
     name = os.path.basename(path)
     header = _header(path, name)
-    _check_text(path)
+    _check_text(path, header.separator)
     chosen = list(choose(header.columns))
     ragged: list[tuple[int, pa.csv.InvalidRow]] = []
 
@@ -137,18 +138,27 @@ def _first_undecodable_line(path: str) -> str:
     return ""
 
 
-def _check_text(path: str) -> None:
-    """Refuse a CSV file that is not UTF-8 throughout, or in which a quotation mark is opened and never closed.
+def _check_text(path: str, separator: str) -> None:
+    """Refuse a CSV file that is not UTF-8 throughout, or whose quotation marks would be read as something else.
 
-    The mark would swallow the rows behind it; bytes that are no text could not be shown where a row is refused.
+    One that is opened and never closed would swallow the rows behind it, and one behind a backslash would end its
+    value; bytes that are no text could not be shown where a row is refused.
     """
     name = os.path.basename(path)
     decoder = codecs.getincrementaldecoder("utf-8")()
-    count = 0
+    escaped = re.compile(rf'\\"(?=[^"\r\n{re.escape(separator)}])')
+    count, lines, rest = 0, 1, ""
     try:
         with open(path, "rb") as file:
             while block := file.read(BLOCK):
-                count += decoder.decode(block).count('"')
+                text = rest + decoder.decode(block)
+                count += text.count('"') - rest.count('"')
+                if found := escaped.search(text):
+                    raise DataError(
+                        f"{name}, line {lines + text.count(chr(10), 0, found.start())}: a quotation mark behind a "
+                        'backslash, expected "" for one inside of a value in quotes'
+                    )
+                lines, rest = lines + text.count("\n", 0, max(0, len(text) - 2)), text[-2:]
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise DataError(f"{name}: {_csv_problem(path, 'invalid UTF8 data')}") from None

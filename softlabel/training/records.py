@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from softlabel.bounded_files import Record
-from softlabel.training.result_records import ComparisonResults, DetailsRecord, FeaturesRecord, MasksRecord, RunRecord
+from softlabel.training.drawn_records import DetailsRecord, FeaturesRecord, MasksRecord
+from softlabel.training.result_records import ComparisonResults, RunRecord
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(ge=0)]

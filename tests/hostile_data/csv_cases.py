@@ -11,6 +11,7 @@ READ = {
     "semicolons": (b"x;y\n1;a,b\n2;b\n", [(1, "a,b"), (2, "b")]),
     "quoted line end": (b'x,y\n1,"a\nb"\n2,b\n', [(1, "a\nb"), (2, "b")]),
     "quoted separator": (b'x,y\n1,"a,b"\n2,b\n', [(1, "a,b"), (2, "b")]),
+    "a backslash before the end of a value": (b'x,y\n1,"C:\\a\\"\n2,"b\\"\n', [(1, "C:\\a\\"), (2, "b\\")]),
     "doubled quotes": (b'x,y\n1,"a""b"\n2,b\n', [(1, 'a"b'), (2, "b")]),
     "quoted numbers": (b'x,y\n"1",a\n"2",b\n', [(1, "a"), (2, "b")]),
     "an empty header beside": (b"x,,y\n1,q,a\n2,,b\n", [(1, "a"), (2, "b")]),
@@ -42,6 +43,11 @@ READ = {
 }  # fmt: skip
 
 REFUSED = {
+    "quotation marks behind a backslash": (
+        b'x,y\n1,a\n2,"say \\"hi\\""\n',
+        "t.csv, line 3: a quotation mark behind a backslash",
+    ),
+    "one before a space": (b'x;y\n1;"a \\" b\\""\n2;b\n', "t.csv, line 2: a quotation mark behind a backslash"),
     "an empty file": (b"", "t.csv: is empty"),
     "blank lines only": (b"\n\r\n\n", "t.csv: is empty"),
     "a header only": (b"x,y\n", "t.csv: no rows"),
