@@ -9,11 +9,12 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, TypeVar
 
 NAME = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.partial", re.DOTALL)
+TRIES = 100
 LONGEST = 200
 """Bytes of a name that are kept, so that the longer one is a name as well."""
 
@@ -21,15 +22,20 @@ LONGEST = 200
 @contextlib.contextmanager
 def partial_file(path: Path, mode: str = "xb", **options: Any) -> Iterator[IO[Any]]:
     """A new file beside `path`, to be given its name inside the block; gone after it where it was not."""
-    partial = partial_path(path)
     try:
-        with open(partial, mode, **options) as file:
-            _lock(file.fileno())
+        file, partial = _held(path, lambda place: open(place, mode, **options), lambda file: int(file.fileno()))  # noqa: SIM115
+        with file, _gone_after(partial):
             yield file
     except OSError as error:
-        if error.errno and error.filename in (None, str(partial)):  # a person knows the file by its own name
-            error.filename = str(path)
+        if error.errno and (error.filename is None or NAME.fullmatch(os.path.basename(str(error.filename)))):
+            error.filename = str(path)  # a person knows the file by its own name
         raise
+
+
+@contextlib.contextmanager
+def _gone_after(partial: Path) -> Iterator[None]:
+    try:
+        yield
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -38,14 +44,11 @@ def partial_file(path: Path, mode: str = "xb", **options: Any) -> Iterator[IO[An
 @contextlib.contextmanager
 def partial_folder(path: Path) -> Iterator[Path]:
     """A new folder beside `path`; gone after the block with what is still in it."""
-    partial = partial_path(path)
-    partial.mkdir()
-    handle = os.open(partial, os.O_RDONLY)
+    folder, partial = _held(path, _Folder, lambda folder: folder.handle)
     try:
-        _lock(handle)
         yield partial
     finally:
-        os.close(handle)
+        folder.close()
         shutil.rmtree(partial, ignore_errors=True)
 
 
@@ -83,13 +86,41 @@ def _remove_dead(path: Path) -> None:
         os.close(handle)
 
 
-def _lock(handle: int) -> None:
-    """Hold what was just made. A sweep that came between holds it for a moment, and has removed it then."""
+class _Folder:
+    """A folder that is made and opened."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir()
+        self.handle = os.open(path, os.O_RDONLY)
+
+    def close(self) -> None:
+        os.close(self.handle)
+
+
+class _Opened(Protocol):
+    def close(self) -> object: ...
+
+
+Made = TypeVar("Made", bound=_Opened)
+
+
+def _held(path: Path, make: Callable[[Path], Made], handle_of: Callable[[Made], int]) -> tuple[Made, Path]:
+    """What is made beside `path`, held by its lock, and where it is; made again where a sweep came between."""
+    for _ in range(TRIES):
+        partial = partial_path(path)
+        made = make(partial)
+        if _locked(handle_of(made)):
+            return made, partial
+        made.close()
+    raise OSError(errno.EAGAIN, "another program removes the files that are being written", str(path))
+
+
+def _locked(handle: int) -> bool:
+    """Hold what was just made; False where a sweep took it for a leftover, and has removed it or is about to."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OSError(errno.EAGAIN, "another program removed the file that was being written; try again") from error
+    except BlockingIOError:
+        return False
     except OSError:  # a file system without locks: nothing of it is swept either
-        return
-    if os.fstat(handle).st_nlink == 0:
-        raise OSError(errno.EAGAIN, "another program removed the file that was being written; try again")
+        return True
+    return os.fstat(handle).st_nlink > 0

@@ -125,7 +125,7 @@ def test_keywords_take_values_as_python_has_them() -> None:
         )
 
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
+TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=12)
 
 
 def values_of(schema: Any) -> st.SearchStrategy[Any]:
