@@ -18,25 +18,10 @@ from softlabel.training.schedule import Schedule
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
 
-COMPARISONS = {
-    "camvid-borders",
-    "cifar10-wrong-labels",
-    "dasl-parts",
-    "dmue-parts",
-    "fashion-lt",
-    "fashion-lt-tuned",
-    "ferplus-wrong-labels",
-    "mulan-mixtures",
-    "turned-plates",
-    "utkface-ages",
-    "wrong-labels-features",
-}
-"""The recipes of a comparison; the others are of one run."""
-
-
 def read(path: Path) -> RunConfig | CompareConfig:
-    kind = CompareConfig if path.stem in COMPARISONS else RunConfig
-    return kind.model_validate_json(json.dumps(tomllib.loads(path.read_text(encoding="utf-8"))), strict=True)
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    kind = CompareConfig if "comparison" in content else RunConfig
+    return kind.model_validate_json(json.dumps(content), strict=True)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
