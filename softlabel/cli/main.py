@@ -58,7 +58,7 @@ examples:
 """
 
 ADDRESS_SPACE = 4 * 10**9
-"""What importing torch and training the digits reserves on a CPU, rounded up."""
+"""More than training the digits on a CPU reserves; where torch gets too little while it is imported, it may hang."""
 DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED, PIPE_CLOSED = 0, 1, 2, 130, 143, 141
 
 

@@ -27,6 +27,10 @@ KILLS = int(os.environ.get("SOFTLABEL_KILLS", "1"))
 every_method = pytest.mark.parametrize("method", method_names())
 
 
+POSITION = ("epoch", "steps", "records")
+"""Values of a checkpoint that can contradict each other, and are refused then."""
+
+
 @every_method
 def test_killed_in_step_after_step_a_run_comes_to_the_same_bits(tmp_path: Path, method: str) -> None:
     draws = random.Random(method)
@@ -54,15 +58,19 @@ def test_no_part_of_the_saved_state_can_be_left_out(
     with contextlib.suppress(KeyboardInterrupt):
         train(config, folder=tmp_path / "half", prepared=tiny_for(config), progress=StopAfter(5))
     saved = CheckpointFolder(tmp_path / "half" / "checkpoints").load("last")
-    parts = [*parts_of(saved), "epoch", "steps", "records"]
+    parts = [*parts_of(saved), *POSITION]
     assert len(parts) >= 7
     for part in parts:
         folder = tmp_path / part
         shutil.copytree(tmp_path / "half", folder)
         CheckpointFolder(folder / "checkpoints").save("last", without(part, saved))
-        with contextlib.suppress(RunError):  # a position that cannot be is refused
+        try:
             train(config, folder=folder, resume=True, prepared=tiny_for(config))
-            assert fingerprint(folder) != fingerprint(tmp_path / "whole"), f"nothing notices that {part} is gone"
+        except RunError:
+            if part in POSITION:
+                continue
+            raise
+        assert fingerprint(folder) != fingerprint(tmp_path / "whole"), f"nothing notices that {part} is gone"
     assert resumed(config, tmp_path / "half") == fingerprint(tmp_path / "whole")
 
 
