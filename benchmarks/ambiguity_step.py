@@ -29,8 +29,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from softlabel.data.batch import Batch
-from softlabel.methods.discovery import find_method
-from softlabel.methods.method import Method, TrainingSet
+from softlabel.methods.base.discovery import find_method
+from softlabel.methods.base.method import Method, TrainingSet
 from softlabel.networks.branches import BranchOutputs
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig

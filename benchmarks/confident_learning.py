@@ -33,9 +33,9 @@ from sklearn.metrics import roc_auc_score
 
 import softlabel
 from softlabel.analysis.review import review
+from softlabel.evaluation.row_scores import read_row_scores
+from softlabel.tasks.prepared import prepare
 from softlabel.training.config import RunConfig
-from softlabel.training.prepare import prepare
-from softlabel.training.row_scores import read_row_scores
 
 NOISE, FOLDS = (0.1, 0.2, 0.3), 5
 SETTINGS: dict[str, Any] = {"source": "digits", "method": "dmue", "epochs": 30, "batch_size": 32, "device": "cpu"}

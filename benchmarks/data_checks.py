@@ -23,7 +23,7 @@ from PIL import Image
 
 from softlabel.data.config import DataConfig
 from softlabel.data.open_source import open_source
-from softlabel.data.splits import make_splits
+from softlabel.data.splitting.splits import make_splits
 from softlabel.tasks.resolve import task_for
 
 CLASSES, FEATURES, SIDE = 10, 20, 16

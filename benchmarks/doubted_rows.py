@@ -25,9 +25,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from softlabel.evaluation.row_scores import read_row_scores
 from softlabel.experiments.config import CompareConfig
-from softlabel.training.prepare import prepare
-from softlabel.training.row_scores import read_row_scores
+from softlabel.tasks.prepared import prepare
 
 
 def doubts(scores: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -30,8 +30,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 from softlabel.errors import RunError
-from softlabel.methods.discovery import method_names
-from softlabel.training.checkpoint import CheckpointFolder
+from softlabel.methods.base.discovery import method_names
+from softlabel.runs.checkpoint import CheckpointFolder
 from softlabel.training.train import train
 from tests.contract import test_durability
 from tests.faults import test_disk, test_interrupts, test_races

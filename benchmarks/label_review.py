@@ -28,8 +28,8 @@ from sklearn.datasets import load_digits
 import softlabel
 from softlabel.analysis.label_quality import label_quality
 from softlabel.analysis.review import Review, review
+from softlabel.deployed.model_folder import load_model
 from softlabel.report.safe_csv import write_csv
-from softlabel.training.model_folder import load_model
 
 NOISE, TOP, FOLDS = 0.1, (20, 100), 5
 Row = dict[str, Any]

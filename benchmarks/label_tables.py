@@ -35,9 +35,9 @@ from numpy.typing import NDArray
 
 import softlabel
 from softlabel.data.config import DataConfig
+from softlabel.deployed.model_folder import load_model
 from softlabel.tasks.config import AxisConfig
-from softlabel.training.model_folder import load_model
-from softlabel.training.prepare import prepare
+from softlabel.tasks.prepared import prepare
 
 Table = NDArray[np.float32]
 Row = dict[str, Any]

@@ -21,13 +21,13 @@ from typing import Any
 import torch
 
 from softlabel.data.batch import Batch
-from softlabel.methods.discovery import find_method
-from softlabel.methods.method import Method, TrainingSet
+from softlabel.methods.base.discovery import find_method
+from softlabel.methods.base.method import Method, TrainingSet
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.tasks.classification import Classification
-from softlabel.training.parts import freeze_parts, set_modes
+from softlabel.training.part_modes import freeze_parts, set_modes
 
 CLASSES = 100
 INPUTS = InputSpec(kind="image", shape=(3, 32, 32), mean=[0.5] * 3, std=[0.25] * 3)

@@ -25,9 +25,9 @@ from torch.nn import functional
 
 from softlabel.networks.build import build_network
 from softlabel.networks.network import Network
+from softlabel.tasks.prepared import Prepared, prepare
 from softlabel.training.config import RunConfig
 from softlabel.training.precision import choose_precision
-from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.train import train
 
 SETTINGS: dict[str, dict[str, Any]] = {

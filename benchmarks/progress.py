@@ -52,9 +52,9 @@ def make_data(folder):
 
 def record(words):
     """Run one comparison in this process; prints what was told and when, as JSON."""
-    from softlabel.cli import compare_screen
     from softlabel.cli.main import main
-    from softlabel.cli.time_left import TimeLeft
+    from softlabel.cli.screens import compare_screen
+    from softlabel.cli.screens.time_left import TimeLeft
 
     told, begun = [], []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from softlabel.methods.discovery import find_method
+from softlabel.methods.base.discovery import find_method
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from softlabel.data.config import DataConfig
+from softlabel.deployed.rescore import LabelledPart, Rescored, Split, evaluate
 from softlabel.errors import UnsupportedError
 from softlabel.metrics.vote_agreement import (
     bootstrap_interval,
@@ -27,7 +28,6 @@ from softlabel.metrics.vote_agreement import (
     without,
 )
 from softlabel.randomness import generator
-from softlabel.training.rescore import LabelledPart, Rescored, Split, evaluate
 
 PRIOR = 1.0
 OFF_VOTES = 3
@@ -99,7 +99,7 @@ class ScoredAgainstVotes(Rescored):
 def evaluate_against_votes(
     run: str | Path, other: DataConfig | None = None, split: Split | None = None
 ) -> ScoredAgainstVotes:
-    """The scores of `softlabel.training.rescore.evaluate`, and the agreement with the votes of the same rows.
+    """The scores of `softlabel.deployed.rescore.evaluate`, and the agreement with the votes of the same rows.
 
     Raises as `evaluate`; UnsupportedError where the rows have no counts of votes.
     """

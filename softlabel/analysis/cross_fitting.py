@@ -21,19 +21,19 @@ from torch import Tensor
 from softlabel.analysis.folds import Folds, folds_of
 from softlabel.bounded_files import checked, content_of
 from softlabel.bounds import MOST_FOLDS
+from softlabel.deployed.model_folder import DeployedModel, load_model
+from softlabel.deployed.predict import refuse_no_probabilities
 from softlabel.errors import ConfigError, RunError, UnsupportedError
-from softlabel.training.atomic import make_folder, write_bytes
-from softlabel.training.calibrated import fitted
-from softlabel.training.checkpoint import drop_checkpoints
+from softlabel.evaluation.calibrated import fitted
+from softlabel.evaluation.scores import collect, device_of
+from softlabel.runs.atomic import make_folder, write_bytes
+from softlabel.runs.checkpoint import drop_checkpoints
+from softlabel.runs.run_folder import CONFIG, RESULT, read_config, read_json
+from softlabel.runs.tensor_files import MOST_TENSORS, metadata_of, tensors_of
+from softlabel.tasks.prepared import Prepared, prepare
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import device_name
-from softlabel.training.evaluation import collect, device_of
-from softlabel.training.model_folder import DeployedModel, load_model
-from softlabel.training.predict import refuse_no_probabilities
-from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.progress import Progress, Silent
-from softlabel.training.run_folder import CONFIG, RESULT, read_config, read_json
-from softlabel.training.tensor_files import MOST_TENSORS, metadata_of, tensors_of
 from softlabel.training.train import train
 from softlabel.training.trained_on import fingerprint_for, recorded_columns, refuse_changed_data
 

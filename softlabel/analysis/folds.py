@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from softlabel.data.duplicates import identities
 from softlabel.data.fingerprint import fingerprint_of
-from softlabel.data.folds import NEVER, dealt
 from softlabel.data.samples import Samples
-from softlabel.data.splits import Splits, hash_of
-from softlabel.training.prepare import Prepared, input_statistics
+from softlabel.data.splitting.folds import NEVER, dealt
+from softlabel.data.splitting.splits import Splits, hash_of
+from softlabel.tasks.prepared import Prepared, input_statistics
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from softlabel.analysis.cross_fitting import CrossFitted, FoldProgress, cross_fi
 from softlabel.analysis.label_quality import LabelQuality, label_quality
 from softlabel.analysis.strength import too_weak
 from softlabel.errors import ConfigError
-from softlabel.training.row_scores import read_row_scores
+from softlabel.evaluation.row_scores import read_row_scores
 
 Kind = Literal["mislabelled", "ambiguous"]
 KINDS: tuple[Kind, ...] = ("mislabelled", "ambiguous")

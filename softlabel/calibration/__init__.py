@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from softlabel.calibration.bins import ReliabilityBin
 from softlabel.calibration.errors import (
     adaptive_calibration_error,
     classwise_calibration_error,
@@ -12,7 +13,6 @@ from softlabel.calibration.errors import (
 )
 from softlabel.calibration.streaming import StreamingCalibrationError
 from softlabel.calibration.temperature import TemperatureScaling
-from softlabel.confidence_bins import ReliabilityBin
 
 __all__ = [
     "ReliabilityBin",

@@ -13,10 +13,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from softlabel import confidence_bins
+from softlabel.calibration import bins as confidence_bins
+from softlabel.calibration.bins import ReliabilityBin
 from softlabel.calibration.inputs import as_distribution, as_labels, as_probabilities, check_labels
 from softlabel.calibration.top_label import TopLabel, bin_sums, of_probabilities
-from softlabel.confidence_bins import ReliabilityBin
 
 IGNORE_INDEX = -100
 

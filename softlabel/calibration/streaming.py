@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from softlabel import confidence_bins
+from softlabel.calibration import bins as confidence_bins
+from softlabel.calibration.bins import ReliabilityBin
 from softlabel.calibration.inputs import as_labels, as_predictions, as_probabilities
 from softlabel.calibration.top_label import bin_sums, of_logits, of_probabilities
-from softlabel.confidence_bins import ReliabilityBin
 from softlabel.running_state import RunningState
 
 

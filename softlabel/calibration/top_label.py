@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from softlabel.calibration.bins import WIDTH
 from softlabel.calibration.inputs import Labels
-from softlabel.confidence_bins import WIDTH
 from softlabel.labels import LabelDistribution
 
 

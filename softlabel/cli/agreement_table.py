@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from softlabel.analysis.agreement import OFF_VOTES, PARTS, TITLES, WHICH, Agreement, Measured
-from softlabel.cli.scores import ARROWS
-from softlabel.report.numbers import DASH, count
+from softlabel.cli.screens.scores import ARROWS
+from softlabel.text.numbers import DASH, count
 
 HEADINGS = ("model, all votes", "model, half of them", "the other half")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from softlabel.cli.answers import shortened
-from softlabel.cli.configuration import assemble
-from softlabel.cli.dead_options import refuse_undrawn_splits
-from softlabel.cli.run_folders import folder_to_resume, model_folder, training_run
+from softlabel.cli.configuring.configuration import assemble
+from softlabel.cli.configuring.dead_options import refuse_undrawn_splits
+from softlabel.cli.configuring.run_folders import folder_to_resume, model_folder, training_run
+from softlabel.cli.screens.answers import shortened
 from softlabel.errors import ConfigError
 from softlabel.experiments.config import CompareConfig, default_compare_config
 from softlabel.training.config import RunConfig
@@ -18,10 +18,10 @@ from softlabel.training.config import RunConfig
 if TYPE_CHECKING:
     from softlabel.analysis.agreement import ScoredAgainstVotes
     from softlabel.analysis.review import Review
+    from softlabel.deployed.export import ExportReport
+    from softlabel.deployed.rescore import Rescored, Split
     from softlabel.experiments.compare import CompareProgress
-    from softlabel.training.export import ExportReport
     from softlabel.training.progress import Progress
-    from softlabel.training.rescore import Rescored, Split
     from softlabel.training.train import RunResult
 
 PathLike = str | Path
@@ -146,7 +146,7 @@ def evaluate(run: PathLike, *, votes: bool = False, split: Split | None = None, 
     other = other_data(options, split, str)
 
     from softlabel.analysis.agreement import evaluate_against_votes
-    from softlabel.training.rescore import evaluate as score
+    from softlabel.deployed.rescore import evaluate as score
 
     return (evaluate_against_votes if votes else score)(model_folder(Path(run)), other, split)
 
@@ -170,7 +170,7 @@ def predict(
 
     Each has file or row, label, confidence, and distribution by class name; `top` keeps the most probable classes.
     An answer whose confidence is under `abstain_below` has None as its label.
-    For more rows than fit in memory iterate over `softlabel.training.predict.predict`.
+    For more rows than fit in memory iterate over `softlabel.deployed.predict.predict`.
     Source: the command `softlabel predict`; probabilities after temperature scaling (Guo et al. 2017, section 4.2).
 
     >>> import softlabel as sl
@@ -178,7 +178,7 @@ def predict(
     >>> list(answer), len(answer["distribution"])
     (['file', 'label', 'confidence', 'distribution'], 3)
     """
-    from softlabel.training.predict import predict as answer
+    from softlabel.deployed.predict import predict as answer
 
     predictions = answer(
         model_folder(Path(run)),
@@ -220,7 +220,7 @@ def export(run: PathLike, out: PathLike, format: Literal["safetensors", "torch",
     >>> report.path.name, report.max_difference < 1e-5  # from the run's own answers
     ('exported', True)
     """
-    from softlabel.training.export import export_model
+    from softlabel.deployed.export import export_model
 
     return export_model(model_folder(Path(run)), out, format)
 

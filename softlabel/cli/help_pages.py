@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+from softlabel.cli.configuring.parser import Parser
 from softlabel.cli.main import COMMANDS
-from softlabel.cli.parser import Parser
 
 FOLDER = Path(__file__).parent / "help"
 

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from softlabel.cli.configuration import assemble
-from softlabel.cli.dead_options import refuse_undrawn_splits
-from softlabel.cli.options import add_options, given_options
-from softlabel.cli.parser import METHOD_OPTIONS_HELP, Parser, spell_flag, take_method_options
+from softlabel.cli.configuring.configuration import assemble
+from softlabel.cli.configuring.dead_options import refuse_undrawn_splits
+from softlabel.cli.configuring.options import add_options, given_options
+from softlabel.cli.configuring.parser import METHOD_OPTIONS_HELP, Parser, spell_flag, take_method_options
 
 NONE_HELP = """\
 Lists are written with commas, or by giving the flag again. `none` unsets what a

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from softlabel.data.plain_arrays import plain_arrays
+from softlabel.data.reading.plain_arrays import plain_arrays
 from softlabel.errors import DataError
 
 MOST_BYTES = 2**30

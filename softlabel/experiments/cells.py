@@ -20,9 +20,9 @@ from typing import Any
 from softlabel.bounded_files import append_line, count_lines
 from softlabel.errors import SoftlabelError
 from softlabel.isolation import IsolatedChildren
-from softlabel.training.checkpoint import drop_checkpoints
+from softlabel.runs.checkpoint import drop_checkpoints
+from softlabel.runs.run_folder import read_json
 from softlabel.training.config import RunConfig
-from softlabel.training.run_folder import read_json
 from softlabel.training.shared_stages import SharedStages
 from softlabel.training.workers import ending
 
@@ -224,7 +224,7 @@ def _train_cell(cell: Cell, threads: int, answer: connection.Connection) -> None
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
-    from softlabel.training.prepare import prepare
+    from softlabel.tasks.prepared import prepare
     from softlabel.training.train import train
     from softlabel.training.trained_on import fingerprint_for, recorded_columns, refuse_changed_data
 

@@ -16,15 +16,15 @@ from softlabel.experiments.cells import Cell, Failure, run_cells, warm_up
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
 from softlabel.experiments.sharing import with_shared_stages
-from softlabel.methods.method import OF_EVERY_METHOD, Method
-from softlabel.training.atomic import write_text
+from softlabel.methods.base.method import OF_EVERY_METHOD, Method
+from softlabel.runs.atomic import write_text
+from softlabel.runs.openings import count_openings, refuse_other_data, refuse_other_test_rows
+from softlabel.runs.run_folder import RunFolder, unfinished_run
+from softlabel.tasks.prepared import Prepared, prepare
+from softlabel.training.build_method import build_method
 from softlabel.training.engine import device_name
 from softlabel.training.precision import precision_for
-from softlabel.training.prepare import Prepared, prepare
-from softlabel.training.run_folder import RunFolder, unfinished_run
-from softlabel.training.setup import build_method
 from softlabel.training.shared_stages import forget
-from softlabel.training.test_split import count_openings, refuse_other_data, refuse_other_test_rows
 from softlabel.training.train import BEGIN_ANEW
 from softlabel.training.trained_on import DATA, fingerprint_for, record, recorded_columns, refuse_changed_data
 

@@ -21,9 +21,9 @@ from softlabel.experiments.statistics import summarise
 from softlabel.experiments.summary import Summary
 from softlabel.metrics.statistic import Statistic, unpack
 from softlabel.report.comparison import weakness
-from softlabel.training.prepare import Prepared
-from softlabel.training.run_folder import read_json
-from softlabel.training.tensor_files import read_tensors
+from softlabel.runs.run_folder import read_json
+from softlabel.runs.tensor_files import read_tensors
+from softlabel.tasks.prepared import Prepared
 
 FORMAT = 1
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
 from softlabel.experiments.cells import Cell
-from softlabel.methods.method import Method
+from softlabel.methods.base.method import Method
 from softlabel.training.shared_stages import stage_keys
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from softlabel.labels.modes import may_look
-from softlabel.losses.weight import Numbers, real_numbers
+from softlabel.losses.engine.weight import Numbers, real_numbers
 
 
 def inverse_frequency(counts: Numbers, power: float = 1.0) -> Tensor:

@@ -7,9 +7,9 @@ from typing import Literal, overload
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
-from softlabel.losses.evaluate import evaluate
-from softlabel.losses.reduction import Reduction, SumAndMass
-from softlabel.losses.weight import Numbers
+from softlabel.losses.engine.evaluate import evaluate
+from softlabel.losses.engine.reduction import Reduction, SumAndMass
+from softlabel.losses.engine.weight import Numbers
 
 
 @overload

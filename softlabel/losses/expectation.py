@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.losses.reduction import SumAndMass
+from softlabel.losses.engine.reduction import SumAndMass
 
 
 def expectation_loss(logits: Tensor, value: Tensor, grid: Tensor) -> SumAndMass:

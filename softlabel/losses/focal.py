@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
-from softlabel.losses.reduction import SumAndMass
-from softlabel.losses.target import as_label
-from softlabel.losses.weight import Numbers, class_weight
+from softlabel.losses.engine.reduction import SumAndMass
+from softlabel.losses.engine.target import as_label
+from softlabel.losses.engine.weight import Numbers, class_weight
 
 
 def focal_loss(

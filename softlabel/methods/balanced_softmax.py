@@ -6,7 +6,7 @@ from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.losses import cross_entropy
-from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from softlabel.data.batch import Batch
 from softlabel.losses import SumAndMass
-from softlabel.methods.method import Method, Terms
+from softlabel.methods.base.method import Method, Terms
 from softlabel.metrics.levels_truth import read_levels
 from softlabel.networks.network import Network
 from softlabel.tasks.link import Link

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.losses import cross_entropy, effective_number, inverse_frequency
-from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
 

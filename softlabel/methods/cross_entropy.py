@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from softlabel.data.batch import Batch
 from softlabel.losses import cross_entropy
-from softlabel.methods.method import Method, Terms
+from softlabel.methods.base.method import Method, Terms
 
 
 class CrossEntropy(Method):

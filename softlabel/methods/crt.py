@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from softlabel.methods.decoupled import Decoupled, linear_head
+from softlabel.methods.base.decoupled import Decoupled, linear_head
 
 
 class ClassifierRetraining(Decoupled):

@@ -23,10 +23,10 @@ from softlabel.bounds import MOST_EPOCHS
 from softlabel.data.batch import Batch
 from softlabel.labels import dense
 from softlabel.losses import attention_distance, cross_entropy, kl_divergence
-from softlabel.losses.reduction import SumAndMass
-from softlabel.methods.decoupled import linear_head
-from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
-from softlabel.methods.stage import PartMode, SamplerName, Stage
+from softlabel.losses.engine.reduction import SumAndMass
+from softlabel.methods.base.decoupled import linear_head
+from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.methods.base.stage import PartMode, SamplerName, Stage
 from softlabel.networks.auxiliary import AuxiliaryNetwork
 from softlabel.networks.initialise import initialise
 from softlabel.networks.network import Network, Pyramid

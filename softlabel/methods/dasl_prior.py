@@ -12,8 +12,8 @@ from __future__ import annotations
 from pydantic import Field
 from torch import Tensor
 
+from softlabel.methods.base.method import MethodConfig, TrainingSet
 from softlabel.methods.dasl import AuxiliaryLabelsConfig, DaSL
-from softlabel.methods.method import MethodConfig, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
 

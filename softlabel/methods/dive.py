@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from softlabel.data.batch import Batch
 from softlabel.labels import dense
 from softlabel.losses import cross_entropy, kl_divergence
-from softlabel.losses.reduction import SumAndMass
+from softlabel.losses.engine.reduction import SumAndMass
 from softlabel.methods.balanced_softmax import BalancedSoftmax
-from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
-from softlabel.methods.stage import Stage
+from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.methods.base.stage import Stage
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
 

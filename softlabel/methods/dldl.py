@@ -8,7 +8,7 @@ from torch import Tensor
 from softlabel.data.batch import Batch
 from softlabel.labels import LabelDistribution
 from softlabel.losses import kl_divergence
-from softlabel.methods.method import Method, MethodConfig, Terms
+from softlabel.methods.base.method import Method, MethodConfig, Terms
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
 

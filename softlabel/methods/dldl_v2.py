@@ -14,8 +14,8 @@ from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.losses import expectation_loss
+from softlabel.methods.base.method import MethodConfig, Terms, TrainingSet
 from softlabel.methods.dldl import DLDL
-from softlabel.methods.method import MethodConfig, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.task import Task

@@ -30,9 +30,9 @@ from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.global_batch import first_row, gathered
 from softlabel.losses import cross_entropy, similarity_distance
-from softlabel.losses.reduction import SumAndMass
-from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
-from softlabel.methods.stage import SamplerName, Stage
+from softlabel.losses.engine.reduction import SumAndMass
+from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.methods.base.stage import SamplerName, Stage
 from softlabel.networks.branches import BranchClassifiers, Branches, BranchOutputs
 from softlabel.networks.class_means import ClassMeans
 from softlabel.networks.network import Network, Pyramid

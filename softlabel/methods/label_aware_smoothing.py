@@ -11,8 +11,8 @@ from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
 from softlabel.labels.label_aware import class_epsilon, uniform_share
 from softlabel.losses import cross_entropy
-from softlabel.methods.classifier_labels import spread
-from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.methods.base.classifier_labels import spread
+from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
 

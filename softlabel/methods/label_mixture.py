@@ -23,7 +23,7 @@ from softlabel.labels import LabelDistribution, dense, gaussian_mixture, levels,
 from softlabel.labels.label_distance import cooccurrence_distance, embedding_distance, grid_distance
 from softlabel.labels.levels import DIFFICULT, POSITIVE, check_amounts
 from softlabel.losses import kl_divergence
-from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.ordinal import Ordinal

@@ -10,7 +10,7 @@ from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
 from softlabel.labels import mix, smoothed
 from softlabel.losses import cross_entropy
-from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from softlabel.methods.decoupled import Decoupled, linear_head
-from softlabel.methods.stage import PartMode, Stage
+from softlabel.methods.base.decoupled import Decoupled, linear_head
+from softlabel.methods.base.stage import PartMode, Stage
 from softlabel.networks.scaled_head import ScaledHead
 from softlabel.running_state import AllReduce
 

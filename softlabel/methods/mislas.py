@@ -12,11 +12,11 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
-from softlabel.methods.classifier_labels import spread
-from softlabel.methods.decoupled import ClassifierConfig
+from softlabel.methods.base.classifier_labels import spread
+from softlabel.methods.base.decoupled import ClassifierConfig
+from softlabel.methods.base.method import MethodConfig, Share, TrainingSet
 from softlabel.methods.label_aware_smoothing import share_of_classes
 from softlabel.methods.lws import LearnableWeightScaling
-from softlabel.methods.method import MethodConfig, Share, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
 

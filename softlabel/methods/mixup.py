@@ -9,7 +9,7 @@ from pydantic import Field
 from softlabel.data.batch import Batch
 from softlabel.labels import mix
 from softlabel.losses import cross_entropy
-from softlabel.methods.method import Method, MethodConfig, Terms
+from softlabel.methods.base.method import Method, MethodConfig, Terms
 
 
 class Mixup(Method):

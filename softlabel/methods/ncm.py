@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from softlabel.data.batch import Batch
-from softlabel.methods.decoupled import Decoupled, RepresentationConfig, linear_head
-from softlabel.methods.stage import Stage
+from softlabel.methods.base.decoupled import Decoupled, RepresentationConfig, linear_head
+from softlabel.methods.base.stage import Stage
 from softlabel.networks.heads import CentredHead
 
 

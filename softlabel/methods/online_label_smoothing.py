@@ -9,7 +9,7 @@ from softlabel.data.batch import Batch
 from softlabel.labels import from_table, mix
 from softlabel.labels.online_table import OnlineTable
 from softlabel.losses import cross_entropy
-from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.running_state import AllReduce
 from softlabel.tasks.task import Task

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from softlabel.data.batch import Batch
 from softlabel.losses import SumAndMass
-from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.networks.heads import HeadName, ValueHead
 from softlabel.networks.network import Network
 from softlabel.tasks.ordinal import Ordinal

@@ -22,8 +22,8 @@ from softlabel.data.batch import Batch
 from softlabel.global_batch import gathered
 from softlabel.labels import hard
 from softlabel.losses import cross_entropy
-from softlabel.losses.reduction import SumAndMass
-from softlabel.methods.method import Method, MethodConfig, Share, Terms, TrainingSet
+from softlabel.losses.engine.reduction import SumAndMass
+from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
 

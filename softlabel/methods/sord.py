@@ -11,7 +11,7 @@ from torch import Tensor
 from softlabel.data.batch import Batch
 from softlabel.labels import LabelDistribution, dense
 from softlabel.losses import cross_entropy
-from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.task import Task

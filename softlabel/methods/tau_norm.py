@@ -11,8 +11,8 @@ from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
-from softlabel.methods.decoupled import Decoupled, RepresentationConfig, linear_head
-from softlabel.methods.stage import SamplerName, Stage
+from softlabel.methods.base.decoupled import Decoupled, RepresentationConfig, linear_head
+from softlabel.methods.base.stage import SamplerName, Stage
 
 GRID = tuple(step / 10 for step in range(21))
 """The values that the paper tries, 0 to 2."""

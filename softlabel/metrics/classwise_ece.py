@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel import confidence_bins
+from softlabel.calibration import bins as confidence_bins
 from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import read
 

@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from softlabel import confidence_bins
-from softlabel.confidence_bins import ReliabilityBin
+from softlabel.calibration import bins as confidence_bins
+from softlabel.calibration.bins import ReliabilityBin
 from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import Truth, read
 

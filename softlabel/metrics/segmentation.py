@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from softlabel import confidence_bins
+from softlabel.calibration import bins as confidence_bins
 from softlabel.metrics.boundary import VOID, near_boundary
 from softlabel.metrics.statistic import Contribution, Statistic
 

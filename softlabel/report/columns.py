@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from softlabel.report.visible import one_line
+from softlabel.text.visible import one_line
 
 GAP = 2
 NAME_WIDTH = 24

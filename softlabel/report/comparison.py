@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from softlabel.errors import RunError
-from softlabel.report.numbers import is_number, number
+from softlabel.text.numbers import is_number, number
 
 FORMAT = 1
 

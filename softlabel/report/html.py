@@ -11,9 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from softlabel.report.comparison import Comparison
-from softlabel.report.numbers import duration
+from softlabel.report.drawing.palette import css_variables, dash, marker, series_colour
+from softlabel.report.drawing.svg import drawing, inline_svg
 from softlabel.report.page import Cell, Section
-from softlabel.report.palette import css_variables, dash, marker, series_colour
 from softlabel.report.sections.abstention import abstention_section
 from softlabel.report.sections.calibration import calibration_section
 from softlabel.report.sections.class_frequency import frequency_section
@@ -31,9 +31,9 @@ from softlabel.report.sections.representation import representation_section
 from softlabel.report.sections.samples import galleries
 from softlabel.report.sections.scores import score_section
 from softlabel.report.sections.verdict import facts, forest, headline
-from softlabel.report.svg import drawing, inline_svg
-from softlabel.report.visible import visible_tree
-from softlabel.training.atomic import write_bytes
+from softlabel.runs.atomic import write_bytes
+from softlabel.text.numbers import duration
+from softlabel.text.visible import visible_tree
 
 
 def write_report(results: Mapping[str, Any], path: Path) -> Path:

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from softlabel import __version__
 from softlabel.analysis.review import KINDS, Filters, Kind, Review
+from softlabel.evaluation.extreme_rows import data_uri
+from softlabel.report.drawing.palette import css_variables
 from softlabel.report.html import page_template
-from softlabel.report.numbers import DASH, count, number, share
 from softlabel.report.page import Table
-from softlabel.report.palette import css_variables
 from softlabel.report.sections.samples import TINY_SIDE, Bar
-from softlabel.report.visible import shortened, visible_tree
-from softlabel.training.atomic import write_bytes
-from softlabel.training.extreme_rows import data_uri
+from softlabel.runs.atomic import write_bytes
+from softlabel.text.numbers import DASH, count, number, share
+from softlabel.text.visible import shortened, visible_tree
 
 ROWS_SHOWN = 48
 ROWS_AT_MOST = 200

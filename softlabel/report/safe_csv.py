@@ -1,6 +1,6 @@
 """CSV files that are safe to open in a spreadsheet: text that would run as a formula is marked, and comes back whole.
 
-`softlabel.spreadsheet_text` says how. Numbers are written as numbers.
+`softlabel.text.spreadsheet` says how. Numbers are written as numbers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TextIO
 
-from softlabel.spreadsheet_text import neutralise, restore
+from softlabel.text.spreadsheet import neutralise, restore
 
 Cell = str | int | float | None
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from softlabel.report.columns import GAP, NAME_WIDTH, Column, cut, fitting, least_name, shown_name, total_width
 from softlabel.report.comparison import Comparison, temperature_told
-from softlabel.report.numbers import DASH, bytes_of, duration, interval, signed
 from softlabel.report.sections.scores import ARROWS, mean_and_spread, rank
 from softlabel.report.sections.verdict import difference
+from softlabel.text.numbers import DASH, bytes_of, duration, interval, signed
 
 LABEL_WIDTH = 9
 _WANTED_SCORES = re.compile(r"ece|accuracy|accuracy_few|cs_.*|crps|mae_pitch|mae_yaw")

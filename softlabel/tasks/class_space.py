@@ -20,8 +20,8 @@ from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationE
 from softlabel.metrics.groups import group_accuracies
 from softlabel.metrics.nll import BalancedNegativeLogLikelihood, NegativeLogLikelihood
 from softlabel.metrics.statistic import Statistic
+from softlabel.tasks.class_evaluator import ClassEvaluator
 from softlabel.tasks.config import AxisConfig
-from softlabel.tasks.evaluator import ClassEvaluator
 from softlabel.tasks.link import Link
 from softlabel.tasks.task import Evaluator, ForTemperature
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from softlabel.metrics.average_precision import MeanAveragePrecision
 from softlabel.metrics.ranking import StreamingRanking
 from softlabel.metrics.statistic import Statistic
+from softlabel.tasks.evaluator import StreamingEvaluator, finite
 from softlabel.tasks.link import Link
-from softlabel.tasks.streaming import StreamingEvaluator, finite
 
 
 class LabelEvaluator(StreamingEvaluator):

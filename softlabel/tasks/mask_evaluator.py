@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from softlabel import confidence_bins
+from softlabel.calibration import bins as confidence_bins
 from softlabel.metrics.segmentation import (
     INTERSECTION,
     PREDICTED,
@@ -16,7 +16,7 @@ from softlabel.metrics.segmentation import (
     PixelCalibrationError,
 )
 from softlabel.metrics.statistic import Statistic, StreamingStatistic
-from softlabel.tasks.streaming import StreamingEvaluator, finite
+from softlabel.tasks.evaluator import StreamingEvaluator, finite
 
 
 class MaskEvaluator(StreamingEvaluator):

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import torch
 
 from softlabel.data.samples import Samples
+from softlabel.evaluation.answering import Inference
+from softlabel.evaluation.scores import CHUNK, evaluate
 from softlabel.global_batch import alone
-from softlabel.methods.stage import Stage
+from softlabel.methods.base.stage import Stage
 from softlabel.randomness import addressed
+from softlabel.tasks.prepared import Prepared
+from softlabel.training.build_method import build_method
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine, device_name
-from softlabel.training.evaluation import CHUNK, evaluate
-from softlabel.training.inference import Inference
 from softlabel.training.precision import Precision, precision_for
-from softlabel.training.prepare import Prepared
-from softlabel.training.setup import build_method
 from softlabel.training.stage_data import StageData
 from softlabel.training.stage_run import StageRun
 

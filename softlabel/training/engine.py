@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from softlabel.data.batch import Batch
-from softlabel.methods.method import Method, Terms
+from softlabel.methods.base.method import Method, Terms
 from softlabel.training.precision import Precision
 from softlabel.training.rendezvous import meet
 

@@ -8,16 +8,16 @@ from typing import Any, Protocol
 
 from torch.optim import Optimizer
 
-from softlabel.methods.stage import Stage
+from softlabel.methods.base.stage import Stage
 from softlabel.randomness import addressed
-from softlabel.training.checkpoint import Checkpoint
+from softlabel.runs.checkpoint import Checkpoint
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine
-from softlabel.training.parts import own_gradients, restore_gradients
+from softlabel.training.part_modes import own_gradients, restore_gradients
 from softlabel.training.stage_data import StageData
 from softlabel.training.stage_run import StageRun
 from softlabel.training.state import TrainingState
-from softlabel.training.terms import TermTally
+from softlabel.training.term_tally import TermTally
 
 
 class Observer(Protocol):

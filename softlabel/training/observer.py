@@ -11,17 +11,17 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from softlabel.data.samples import Samples
-from softlabel.training.calibrated import fitted, selection_score_at
-from softlabel.training.checkpoint import CheckpointFolder
+from softlabel.evaluation.answering import Inference
+from softlabel.evaluation.calibrated import fitted, selection_score_at
+from softlabel.evaluation.scores import evaluate_at
+from softlabel.runs.checkpoint import CheckpointFolder
+from softlabel.runs.metrics_log import MetricsLog
+from softlabel.tasks.prepared import Prepared
 from softlabel.training.config import RunConfig
-from softlabel.training.evaluation import evaluate_at
-from softlabel.training.inference import Inference
-from softlabel.training.metrics_log import MetricsLog
-from softlabel.training.prepare import Prepared
 from softlabel.training.progress import Progress
 from softlabel.training.shared_stages import SharedStages
 from softlabel.training.state import Best, TrainingState, best_to_checkpoint
-from softlabel.training.terms import TermTally
+from softlabel.training.term_tally import TermTally
 
 CALIBRATED = "calibrated_selection"
 """By what epochs are compared where a likelihood selects: that score after a temperature fitted to the same rows."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from softlabel.bounded_files import checked, damaged, one_line
 from softlabel.errors import RunError
-from softlabel.methods.stage import Stage
-from softlabel.training.records import BestRecord, Position
+from softlabel.methods.base.stage import Stage
+from softlabel.runs.records import BestRecord, Position
 
 
 def refuse_other_position(values: dict[str, Any], stages: Sequence[Stage], epochs: int, path: Path) -> None:

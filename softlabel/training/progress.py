@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 if TYPE_CHECKING:  # progress is shown by code that has not imported torch yet
-    from softlabel.training.prepare import Prepared
+    from softlabel.tasks.prepared import Prepared
 
 Terms = Callable[[], Mapping[str, float]]
 """Reads the running means of the loss terms; on a GPU it waits for it, so it is called only when something is shown."""

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from softlabel.bounded_files import checked
-from softlabel.methods.method import Method
-from softlabel.methods.stage import Stage
-from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.methods.base.method import Method
+from softlabel.methods.base.stage import Stage
+from softlabel.runs.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.runs.partial import remove_leftovers
+from softlabel.runs.records import Position
+from softlabel.training.build_method import own_training
 from softlabel.training.config import RunConfig
-from softlabel.training.partial import remove_leftovers
 from softlabel.training.position import refuse_other_position
-from softlabel.training.records import Position
-from softlabel.training.setup import own_training
 
 _KEPT = re.compile(r"[0-9a-f]{24}(\.json|-[0-9a-f]+\.safetensors)")
 

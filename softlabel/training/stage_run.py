@@ -10,19 +10,19 @@ from torch.optim import Optimizer
 
 from softlabel.data.batch import Batch
 from softlabel.errors import UnsupportedError
-from softlabel.methods.method import Method
-from softlabel.methods.stage import PartMode, Stage
+from softlabel.methods.base.method import Method
+from softlabel.methods.base.stage import PartMode, Stage
 from softlabel.networks.build import frozen_parts
 from softlabel.randomness import generator, seed_global
+from softlabel.training.build_method import own_training
 from softlabel.training.config import RunConfig, TrainingConfig
 from softlabel.training.engine import Engine
 from softlabel.training.optimisers import build_optimiser, set_rate
-from softlabel.training.parts import freeze_parts, set_modes
+from softlabel.training.part_modes import freeze_parts, set_modes
 from softlabel.training.schedule import Schedule
-from softlabel.training.setup import own_training
 from softlabel.training.stage_data import StageData
 from softlabel.training.step import Updater, micro_batches
-from softlabel.training.terms import TermTally
+from softlabel.training.term_tally import TermTally
 
 
 class StageRun:

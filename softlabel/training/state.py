@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from softlabel.bounded_files import one_line
+from softlabel.deployed.model_claims import refuse_other_shapes
 from softlabel.errors import RunError
-from softlabel.methods.method import Method
-from softlabel.training.checkpoint import Checkpoint
+from softlabel.methods.base.method import Method
+from softlabel.runs.checkpoint import Checkpoint
 from softlabel.training.ema import AveragedNetwork
-from softlabel.training.model_claims import refuse_other_shapes
 from softlabel.training.optimisers import load_optimiser, optimiser_tensors
 
 

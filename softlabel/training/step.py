@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from softlabel.data.batch import Batch
-from softlabel.methods.method import Method, Step, Terms
+from softlabel.methods.base.method import Method, Step, Terms
 from softlabel.training.engine import Engine, Wrapped
-from softlabel.training.terms import TermTally, divisors, objective
+from softlabel.training.term_tally import TermTally, divisors, objective
 
 
 class Updater:

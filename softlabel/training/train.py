@@ -14,24 +14,24 @@ from typing import Any, Self
 import torch
 
 from softlabel.errors import SoftlabelError
-from softlabel.methods.method import Method
-from softlabel.methods.stage import Stage
-from softlabel.training.atomic import make_folder
-from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.methods.base.method import Method
+from softlabel.methods.base.stage import Stage
+from softlabel.runs.atomic import make_folder
+from softlabel.runs.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.runs.environment import differences, environment
+from softlabel.runs.metrics_log import MetricsLog
+from softlabel.runs.run_folder import RESULT, RunFolder, refuse_difference, unfinished_run
+from softlabel.tasks.prepared import Prepared, prepare
+from softlabel.training.build_method import build_method
+from softlabel.training.calibrate_and_test import finish
 from softlabel.training.config import RunConfig
 from softlabel.training.ema import AveragedNetwork
 from softlabel.training.engine import Engine, device_name
-from softlabel.training.environment import differences, environment
-from softlabel.training.finish import finish
 from softlabel.training.loop import Observer, train_stages
-from softlabel.training.metrics_log import MetricsLog
 from softlabel.training.observer import FirstProcess
 from softlabel.training.position import refuse_other_best, refuse_other_position
 from softlabel.training.precision import Precision, precision_for
-from softlabel.training.prepare import Prepared, prepare
 from softlabel.training.progress import Progress, RunStart, Silent
-from softlabel.training.run_folder import RESULT, RunFolder, refuse_difference, unfinished_run
-from softlabel.training.setup import build_method
 from softlabel.training.shared_stages import SharedStages
 from softlabel.training.stage_data import StageData
 from softlabel.training.state import TrainingState, best_from_checkpoint

@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from softlabel.bounded_files import read_bytes
 from softlabel.data.config import Columns
 from softlabel.data.fingerprint import PARTS, Fingerprint, RowHashes, differences, scored_differences
+from softlabel.deployed.model_files import DESCRIPTION, digest_of, find_model, first_line, read_description
 from softlabel.errors import RunError
 from softlabel.networks.hub import PREFIX
-from softlabel.training.atomic import write_bytes
+from softlabel.runs.atomic import write_bytes
+from softlabel.runs.tensor_files import MOST_TENSORS, metadata_of, tensors_of
+from softlabel.tasks.prepared import Prepared
+from softlabel.training.build_method import files_of_method, trained_networks
 from softlabel.training.config import RunConfig
-from softlabel.training.model_files import DESCRIPTION, digest_of, find_model, first_line, read_description
-from softlabel.training.prepare import Prepared
-from softlabel.training.setup import files_of_method, trained_networks
-from softlabel.training.tensor_files import MOST_TENSORS, metadata_of, tensors_of
 
 DATA = "data.safetensors"
 FORMAT = "1"

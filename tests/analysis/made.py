@@ -15,8 +15,8 @@ from softlabel.analysis.label_quality import label_quality
 from softlabel.analysis.review import Review
 from softlabel.data.samples import HeldSamples, Samples
 from softlabel.tasks.classification import Classification
+from softlabel.tasks.prepared import Prepared
 from softlabel.training.config import RunConfig
-from softlabel.training.prepare import Prepared
 from tests.training.tiny import tiny_prepared
 
 Probabilities = NDArray[np.float32]

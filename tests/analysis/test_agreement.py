@@ -16,11 +16,11 @@ from softlabel.analysis.agreement import OFF_VOTES, PRIOR, agreement
 from softlabel.cli.agreement_table import agreement_table
 from softlabel.cli.main import main
 from softlabel.data.config import DataConfig
+from softlabel.deployed.model_folder import load_model
+from softlabel.deployed.predict import training_data
 from softlabel.errors import UnsupportedError
 from softlabel.metrics.vote_agreement import jensen_shannon, shares
-from softlabel.training.model_folder import load_model
-from softlabel.training.predict import training_data
-from softlabel.training.prepare import prepare
+from softlabel.tasks.prepared import prepare
 from tests.oracle import vote_agreement as oracle
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from softlabel.analysis.folds import folds_of
 from softlabel.data.config import DataConfig
-from softlabel.data.folds import NEVER, dealt
-from softlabel.training.prepare import Prepared, prepare
+from softlabel.data.splitting.folds import NEVER, dealt
+from softlabel.tasks.prepared import Prepared, prepare
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(2, 6), st.booleans(), st.integers(0, 99))

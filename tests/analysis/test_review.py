@@ -23,13 +23,13 @@ from softlabel.analysis.review import NUMBERS, Filters, Review, review
 from softlabel.cli.main import main
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError, RunError, UnsupportedError
+from softlabel.evaluation.row_scores import FILE, read_row_scores, write_row_scores
 from softlabel.methods.cross_entropy import CrossEntropy
 from softlabel.report.safe_csv import read_csv, write_csv
-from softlabel.training.prepare import prepare
+from softlabel.runs.run_folder import read_json
+from softlabel.runs.tensor_files import metadata_of
+from softlabel.tasks.prepared import prepare
 from softlabel.training.progress import Silent
-from softlabel.training.row_scores import FILE, read_row_scores, write_row_scores
-from softlabel.training.run_folder import read_json
-from softlabel.training.tensor_files import metadata_of
 from tests.training.tiny import tiny_prepared
 
 FOLDS = 3
@@ -82,7 +82,7 @@ def test_suspects_go_by_confidence_and_the_others_by_entropy(reviewed: Review) -
 
 
 def test_every_row_was_judged_by_a_model_that_did_not_see_it(run: Path, reviewed: Review) -> None:
-    from softlabel.training.model_folder import load_model
+    from softlabel.deployed.model_folder import load_model
 
     folds = reviewed.fitted.folds
     for number in range(FOLDS):

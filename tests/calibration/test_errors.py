@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from softlabel import calibration, confidence_bins, labels
+from softlabel import calibration, labels
 from softlabel.calibration import StreamingCalibrationError
+from softlabel.calibration import bins as confidence_bins
 from tests.oracle import calibration as oracle
 from tests.oracle.metrics import one_hot
 

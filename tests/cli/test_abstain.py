@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from softlabel import predict
-from softlabel.cli.answers import table
+from softlabel.cli.screens.answers import table
+from softlabel.deployed.model_folder import save_model
 from softlabel.errors import ConfigError
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.report.safe_csv import read_csv
 from softlabel.tasks.classification import Classification
-from softlabel.training.model_folder import save_model
 from tests.cli.conftest import Softlabel
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from softlabel.cli.answers import columns, flat, separator, shortened, table, write_csv, write_file, write_json
-from softlabel.cli.new_file import refuse_existing
+from softlabel.cli.configuring.new_file import refuse_existing
+from softlabel.cli.screens.answers import columns, flat, separator, shortened, table, write_csv, write_file, write_json
 from softlabel.errors import ConfigError
 from softlabel.report.safe_csv import read_csv
 from softlabel.tasks.classification import Classification

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import torch
 
-from softlabel.cli import compare_screen
-from softlabel.cli.compare_screen import MOST_LINES, CompareScreen
-from softlabel.cli.console import Console
-from softlabel.cli.time_left import CLOSING_SECONDS, TimeLeft
+from softlabel.cli.screens import compare_screen
+from softlabel.cli.screens.compare_screen import MOST_LINES, CompareScreen
+from softlabel.cli.screens.console import Console
+from softlabel.cli.screens.time_left import CLOSING_SECONDS, TimeLeft
 from softlabel.experiments.config import CompareConfig
 from softlabel.training.config import RunConfig
 from softlabel.training.cost import Cost

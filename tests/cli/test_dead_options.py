@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from pydantic import BaseModel
 
-from softlabel.cli.configuration import assemble
-from softlabel.cli.dead_options import refuse_dead_options, refuse_undrawn_splits
+from softlabel.cli.configuring.configuration import assemble
+from softlabel.cli.configuring.dead_options import refuse_dead_options, refuse_undrawn_splits
 from softlabel.data.config import DataConfig
 from softlabel.errors import ConfigError
 from softlabel.experiments.config import CompareConfig

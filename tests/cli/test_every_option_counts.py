@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from softlabel.cli.options import options_of
+from softlabel.cli.configuring.options import options_of
 from softlabel.errors import ConfigError
 from softlabel.training.config import RunConfig
 from softlabel.training.train import train

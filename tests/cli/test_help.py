@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import softlabel.cli.commands
+from softlabel.cli.configuring.options import iter_flags, options_of
+from softlabel.cli.configuring.schema_words import optional
 from softlabel.cli.help_pages import page
 from softlabel.cli.main import COMMANDS, help_page
-from softlabel.cli.options import iter_flags, options_of
-from softlabel.cli.wording import optional
 from softlabel.experiments.config import CompareConfig
 from softlabel.training.config import RunConfig
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from softlabel.cli.train_screen import TrainScreen
+from softlabel.cli.screens.train_screen import TrainScreen
 
 WORDS = "train --json --source csv:table.csv --feature-columns a --label-column kind --epochs 3 --batch-size 16"
 METHOD = "--method crt --crt.classifier-epochs 2"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from softlabel.cli.limits import of_comparison, read_limits
+from softlabel.cli.screens.limits import of_comparison, read_limits
 
 TABLE = ["--source", "csv:table.csv", "--feature-columns", "a", "--label-column", "kind", "--epochs", "1"]
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softlabel.cli.configuring.options import options_of
+from softlabel.cli.configuring.schema_words import alternatives
 from softlabel.cli.main import main
-from softlabel.cli.options import options_of
-from softlabel.cli.wording import alternatives
 from softlabel.errors import RunError
 from softlabel.experiments.config import CompareConfig
 from softlabel.training.config import RunConfig

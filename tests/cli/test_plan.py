@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from softlabel.cli.plan import kind_of_run
+from softlabel.cli.screens.plan import kind_of_run
 from softlabel.training.config import RunConfig
 from tests.training.tiny import tiny_prepared
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from softlabel.cli.run_folders import folder_to_resume, model_folder, training_run
+from softlabel.cli.configuring.run_folders import folder_to_resume, model_folder, training_run
 from softlabel.errors import RunError
 from tests.report.results import comparison_results
 

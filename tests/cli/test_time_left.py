@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from softlabel.cli.time_left import CLOSING_SECONDS, Standing, TimeLeft
+from softlabel.cli.screens.time_left import CLOSING_SECONDS, Standing, TimeLeft
 from softlabel.training.cost import Cost
 
 COST = Cost(1.0, (2.0,) * 5, 1.0)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from softlabel.cli.understood import understood
+from softlabel.cli.screens.understood import understood
 from softlabel.networks.config import NetworkConfig
+from softlabel.tasks.prepared import prepare
 from softlabel.training.config import RunConfig, TrainingConfig
-from softlabel.training.prepare import prepare
 from tests.cli.conftest import Softlabel
 from tests.training.tiny import tiny_prepared
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
+from softlabel.cli.configuring.parser import Bounded
 from softlabel.cli.main import COMMANDS
-from softlabel.cli.parser import Bounded
 from softlabel.experiments.config import CompareConfig
-from softlabel.methods.discovery import find_method, method_names
+from softlabel.methods.base.discovery import find_method, method_names
 from softlabel.training.config import RunConfig
 
 MODELS: dict[str, type[BaseModel]] = {

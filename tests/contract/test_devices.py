@@ -15,9 +15,9 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from softlabel.methods.decoupled import Decoupled
-from softlabel.methods.discovery import find_method, method_names
-from softlabel.methods.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.methods.base.decoupled import Decoupled
+from softlabel.methods.base.discovery import find_method, method_names
+from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.running_state import RunningState
 from softlabel.tasks.class_space import ClassSpace
 from tests.contract.test_methods import TASKS, batch_for, build, no_teacher, refusal, some_task

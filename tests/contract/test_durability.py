@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from softlabel.errors import RunError
-from softlabel.methods.discovery import method_names
-from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.methods.base.discovery import method_names
+from softlabel.runs.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.train import train
 from tests.training.killed_run import STEPS_PER_EPOCH, run_of, server, started

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from softlabel.labels import Dense, LabelDistribution, dense, mix
-from softlabel.losses import cross_entropy, fused, kl_divergence
+from softlabel.losses import cross_entropy, kl_divergence
+from softlabel.losses.engine import fused
 from tests.labels.kinds import discovered_kinds, example_of
 from tests.oracle import labels as oracle
 
@@ -35,7 +36,7 @@ def rows(label):
 def block_size(request, monkeypatch):
     if request.param:
         monkeypatch.setitem(fused.BLOCK_BYTES, "cpu", 8 * K * 2)
-        monkeypatch.setattr("softlabel.losses.delegated.INDEX_LIMIT", 0)
+        monkeypatch.setattr("softlabel.losses.engine.delegated.INDEX_LIMIT", 0)
 
 
 def logits_like(label, dtype=torch.float64):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.methods.discovery import find_method, method_names, summary
-from softlabel.methods.method import Method, Terms, TrainingSet
+from softlabel.methods.base.discovery import find_method, method_names, summary
+from softlabel.methods.base.method import Method, Terms, TrainingSet
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec

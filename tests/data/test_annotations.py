@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from softlabel.data.config import DataConfig
-from softlabel.data.noise import noisy_values
 from softlabel.data.open_source import open_source
-from softlabel.data.splits import make_splits
+from softlabel.data.splitting.splits import make_splits
+from softlabel.data.splitting.wrong_labels import noisy_values
 from softlabel.errors import ConfigError, DataError
 
 HEADER = ["x", "age", "spread", "pitch", "yaw", "label_a", "label_b", "part"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from softlabel.data.arff_format import read_relation, unescaped, values_of
+from softlabel.data.reading.arff_format import read_relation, unescaped, values_of
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softlabel.data.columns import class_names_of, in_order, labels, matching_columns, numbers, one_column, vote_table
+from softlabel.data.reading.columns import (
+    class_names_of,
+    in_order,
+    labels,
+    matching_columns,
+    numbers,
+    one_column,
+    vote_table,
+)
 from softlabel.data.refusals import Refusals, RefusedRowsError
 from softlabel.errors import DataError
 from tests.oracle import data as oracle

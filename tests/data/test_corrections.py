@@ -14,7 +14,7 @@ import torch
 
 from softlabel.data.config import DataConfig
 from softlabel.data.open_source import open_source
-from softlabel.data.splits import Splits, make_splits
+from softlabel.data.splitting.splits import Splits, make_splits
 from softlabel.errors import ConfigError, DataError
 from softlabel.report.safe_csv import write_csv
 

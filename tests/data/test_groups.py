@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softlabel.data.config import DataConfig
-from softlabel.data.groups import held_out_groups
 from softlabel.data.open_source import open_source
-from softlabel.data.splits import make_splits
+from softlabel.data.splitting.groups import held_out_groups
+from softlabel.data.splitting.splits import make_splits
 from softlabel.errors import DataError
 
 COLUMNS = {"feature_columns": ["x"], "label_column": "y", "group_column": "person"}

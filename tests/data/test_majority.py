@@ -9,7 +9,7 @@ import torch
 
 from softlabel.data.config import DataConfig
 from softlabel.errors import ConfigError
-from softlabel.training.prepare import Prepared, prepare
+from softlabel.tasks.prepared import Prepared, prepare
 
 ROWS = [(3, 1, 0), (0, 5, 1), (2, 2, 0), (0, 0, 4)] * 10
 

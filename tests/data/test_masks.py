@@ -14,7 +14,7 @@ from PIL import Image
 from softlabel.data.config import DataConfig
 from softlabel.data.masks import decode_mask
 from softlabel.data.open_source import open_source
-from softlabel.data.splits import make_splits
+from softlabel.data.splitting.splits import make_splits
 from softlabel.errors import ConfigError, DataError
 
 REAL = os.environ.get("SOFTLABEL_DATA")

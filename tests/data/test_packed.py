@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from softlabel.data.config import DataConfig
-from softlabel.data.long_tail import long_tail_rows
 from softlabel.data.open_source import open_source
-from softlabel.data.splits import make_splits
+from softlabel.data.splitting.long_tail import long_tail_rows
+from softlabel.data.splitting.splits import make_splits
 from softlabel.errors import ConfigError, DataError
 
 pytest.importorskip("softlabel.data.sources.packed", reason="packed files are read in a checkout only")

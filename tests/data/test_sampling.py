@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from softlabel.data.noise import class_dependent, noisy_labels, symmetric, transition
 from softlabel.data.samplers import class_probabilities, epoch_order, every_class_order
+from softlabel.data.splitting.wrong_labels import class_dependent, noisy_labels, symmetric, transition
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.randomness import generator
 from tests.oracle import data as oracle

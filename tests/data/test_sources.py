@@ -403,7 +403,7 @@ def test_parquet_refusals(tmp_path, digits, faces):
 
 
 def test_large_parquet_goes_through_the_cache(tmp_path, digits, faces, monkeypatch):
-    monkeypatch.setattr("softlabel.data.tables.IN_MEMORY", 1)
+    monkeypatch.setattr("softlabel.data.reading.tables.IN_MEMORY", 1)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     data = [(tmp_path / row[0]).read_bytes() for row in faces.rows]
     pa.parquet.write_table(pa.table({"image": pa.array(data), "y": digits.labels}), tmp_path / "t.parquet")

@@ -7,11 +7,11 @@ from PIL import Image
 
 from softlabel.data.config import DataConfig
 from softlabel.data.open_source import open_source
+from softlabel.data.reading.split_folders import layout_of
+from softlabel.data.reading.split_names import part_named, reading_notes, told_twice
+from softlabel.data.reading.table_draft import split_of
 from softlabel.data.refusals import Refusals
 from softlabel.data.source import TEST, TRAIN, VALIDATION
-from softlabel.data.split_folders import layout_of
-from softlabel.data.split_names import part_named, reading_notes, told_twice
-from softlabel.data.table_draft import split_of
 from softlabel.errors import DataError
 
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from softlabel.data.config import DataConfig
 from softlabel.data.duplicates import identities
-from softlabel.data.long_tail import long_tail_counts, long_tail_rows
 from softlabel.data.open_source import open_source
-from softlabel.data.splits import make_splits
-from softlabel.data.strata import held_out, held_out_size, quantile_bins
+from softlabel.data.splitting.long_tail import long_tail_counts, long_tail_rows
+from softlabel.data.splitting.splits import make_splits
+from softlabel.data.splitting.strata import held_out, held_out_size, quantile_bins
 from softlabel.errors import ConfigError, DataError, UnsupportedError
 from tests.oracle import data as oracle
 

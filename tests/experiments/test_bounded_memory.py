@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from softlabel.deployed import predict
+from softlabel.evaluation import scores as evaluation
 from softlabel.tasks.classification import Classification
-from softlabel.tasks.streaming import MOST_CELLS_KEPT
-from softlabel.training import evaluation, predict
+from softlabel.tasks.evaluator import MOST_CELLS_KEPT
 
 FEATURES, CLASSES = 4, 3
 COUNTS = torch.tensor([200.0, 50.0, 5.0], dtype=torch.float64)

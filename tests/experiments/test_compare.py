@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from softlabel.deployed.model_folder import load_model
 from softlabel.errors import ConfigError, SoftlabelError
 from softlabel.experiments.cells import Cell
 from softlabel.experiments.compare import compare
 from softlabel.experiments.config import CompareConfig
-from softlabel.training.model_folder import load_model
-from softlabel.training.prepare import Prepared
+from softlabel.tasks.prepared import Prepared
 
 METHODS = ["cross_entropy", "label_smoothing"]
 

@@ -13,13 +13,13 @@ import torch
 
 from softlabel.cli.main import main
 from softlabel.data.samples import Samples
+from softlabel.deployed.rescore import evaluate
 from softlabel.errors import RunError
 from softlabel.experiments.compare import compare
 from softlabel.experiments.config import CompareConfig
+from softlabel.runs.openings import OPENINGS, count_openings
+from softlabel.tasks.prepared import Prepared
 from softlabel.training.config import RunConfig
-from softlabel.training.prepare import Prepared
-from softlabel.training.rescore import evaluate
-from softlabel.training.test_split import OPENINGS, count_openings
 from softlabel.training.train import train
 from tests.training.tiny import tiny_config, tiny_prepared
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from softlabel.experiments.cells import Cell
-from softlabel.training.run_folder import read_config, read_json
+from softlabel.runs.run_folder import read_config, read_json
 from softlabel.training.train import train
 from tests.training.tiny import fingerprint, tiny_config, tiny_prepared
 

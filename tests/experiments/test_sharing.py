@@ -11,7 +11,7 @@ from softlabel.experiments.cells import Cell
 from softlabel.experiments.compare import compare
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.sharing import with_shared_stages
-from softlabel.training.setup import build_method
+from softlabel.training.build_method import build_method
 from tests.training.tiny import tiny_prepared
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from softlabel.cli.main import FAILED, main
 from softlabel.errors import RunError
-from softlabel.training.checkpoint import CheckpointFolder
-from softlabel.training.run_folder import RunFolder
+from softlabel.runs.checkpoint import CheckpointFolder
+from softlabel.runs.run_folder import RunFolder
 from softlabel.training.train import train
 from tests.faults.disk import FailingDisk, Fault, Killed
 from tests.training.test_resume import StopAfter

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from softlabel.errors import RunError
-from softlabel.training import atomic
-from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.runs import atomic
+from softlabel.runs.checkpoint import Checkpoint, CheckpointFolder
 from tests.faults.power_cut import Journal, State
 
 

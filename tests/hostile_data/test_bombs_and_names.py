@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image, ImageFile
 
-from softlabel.data.files import BadFileError, Root
 from softlabel.data.images import BadImageError, quiet_decoding, read_header
+from softlabel.data.reading.files import BadFileError, Root
 
 SIDE = 7200
 NAMES = [

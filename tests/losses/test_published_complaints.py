@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from softlabel.labels import dense, hard, mix, smoothed, top_k, votes
-from softlabel.losses import cross_entropy, delegated, kl_divergence
+from softlabel.losses import cross_entropy, kl_divergence
+from softlabel.losses.engine import delegated
 
 INF = float("inf")
 

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from softlabel.labels import dense, from_table, hard, mix, smoothed, top_k
-from softlabel.losses import cross_entropy, delegated, kl_divergence
+from softlabel.losses import cross_entropy, kl_divergence
+from softlabel.losses.engine import delegated
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_no_gradient_no_buffer(monkeypatch):
     def forbidden(_):
         raise AssertionError("a buffer for a gradient nobody asked for")
 
-    monkeypatch.setattr("softlabel.losses.fused.fresh_like", forbidden)
+    monkeypatch.setattr("softlabel.losses.engine.fused.fresh_like", forbidden)
     logits, label = inputs()
     cross_entropy(logits.detach(), label)
     with torch.no_grad():

@@ -9,15 +9,8 @@ import pytest
 import torch
 
 from softlabel.labels import dense
-from softlabel.losses import (
-    SumAndMass,
-    cross_entropy,
-    delegated,
-    effective_number,
-    focal_loss,
-    inverse_frequency,
-    kl_divergence,
-)
+from softlabel.losses import SumAndMass, cross_entropy, effective_number, focal_loss, inverse_frequency, kl_divergence
+from softlabel.losses.engine import delegated
 from tests.labels.kinds import discovered_kinds, example_of
 from tests.oracle import losses as oracle
 

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 
 from softlabel.data.batch import Batch
-from softlabel.methods.discovery import find_method
-from softlabel.methods.method import Method, TrainingSet
+from softlabel.methods.base.discovery import find_method
+from softlabel.methods.base.method import Method, TrainingSet
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.tasks.classification import Classification
-from softlabel.training.parts import freeze_parts, own_gradients, restore_gradients, set_modes
+from softlabel.training.part_modes import freeze_parts, own_gradients, restore_gradients, set_modes
 
 COUNTS = torch.tensor([64.0, 16.0, 4.0, 1.0], dtype=torch.float64)
 IMAGES = InputSpec(kind="image", shape=(1, 8, 8), mean=[0.5], std=[0.25])

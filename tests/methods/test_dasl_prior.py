@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from softlabel.methods.discovery import find_method
+from softlabel.methods.base.discovery import find_method
 from tests.methods.made import COUNTS, batch, copies, enter, learn, made
 
 

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
+from softlabel.methods.base.method import TrainingSet
 from softlabel.methods.dmue import DMUE, ramp_down, ramp_up
 from softlabel.methods.dmue_shared import DMUEShared
-from softlabel.methods.method import TrainingSet
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec

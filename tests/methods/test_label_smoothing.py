@@ -9,8 +9,8 @@ import torch.nn.functional as F
 
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
+from softlabel.methods.base.method import TrainingSet
 from softlabel.methods.label_smoothing import LabelSmoothing
-from softlabel.methods.method import TrainingSet
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
+from softlabel.methods.base.discovery import find_method
+from softlabel.methods.base.method import Method, TrainingSet
 from softlabel.methods.binary_cross_entropy import binary_cross_entropy
-from softlabel.methods.discovery import find_method
 from softlabel.methods.label_mixture import LabelMixture, shifted
-from softlabel.methods.method import Method, TrainingSet
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec

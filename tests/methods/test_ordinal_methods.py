@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.methods.discovery import find_method
-from softlabel.methods.method import Method, TrainingSet
+from softlabel.methods.base.discovery import find_method
+from softlabel.methods.base.method import Method, TrainingSet
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.heads import ValueHead

@@ -9,7 +9,7 @@ from softlabel.metrics.average_precision import MeanAveragePrecision
 from softlabel.metrics.label_ranking import OneError
 from softlabel.metrics.ranking import value_once
 from softlabel.metrics.statistic import total
-from softlabel.tasks.streaming import StreamingEvaluator
+from softlabel.tasks.evaluator import StreamingEvaluator
 
 
 def test_scores_over_batches_equal_scores_of_the_kept_rows() -> None:

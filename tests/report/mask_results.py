@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from softlabel.data.samples import HeldSamples
-from softlabel.training.mask_samples import MaskSamples
+from softlabel.evaluation.mask_samples import MaskSamples
 from tests.report.results import Json, comparison_results
 
 VOID = 255

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from softlabel.report.html import render_report
-from softlabel.report.visible import visible
+from softlabel.text.visible import visible
 from tests.report.payloads import PAYLOADS
 from tests.report.results import Json, comparison_results, hostile
 

@@ -9,11 +9,11 @@ import pytest
 
 from softlabel.report.card import model_card
 from softlabel.report.comparison import Comparison
+from softlabel.report.drawing.cell_grid import cell_grid
 from softlabel.report.html import render_report
-from softlabel.report.sections.cell_grid import cell_grid
 from softlabel.report.sections.error_by_cell import cell_section
 from softlabel.report.terminal import comparison_table
-from softlabel.report.visible import visible
+from softlabel.text.visible import visible
 from tests.report.axis_results import axis_results
 from tests.report.page import URL_ATTRIBUTES, Page, parse
 from tests.report.payloads import PAYLOADS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from softlabel.cli.main import main
-from softlabel.report.visible import visible
+from softlabel.text.visible import visible
 from tests.report.fields import changed, kinds
 from tests.report.page import URL_ATTRIBUTES, parse
 from tests.report.payloads import PAYLOADS

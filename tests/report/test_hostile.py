@@ -7,10 +7,10 @@ import copy
 import pytest
 
 from softlabel.report.card import model_card
+from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.html import render_report
-from softlabel.report.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.terminal import comparison_table
-from softlabel.report.visible import one_line, visible
+from softlabel.text.visible import one_line, visible
 from tests.report.page import URL_ATTRIBUTES, parse
 from tests.report.payloads import PAYLOADS
 from tests.report.results import Json, comparison_results, hostile

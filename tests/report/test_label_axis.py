@@ -10,12 +10,12 @@ import pytest
 
 from softlabel.report.card import model_card
 from softlabel.report.comparison import Comparison
+from softlabel.report.drawing.label_axis import label_axis
 from softlabel.report.html import render_report
 from softlabel.report.sections.error_by_value import BINS_AT_MOST, axis_bins, error_section, errors_in
-from softlabel.report.sections.label_axis import label_axis
 from softlabel.report.sections.option_sweep import find_sweep, sweep_section
 from softlabel.report.terminal import comparison_table
-from softlabel.report.visible import one_line, visible
+from softlabel.text.visible import one_line, visible
 from tests.report.axis_results import axis_results, sweep_results
 from tests.report.page import URL_ATTRIBUTES, Page, parse
 from tests.report.payloads import PAYLOADS

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from softlabel.deployed.predicted_masks import palette
 from softlabel.report.card import model_card
 from softlabel.report.comparison import Comparison
+from softlabel.report.drawing.mask_pictures import VOID_TONES, glow, overlay
 from softlabel.report.html import render_report
 from softlabel.report.sections import masks
-from softlabel.report.sections.mask_pictures import VOID_TONES, glow, overlay
 from softlabel.report.sections.masks import MaskSection, mask_section
-from softlabel.report.visible import visible
-from softlabel.training.predicted_masks import palette
+from softlabel.text.visible import visible
 from tests.report.mask_results import VOID, mask_results
 from tests.report.page import URL_ATTRIBUTES, parse
 from tests.report.payloads import PAYLOADS

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softlabel.report.numbers import count, duration, interval, number, signed
 from softlabel.report.sections.calibration import pooled, wilson
-from softlabel.report.visible import one_line, shortened, visible, visible_tree
+from softlabel.text.numbers import count, duration, interval, number, signed
+from softlabel.text.visible import one_line, shortened, visible, visible_tree
 
 
 @pytest.mark.parametrize(

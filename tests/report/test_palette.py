@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from softlabel.report.palette import (
+from softlabel.report.drawing.palette import (
     DARK_PAGE,
     DARK_SERIES,
     DASHES,

@@ -12,7 +12,7 @@ import torch
 from softlabel.analysis.review import Filters, Review
 from softlabel.data.samples import HeldSamples
 from softlabel.report.review_page import PICTURES_AT_MOST, render_review_page
-from softlabel.report.visible import visible
+from softlabel.text.visible import visible
 from softlabel.training.config import RunConfig
 from tests.analysis.made import images, made_review
 from tests.report.page import URL_ATTRIBUTES, parse

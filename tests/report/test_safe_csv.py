@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softlabel.report.safe_csv import read_csv, write_csv
-from softlabel.spreadsheet_text import neutralise, restore
+from softlabel.text.spreadsheet import neutralise, restore
 
 FORMULAS = (
     "=1+1",

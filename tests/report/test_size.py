@@ -8,9 +8,9 @@ import json
 import torch
 
 from softlabel.data.samples import HeldSamples
+from softlabel.evaluation.extreme_rows import ExtremeRows, entropy, loss_against
 from softlabel.report.html import render_report
 from softlabel.tasks.classification import Classification
-from softlabel.training.extreme_rows import ExtremeRows, entropy, loss_against
 from tests.report.results import Json, comparison_results
 
 BASE = comparison_results(2, 1)

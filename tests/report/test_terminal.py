@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softlabel.report.columns import text_width
-from softlabel.report.numbers import number, signed
 from softlabel.report.terminal import comparison_table
+from softlabel.text.numbers import number, signed
 from tests.report.results import EDGE_CASES, Json, comparison_results
 
 GOLDEN = """\

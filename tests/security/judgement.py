@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from softlabel.deployed.model_folder import DeployedModel, load_model
 from softlabel.errors import RunError, UnsupportedError
 from softlabel.tasks.resolve import task_from_json
-from softlabel.training.model_folder import DeployedModel, load_model
 
 MEBIBYTE = 2**20
 DTYPES = {"F32": np.float32, "I64": np.int64}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from softlabel.training.model_files import digest_of
+from softlabel.deployed.model_files import digest_of
 from tests.security.audit import CANARY
 
 CODE = f"__import__('os').system('{CANARY}')"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from softlabel.deployed.model_folder import save_model
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
-from softlabel.training.model_folder import save_model
 from tests.security import audit
 from tests.security.judgement import MEBIBYTE, Judgement, judge
 from tests.security.mutations import MUTATIONS, Files, mutated

@@ -17,17 +17,17 @@ from pydantic import BaseModel
 from safetensors.torch import save
 
 from softlabel.bounded_files import Record, append_line, count_lines, json_of, read_json
-from softlabel.cli.configuration import read_recipe
+from softlabel.cli.configuring.configuration import read_recipe
 from softlabel.errors import ConfigError, RunError
-from softlabel.methods.stage import Stage
-from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.methods.base.stage import Stage
+from softlabel.runs.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.runs.records import SCHEMAS, BestRecord, CheckpointBody, Holder, Position
+from softlabel.runs.run_folder import RunFolder, read_settings
+from softlabel.runs.tensor_files import metadata_of, tensors_of
+from softlabel.runs.toml import to_toml
 from softlabel.training.config import RunConfig
 from softlabel.training.position import refuse_other_best, refuse_other_position
-from softlabel.training.recipe import to_toml
-from softlabel.training.records import SCHEMAS, BestRecord, CheckpointBody, Holder, Position
-from softlabel.training.run_folder import RunFolder, read_settings
 from softlabel.training.state import Best, best_from_checkpoint, best_to_checkpoint
-from softlabel.training.tensor_files import metadata_of, tensors_of
 from tests.report.mask_results import mask_results
 from tests.report.results import comparison_results
 from tests.security.mutations import HOSTILE, damaged

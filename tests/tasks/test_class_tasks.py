@@ -127,9 +127,9 @@ def test_rows_kept_for_statistics_add_up_to_the_scores() -> None:
 
 def test_rows_of_a_score_of_many_cells_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     logits, index = torch.randn(25, 3), torch.randint(0, 3, (25,))
-    monkeypatch.setattr("softlabel.tasks.streaming.MOST_CELLS_KEPT", 75)
+    monkeypatch.setattr("softlabel.tasks.evaluator.MOST_CELLS_KEPT", 75)
     assert "classwise_ece" in evaluated(Classification(CLASSES), logits, index).row_contributions()
-    monkeypatch.setattr("softlabel.tasks.streaming.MOST_CELLS_KEPT", 74)
+    monkeypatch.setattr("softlabel.tasks.evaluator.MOST_CELLS_KEPT", 74)
     rows = evaluated(Classification(CLASSES), logits, index).row_contributions()
     assert "classwise_ece" not in rows
     assert len(rows["ece"].cell) == 25

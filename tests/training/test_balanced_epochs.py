@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from softlabel.errors import ConfigError
-from softlabel.methods.method import Method
+from softlabel.methods.base.method import Method
+from softlabel.training.build_method import build_method
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine
 from softlabel.training.precision import Precision
-from softlabel.training.setup import build_method
 from softlabel.training.shared_stages import stage_keys
 from softlabel.training.stage_data import StageData
 from tests.training.tiny import ROWS, tiny_prepared

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softlabel.errors import RunError
-from softlabel.training import atomic
-from softlabel.training.checkpoint import Checkpoint, CheckpointFolder
+from softlabel.runs import atomic
+from softlabel.runs.checkpoint import Checkpoint, CheckpointFolder
 
 
 def sample(value: float) -> Checkpoint:
@@ -187,7 +187,7 @@ def test_when_nothing_is_good_the_message_says_so(tmp_path: Path) -> None:
 
 def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = CheckpointFolder(tmp_path)
-    monkeypatch.setattr("softlabel.training.checkpoint.FORMAT", 2)
+    monkeypatch.setattr("softlabel.runs.checkpoint.FORMAT", 2)
     folder.save("last", sample(1))
     monkeypatch.undo()
     with pytest.raises(RunError, match="format 2 is newer"):

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from softlabel.data.config import DataConfig
+from softlabel.deployed.export import MEANING, export_model
+from softlabel.deployed.model_folder import load_model
+from softlabel.deployed.predict import predict
+from softlabel.deployed.rescore import evaluate
 from softlabel.errors import DataError, RunError
+from softlabel.tasks.prepared import prepare
 from softlabel.training.config import RunConfig
-from softlabel.training.export import MEANING, export_model
-from softlabel.training.model_folder import load_model
-from softlabel.training.predict import predict
-from softlabel.training.prepare import prepare
-from softlabel.training.rescore import evaluate
 from softlabel.training.train import train
 from softlabel.training.trained_on import fingerprint_for, record, recorded, refuse_changed_data
 from tests.data import made_sources as made

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from softlabel.evaluation.calibrated import selection_score_at
+from softlabel.evaluation.constant import beside_constant, jackknife_error
 from softlabel.metrics.nll import NegativeLogLikelihood
 from softlabel.report.comparison import weakness
-from softlabel.training.calibrated import selection_score_at
-from softlabel.training.constant import beside_constant, jackknife_error
 from tests.training.tiny import tiny_levels, tiny_prepared, tiny_values
 
 

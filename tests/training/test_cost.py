@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from softlabel.errors import ConfigError
+from softlabel.tasks.prepared import Prepared, prepare
 from softlabel.training import cost
 from softlabel.training.config import RunConfig
 from softlabel.training.cost import Cost, measured_cost
-from softlabel.training.prepare import Prepared, prepare
 
 
 def config(method: str = "cross_entropy", **training: Any) -> RunConfig:

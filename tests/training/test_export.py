@@ -13,15 +13,15 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from softlabel.deployed import export
+from softlabel.deployed.export import ExportReport, export_model
+from softlabel.deployed.model_folder import load_model, save_model
 from softlabel.errors import RunError, UnsupportedError
 from softlabel.networks.adapter import adapt
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network
-from softlabel.training import export
-from softlabel.training.export import ExportReport, export_model
-from softlabel.training.model_folder import load_model, save_model
 
 IMAGES = InputSpec("image", (1, 8, 8), [0.3], [0.4])
 FEATURES = InputSpec("features", (3,), [1.0, 20.0, 3.0], [1.0, 5.0, 0.0])

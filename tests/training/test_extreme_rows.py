@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from softlabel.data.samples import HeldSamples
+from softlabel.evaluation.extreme_rows import LARGEST_SIDE, ExtremeRows, data_uri, entropy, loss_against
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.pose import Pose
-from softlabel.training.extreme_rows import LARGEST_SIDE, ExtremeRows, data_uri, entropy, loss_against
 
 TASK = Classification(["a", "b", "c"])
 

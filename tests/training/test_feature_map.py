@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from softlabel.training.feature_map import MOST_POINTS, STEPS, FeatureMap, principal_plane
+from softlabel.evaluation.feature_map import MOST_POINTS, STEPS, FeatureMap, principal_plane
 
 
 def test_the_plane_is_that_of_scikit_learn() -> None:

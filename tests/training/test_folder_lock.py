@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from softlabel.errors import RunError
-from softlabel.training.folder_lock import FolderLock
-from softlabel.training.test_split import record_opening
+from softlabel.runs.folder_lock import FolderLock
+from softlabel.runs.openings import record_opening
 from tests.report.results import comparison_results
 
 

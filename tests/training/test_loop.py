@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from softlabel.data.batch import Batch
 from softlabel.errors import RunError, UnsupportedError
 from softlabel.losses import SumAndMass, cross_entropy
-from softlabel.methods.method import Method, Step, Terms
-from softlabel.methods.stage import Stage
+from softlabel.methods.base.method import Method, Step, Terms
+from softlabel.methods.base.stage import Stage
 from softlabel.running_state import AllReduce, RunningState
-from softlabel.training import setup
-from softlabel.training.checkpoint import CheckpointFolder
+from softlabel.runs.checkpoint import CheckpointFolder
+from softlabel.training import build_method as setup
+from softlabel.training.build_method import build_method
 from softlabel.training.config import RunConfig
-from softlabel.training.setup import build_method
 from softlabel.training.train import train
 from tests.training.tiny import fingerprint, tiny_config, tiny_prepared
 
@@ -227,8 +227,8 @@ def test_a_network_that_answers_nan_is_refused(
 def test_an_adjustment_ships_as_a_bias(
     found: list[Everything], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from softlabel.training.inference import adjustment_bias
-    from softlabel.training.model_folder import load_model
+    from softlabel.deployed.model_folder import load_model
+    from softlabel.evaluation.answering import adjustment_bias
 
     bias = torch.linspace(-1, 1, 10)
     monkeypatch.setattr(Everything, "adjust", lambda self, logits: logits + bias.to(logits.device))
@@ -242,8 +242,8 @@ def test_an_adjustment_ships_as_a_bias(
 
 
 def test_deployed_predictions_are_those_that_were_tested(found: list[Everything], tmp_path: Path) -> None:
-    from softlabel.training.evaluation import evaluate
-    from softlabel.training.model_folder import load_model
+    from softlabel.deployed.model_folder import load_model
+    from softlabel.evaluation.scores import evaluate
 
     cell = run(config(), tmp_path / "run")
     model = load_model(tmp_path / "run" / "model").eval()

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_cdt
 
 from softlabel.data.samples import HeldSamples
-from softlabel.training.mask_samples import IMAGES, LARGEST_SIDE, MaskSamples, evenly_spaced
+from softlabel.evaluation.mask_samples import IMAGES, LARGEST_SIDE, MaskSamples, evenly_spaced
 
 K, VOID = 3, 255
 

@@ -17,16 +17,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from softlabel.deployed import model_folder
+from softlabel.deployed.export import export_model
+from softlabel.deployed.model_files import digest_of
+from softlabel.deployed.model_folder import DeployedModel, load_model, save_model
 from softlabel.errors import RunError
 from softlabel.networks.adapter import adapt
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network
-from softlabel.training import model_folder
-from softlabel.training.export import export_model
-from softlabel.training.model_files import digest_of
-from softlabel.training.model_folder import DeployedModel, load_model, save_model
 
 IMAGES = InputSpec("image", (1, 8, 8), [0.3], [0.4])
 FEATURES = InputSpec("features", (3,), [1.0, 2.0, 3.0], [1.0, 0.5, 0.0])

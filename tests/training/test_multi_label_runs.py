@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from softlabel.cli.main import main
+from softlabel.deployed.export import export_model
+from softlabel.deployed.model_folder import load_model
+from softlabel.deployed.rescore import evaluate
 from softlabel.training.config import RunConfig
-from softlabel.training.export import export_model
-from softlabel.training.model_folder import load_model
-from softlabel.training.rescore import evaluate
 from softlabel.training.train import train
 from tests.oracle import multilabel
 from tests.training.tiny import tiny_config, tiny_levels

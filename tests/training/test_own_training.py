@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from softlabel.errors import ConfigError
-from softlabel.training.setup import build_method
+from softlabel.training.build_method import build_method
 from softlabel.training.train import train
 from tests.training.test_shared_stages import config, keys
 from tests.training.tiny import fingerprint, tiny_prepared

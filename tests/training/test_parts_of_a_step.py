@@ -16,10 +16,10 @@ from softlabel.losses import SumAndMass
 from softlabel.training.config import TrainingConfig
 from softlabel.training.ema import AveragedNetwork
 from softlabel.training.optimisers import build_optimiser, load_optimiser, optimiser_tensors, set_rate
-from softlabel.training.parts import freeze_parts, own_gradients, restore_gradients, set_modes
+from softlabel.training.part_modes import freeze_parts, own_gradients, restore_gradients, set_modes
 from softlabel.training.precision import choose_precision
 from softlabel.training.schedule import Schedule
-from softlabel.training.terms import TermTally, objective
+from softlabel.training.term_tally import TermTally, objective
 from tests.oracle import training as oracle
 
 

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from softlabel.data.batch import Batch
 from softlabel.losses import SumAndMass
-from softlabel.methods.method import Terms
-from softlabel.training.checkpoint import CheckpointFolder
+from softlabel.methods.base.method import Terms
+from softlabel.runs.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import Silent
 from softlabel.training.step import Updater, micro_batches
-from softlabel.training.terms import TermTally
+from softlabel.training.term_tally import TermTally
 from softlabel.training.train import train
 from tests.training.killed_run import server
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from softlabel.training.metrics_log import MetricsLog
+from softlabel.runs.metrics_log import MetricsLog
 from softlabel.training.progress import Bar, Lines, Progress, RunStart, progress_for
 
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from softlabel.cli.new_file import refuse_existing, refuse_folder
+from softlabel.cli.configuring.new_file import refuse_existing, refuse_folder
 from softlabel.errors import ConfigError, RunError
-from softlabel.training.partial import NAME, partial_file, partial_folder, remove_leftovers
-from softlabel.training.publish import new_file, new_place
+from softlabel.runs.partial import NAME, partial_file, partial_folder, remove_leftovers
+from softlabel.runs.publish import new_file, new_place
 
 DEAD = """
 import os, pathlib
-from softlabel.training.partial import {kind}
+from softlabel.runs.partial import {kind}
 with {kind}(pathlib.Path("a")): os._exit(0)
 """
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from softlabel.methods.cross_entropy import CrossEntropy
-from softlabel.training.checkpoint import CheckpointFolder
-from softlabel.training.setup import build_method
+from softlabel.runs.checkpoint import CheckpointFolder
+from softlabel.training.build_method import build_method
 from softlabel.training.train import train
 from tests.training.tiny import tiny_config, tiny_for
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from softlabel.experiments.config import CompareConfig
-from softlabel.methods.discovery import find_method
+from softlabel.methods.base.discovery import find_method
 from softlabel.networks.build import BACKBONES
 from softlabel.networks.hub import PREFIX
 from softlabel.training.config import RunConfig

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from softlabel.errors import RunError
-from softlabel.training.checkpoint import CheckpointFolder
+from softlabel.runs.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import RunStart, Silent
 from softlabel.training.train import RunResult, train
@@ -209,7 +209,7 @@ def test_head_only_training_leaves_the_backbone_bit_identical(tmp_path: Path) ->
     config = config.model_copy(update={"network": config.network.model_copy(update={"trainable": "head"})})
     folder = tmp_path / "run"
     train(config, folder=folder, prepared=tiny_prepared())
-    from softlabel.training.setup import build_method
+    from softlabel.training.build_method import build_method
 
     start = build_method(config, tiny_prepared()).state_dict()
     end = CheckpointFolder(folder / "checkpoints").load("last").tensors

@@ -14,9 +14,9 @@ import pytest
 
 from softlabel.errors import RunError
 from softlabel.experiments.config import CompareConfig
+from softlabel.runs.folder_lock import FolderLock
+from softlabel.runs.run_folder import RunFolder, read_config, source_name
 from softlabel.training.config import RunConfig
-from softlabel.training.folder_lock import FolderLock
-from softlabel.training.run_folder import RunFolder, read_config, source_name
 
 
 def config(runs: Path, **values: object) -> RunConfig:
@@ -93,7 +93,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from softlabel.training.folder_lock import FolderLock
+from softlabel.runs.folder_lock import FolderLock
 lock = FolderLock(Path(sys.argv[1]))
 lock.acquire()
 print("held", flush=True)

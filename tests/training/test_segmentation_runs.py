@@ -14,11 +14,11 @@ from PIL import Image
 
 import softlabel
 from softlabel.cli.main import main
+from softlabel.deployed.export import export_model
+from softlabel.deployed.model_folder import load_model
+from softlabel.deployed.predicted_masks import file_names
+from softlabel.deployed.rescore import evaluate
 from softlabel.errors import DataError
-from softlabel.training.export import export_model
-from softlabel.training.model_folder import load_model
-from softlabel.training.predicted_masks import file_names
-from softlabel.training.rescore import evaluate
 from tests.made_masks import CLASSES, write_shapes
 
 REAL = os.environ.get("SOFTLABEL_DATA")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from softlabel.training.build_method import build_method
 from softlabel.training.config import RunConfig
-from softlabel.training.setup import build_method
 from softlabel.training.shared_stages import SharedStages, stage_keys
 from softlabel.training.train import train
 from tests.training.tiny import fingerprint, tiny_prepared
@@ -77,7 +77,7 @@ def test_cached_features_are_those_of_the_finished_backbone(tmp_path: Path) -> N
     plain = config("crt", {"classifier_epochs": 1}, augment="none")
     for name, asked in (("cached", cached), ("plain", plain)):
         train(asked, folder=tmp_path / name, prepared=tiny_prepared())
-    from softlabel.training.model_folder import load_model
+    from softlabel.deployed.model_folder import load_model
 
     heads = [load_model(tmp_path / name / "model").network.head.weight for name in ("cached", "plain")]
     torch.testing.assert_close(*heads, rtol=1e-4, atol=1e-5)

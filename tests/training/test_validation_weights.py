@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
+from softlabel.deployed.model_folder import load_model
 from softlabel.errors import ConfigError
+from softlabel.evaluation.scores import collect
+from softlabel.tasks.prepared import prepare
 from softlabel.training.config import RunConfig, TrainingConfig
-from softlabel.training.evaluation import collect
-from softlabel.training.model_folder import load_model
-from softlabel.training.prepare import prepare
 from softlabel.training.train import train
 
 Weights = Literal["rows", "classes"]

@@ -15,13 +15,13 @@ from torch.nn.functional import one_hot
 from softlabel.data.config import DataConfig
 from softlabel.data.samples import Samples
 from softlabel.errors import UnsupportedError
+from softlabel.runs.checkpoint import CheckpointFolder
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.ordinal import Ordinal
-from softlabel.training.checkpoint import CheckpointFolder
+from softlabel.tasks.prepared import Prepared, prepare
+from softlabel.training.build_method import build_method
 from softlabel.training.config import RunConfig
-from softlabel.training.prepare import Prepared, prepare
-from softlabel.training.setup import build_method
 
 ROWS = 90
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from softlabel.cli.console import Console
-from softlabel.cli.limits import add_require, exit_code, of_comparison, read_limits
-from softlabel.cli.parser import Parser
+from softlabel.cli.configuring.parser import Parser
+from softlabel.cli.screens.console import Console
+from softlabel.cli.screens.limits import add_require, exit_code, of_comparison, read_limits
 from softlabel.cli.settings import read_settings, settings_parser, settled
 from softlabel.experiments.config import CompareConfig, default_compare_config
 
@@ -38,7 +38,7 @@ def run(words: list[str]) -> int:
     defaults = default_compare_config().model_dump(exclude_unset=True)
     config = settled(CompareConfig, arguments, methods, recipe=arguments.recipe, defaults=defaults)
 
-    from softlabel.cli.compare_screen import CompareScreen
+    from softlabel.cli.screens.compare_screen import CompareScreen
     from softlabel.experiments.compare import compare
 
     console = Console(arguments.json)
@@ -52,7 +52,7 @@ def run(words: list[str]) -> int:
 
 def results_of(folder: Path) -> dict[str, object]:
     """What a finished comparison stored."""
-    from softlabel.training.run_folder import read_json
+    from softlabel.runs.run_folder import read_json
 
     stored: dict[str, object] = read_json(folder / "results.json")
     return stored

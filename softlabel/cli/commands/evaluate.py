@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from softlabel.cli.complaints import by_hand
-from softlabel.cli.configuration import validated
-from softlabel.cli.console import Console
-from softlabel.cli.dead_options import refuse_dead_options
-from softlabel.cli.limits import add_require, exit_code, read_limits
-from softlabel.cli.options import add_options, given_options
-from softlabel.cli.parser import Parser, spell_flag
-from softlabel.cli.run_folders import model_folder
-from softlabel.cli.scores import scores_table, temperature_title
-from softlabel.cli.understood import line, worth_saying
+from softlabel.cli.configuring.complaints import by_hand
+from softlabel.cli.configuring.configuration import validated
+from softlabel.cli.configuring.dead_options import refuse_dead_options
+from softlabel.cli.configuring.options import add_options, given_options
+from softlabel.cli.configuring.parser import Parser, spell_flag
+from softlabel.cli.configuring.run_folders import model_folder
+from softlabel.cli.screens.console import Console
+from softlabel.cli.screens.limits import add_require, exit_code, read_limits
+from softlabel.cli.screens.scores import scores_table, temperature_title
+from softlabel.cli.screens.understood import line, worth_saying
 from softlabel.data.config import DataConfig
 from softlabel.errors import ConfigError
 from softlabel.training.config import RunConfig
@@ -80,7 +80,7 @@ def run(words: list[str]) -> int:
     other = other_data(given_options(arguments, DataConfig), arguments.split, spell_flag)
 
     from softlabel.analysis.agreement import ScoredAgainstVotes, evaluate_against_votes
-    from softlabel.training.rescore import evaluate
+    from softlabel.deployed.rescore import evaluate
 
     scored = (evaluate_against_votes if arguments.votes else evaluate)(folder, other, arguments.split)
     console = Console(arguments.json)

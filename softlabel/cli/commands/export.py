@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from softlabel.cli.console import Console
-from softlabel.cli.parser import Parser
-from softlabel.cli.run_folders import model_folder
+from softlabel.cli.configuring.parser import Parser
+from softlabel.cli.configuring.run_folders import model_folder
+from softlabel.cli.screens.console import Console
 
 FORMATS = {"safetensors": "", "torch": ".pt2", "onnx": ".onnx"}
 
@@ -39,7 +39,7 @@ def run(words: list[str]) -> int:
     folder = model_folder(arguments.run)
     out = arguments.out or Path(f"{arguments.run.resolve().name}-export{FORMATS[arguments.format]}")
 
-    from softlabel.training.export import export_model
+    from softlabel.deployed.export import export_model
 
     report = export_model(folder, out, arguments.format)
     console = Console(arguments.json)

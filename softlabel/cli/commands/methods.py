@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from softlabel.cli.configuration import check_method_name
-from softlabel.cli.console import Console, wrapped
-from softlabel.cli.options import options_of
-from softlabel.cli.parser import Parser
-from softlabel.methods.discovery import find_method, method_names, summary
+from softlabel.cli.configuring.configuration import check_method_name
+from softlabel.cli.configuring.options import options_of
+from softlabel.cli.configuring.parser import Parser
+from softlabel.cli.screens.console import Console, wrapped
+from softlabel.methods.base.discovery import find_method, method_names, summary
 
 EXAMPLES = """\
 examples:
@@ -41,7 +41,7 @@ def run(words: list[str]) -> int:
 
 def describe(name: str) -> dict[str, object]:
     """Name, paper, what it does, and its options with defaults and limits."""
-    from softlabel.methods.method import OF_EVERY_METHOD
+    from softlabel.methods.base.method import OF_EVERY_METHOD
 
     kind = find_method(name)
     options = [

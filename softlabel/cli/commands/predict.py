@@ -8,12 +8,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from softlabel.cli.answers import TABLE_ROWS, columns, flat, shortened, table, write_file, write_json, writer_for
-from softlabel.cli.console import Console
-from softlabel.cli.new_file import refuse_existing, refuse_folder
-from softlabel.cli.parser import Bounded, Parser
-from softlabel.cli.run_folders import model_folder
-from softlabel.cli.understood import worth_saying
+from softlabel.cli.configuring.new_file import refuse_existing, refuse_folder
+from softlabel.cli.configuring.parser import Bounded, Parser
+from softlabel.cli.configuring.run_folders import model_folder
+from softlabel.cli.screens.answers import (
+    TABLE_ROWS,
+    columns,
+    flat,
+    shortened,
+    table,
+    write_file,
+    write_json,
+    writer_for,
+)
+from softlabel.cli.screens.console import Console
+from softlabel.cli.screens.understood import worth_saying
 from softlabel.errors import ConfigError
 from softlabel.report.safe_csv import write_csv
 
@@ -75,7 +84,7 @@ def run(words: list[str]) -> int:
     if not Path(arguments.input).exists():
         raise ConfigError(f"INPUT: there is no {arguments.input!r}")
 
-    from softlabel.training.predict import predict
+    from softlabel.deployed.predict import predict
 
     predictions = predict(
         folder,
@@ -101,8 +110,8 @@ def run(words: list[str]) -> int:
     names = columns(class_names, predictions.places, predictions.task.answer_fields, top)
     answers = Told(predictions)
     if pictures:
-        from softlabel.training.predicted_masks import write_masks
-        from softlabel.training.publish import new_place
+        from softlabel.deployed.predicted_masks import write_masks
+        from softlabel.runs.publish import new_place
 
         with new_place(arguments.out, overwrite=arguments.overwrite) as folder:
             folder.mkdir()

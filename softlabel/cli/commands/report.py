@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from softlabel.cli.console import Console
-from softlabel.cli.new_file import refuse_existing
-from softlabel.cli.parser import Parser
-from softlabel.cli.run_folders import existing
+from softlabel.cli.configuring.new_file import refuse_existing
+from softlabel.cli.configuring.parser import Parser
+from softlabel.cli.configuring.run_folders import existing
+from softlabel.cli.screens.console import Console
 from softlabel.errors import RunError
-from softlabel.training.atomic import write_bytes
-from softlabel.training.folder_lock import FolderLock
-from softlabel.training.publish import new_file
+from softlabel.runs.atomic import write_bytes
+from softlabel.runs.folder_lock import FolderLock
+from softlabel.runs.publish import new_file
 
 EXAMPLES = """\
 examples:
@@ -42,7 +42,7 @@ def run(words: list[str]) -> int:
     from jinja2 import TemplateError
 
     from softlabel.report.html import render_report
-    from softlabel.training.test_split import refuse_mixed_results
+    from softlabel.runs.openings import refuse_mixed_results
 
     try:
         refuse_mixed_results(content, str(results))
@@ -68,7 +68,7 @@ def read_results(path: Path) -> dict[str, object]:
         )
         raise RunError(f"{path.parent} has no results.json{hint}")
     from softlabel.bounded_files import content_of, json_of
-    from softlabel.training.result_records import ComparisonResults, Format
+    from softlabel.runs.result_records import ComparisonResults, Format
 
     content = content_of(path)
     version = json_of(content, Format, path)["format"]

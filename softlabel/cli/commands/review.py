@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softlabel.bounds import MOST_FOLDS
-from softlabel.cli.answers import write_file, writer_for
-from softlabel.cli.console import Console
-from softlabel.cli.new_file import refuse_existing
-from softlabel.cli.parser import Bounded, Parser
-from softlabel.cli.run_folders import training_run
-from softlabel.cli.understood import INDENT, folder_line, line
-from softlabel.report.numbers import bytes_of
+from softlabel.cli.configuring.new_file import refuse_existing
+from softlabel.cli.configuring.parser import Bounded, Parser
+from softlabel.cli.configuring.run_folders import training_run
+from softlabel.cli.screens.answers import write_file, writer_for
+from softlabel.cli.screens.console import Console
+from softlabel.cli.screens.understood import INDENT, folder_line, line
+from softlabel.text.numbers import bytes_of
 
 if TYPE_CHECKING:
     from softlabel.analysis.review import Filters, Review
@@ -84,7 +84,7 @@ def run(words: list[str]) -> int:
     folder = training_run(arguments.run)
 
     from softlabel.analysis.review import KINDS, NUMBERS, Filters, review
-    from softlabel.cli.review_screen import ReviewScreen, kind_title, suspects_table, verdict_lines
+    from softlabel.cli.screens.review_screen import ReviewScreen, kind_title, suspects_table, verdict_lines
     from softlabel.report.review_page import agreed, write_review_page
 
     console = Console(arguments.json)

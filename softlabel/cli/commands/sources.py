@@ -8,9 +8,9 @@ import pkgutil
 from pathlib import Path
 
 import softlabel.data.sources
-from softlabel.cli.console import Console, wrapped
-from softlabel.cli.parser import Parser
-from softlabel.cli.wording import nearest
+from softlabel.cli.configuring.parser import Parser
+from softlabel.cli.configuring.schema_words import nearest
+from softlabel.cli.screens.console import Console, wrapped
 from softlabel.errors import ConfigError
 
 EXAMPLES = """\

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from softlabel.cli.console import Console
-from softlabel.cli.limits import add_require, exit_code, read_limits
-from softlabel.cli.parser import Parser
-from softlabel.cli.run_folders import folder_to_resume
+from softlabel.cli.configuring.parser import Parser
+from softlabel.cli.configuring.run_folders import folder_to_resume
+from softlabel.cli.screens.console import Console
+from softlabel.cli.screens.limits import add_require, exit_code, read_limits
 from softlabel.cli.settings import read_settings, settings_parser, settled
 from softlabel.errors import ConfigError
 from softlabel.training.config import RunConfig
@@ -42,7 +42,7 @@ def run(words: list[str]) -> int:
     recipe = folder / "config.toml" if folder else arguments.recipe
     config = settled(RunConfig, arguments, methods, recipe=recipe)
 
-    from softlabel.cli.train_screen import TrainScreen
+    from softlabel.cli.screens.train_screen import TrainScreen
     from softlabel.experiments.results import shipped_scores
     from softlabel.training.train import train
 

@@ -17,16 +17,16 @@ from xml.etree import ElementTree
 import numpy as np
 import pyarrow as pa
 
-from softlabel.data.annotation_columns import level_table
-from softlabel.data.arff_format import Relation, read_relation, unescaped
-from softlabel.data.columns import one_column, settled
 from softlabel.data.config import DataConfig, settled_columns
-from softlabel.data.draft import Draft, complete
+from softlabel.data.reading.annotation_columns import level_table
+from softlabel.data.reading.arff_format import Relation, read_relation, unescaped
+from softlabel.data.reading.columns import one_column, settled
+from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.split_names import ANY_WORD, part_named
+from softlabel.data.reading.table_draft import feature_table
+from softlabel.data.reading.tables import existing_file
 from softlabel.data.refusals import Place, Refusals, among
 from softlabel.data.source import SPLIT_NAMES, TEST, TRAIN, Source
-from softlabel.data.split_names import ANY_WORD, part_named
-from softlabel.data.table_draft import feature_table
-from softlabel.data.tables import existing_file
 from softlabel.errors import DataError
 
 _PART = re.compile(rf"[-_]({ANY_WORD})$", re.IGNORECASE)

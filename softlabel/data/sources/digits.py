@@ -10,8 +10,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from softlabel.data.config import DataConfig
-from softlabel.data.draft import Draft, complete
-from softlabel.data.image_table import struct_column
+from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.image_table import struct_column
 from softlabel.data.refusals import Refusals
 from softlabel.data.source import Source
 from softlabel.errors import ConfigError

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from softlabel.data.columns import in_order
 from softlabel.data.config import DataConfig
-from softlabel.data.draft import Draft, complete
-from softlabel.data.files import BadFileError, Root, is_folder, is_hidden, is_image_name, is_text, written
-from softlabel.data.image_table import struct_column
+from softlabel.data.reading.columns import in_order
+from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.files import BadFileError, Root, is_folder, is_hidden, is_image_name, is_text, written
+from softlabel.data.reading.image_table import struct_column
+from softlabel.data.reading.split_folders import Layout, layout_of
 from softlabel.data.refusals import Refusals, among
 from softlabel.data.source import TRAIN, Source
-from softlabel.data.split_folders import Layout, layout_of
 from softlabel.errors import ConfigError, DataError
 
 

@@ -18,18 +18,18 @@ import numpy as np
 import pyarrow as pa
 
 from softlabel.bounded_files import MEBIBYTE, read_bytes
-from softlabel.data.annotation_columns import annotation_options
 from softlabel.data.arrow import datasets
-from softlabel.data.columns import one_column
 from softlabel.data.config import DataConfig, settled_columns
-from softlabel.data.draft import Draft, complete
-from softlabel.data.files import is_hidden, is_image_name
+from softlabel.data.reading.annotation_columns import annotation_options
+from softlabel.data.reading.columns import one_column
+from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.files import is_hidden, is_image_name
+from softlabel.data.reading.split_folders import folders_in
+from softlabel.data.reading.split_names import is_unsure, part_named, reading_notes, told_twice
+from softlabel.data.reading.table_draft import columns_to_read, draft_of
+from softlabel.data.reading.tables import Table
 from softlabel.data.refusals import Place, among
 from softlabel.data.source import TRAIN, Source
-from softlabel.data.split_folders import folders_in
-from softlabel.data.split_names import is_unsure, part_named, reading_notes, told_twice
-from softlabel.data.table_draft import columns_to_read, draft_of
-from softlabel.data.tables import Table
 from softlabel.errors import ConfigError, DataError, RunError
 
 _TIMEOUT = 10.0

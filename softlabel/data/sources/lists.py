@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from softlabel.data.class_file import class_names_in, text_lines
 from softlabel.data.config import DataConfig
-from softlabel.data.draft import Draft, complete
-from softlabel.data.files import BadFileError, Root
-from softlabel.data.image_table import struct_column
+from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.files import BadFileError, Root
+from softlabel.data.reading.image_table import struct_column
+from softlabel.data.reading.split_names import ANY_WORD, part_named, reading_notes, told_twice
+from softlabel.data.reading.text_lines import class_names_in, text_lines
 from softlabel.data.refusals import Place, Refusals, among, shown
 from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
-from softlabel.data.split_names import ANY_WORD, part_named, reading_notes, told_twice
 from softlabel.errors import ConfigError, DataError
 
 _LIST = re.compile(rf"(.+)_({ANY_WORD})\.txt", re.IGNORECASE)

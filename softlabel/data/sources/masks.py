@@ -18,16 +18,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from softlabel.data.class_file import class_names_in
 from softlabel.data.config import DataConfig
-from softlabel.data.draft import Draft, complete
-from softlabel.data.files import BadFileError, Root, is_hidden, is_image_name, written
-from softlabel.data.image_table import commonest_size, struct_column
 from softlabel.data.images import BadImageError, quiet_decoding, read_header
 from softlabel.data.masks import check_classes, decode_mask, mask_size, refuse_doubtful_void
+from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.files import BadFileError, Root, is_hidden, is_image_name, written
+from softlabel.data.reading.image_table import commonest_size, struct_column
+from softlabel.data.reading.split_folders import Layout, split_layout
+from softlabel.data.reading.text_lines import class_names_in
 from softlabel.data.refusals import Refusals, among
 from softlabel.data.source import TRAIN, VOID, Source
-from softlabel.data.split_folders import Layout, split_layout
 from softlabel.errors import ConfigError, DataError
 
 IMAGES, MASKS, CLASSES = "images", "masks", "classes.txt"

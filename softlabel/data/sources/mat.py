@@ -17,13 +17,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from softlabel.data.columns import vote_table
 from softlabel.data.config import DataConfig
-from softlabel.data.draft import Draft, complete
+from softlabel.data.reading.columns import vote_table
+from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.table_draft import feature_table
+from softlabel.data.reading.tables import existing_file
 from softlabel.data.refusals import Refusals, among
 from softlabel.data.source import Source
-from softlabel.data.table_draft import feature_table
-from softlabel.data.tables import existing_file
 from softlabel.errors import DataError
 
 ARRAYS = ("features", "labels")

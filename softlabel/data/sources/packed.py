@@ -37,16 +37,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from softlabel.data.columns import nearest, vote_table
 from softlabel.data.config import DataConfig
-from softlabel.data.draft import Draft, complete
-from softlabel.data.image_table import struct_column
 from softlabel.data.images import MAX_PIXELS, BadImageError, decode
 from softlabel.data.masks import check_classes, decode_mask, mask_size, refuse_doubtful_void, resized
-from softlabel.data.plain_arrays import plain_arrays
+from softlabel.data.reading.columns import nearest, vote_table
+from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.image_table import struct_column
+from softlabel.data.reading.plain_arrays import plain_arrays
+from softlabel.data.reading.split_names import ANY_WORD, part_named
 from softlabel.data.refusals import Place, Refusals, among
 from softlabel.data.source import TRAIN, VOID, Source
-from softlabel.data.split_names import ANY_WORD, part_named
 from softlabel.errors import ConfigError, DataError
 
 NO_CLASS = ("unknown", "NF")

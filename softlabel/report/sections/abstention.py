@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from softlabel.report.comparison import Comparison, Json
-from softlabel.report.numbers import count, interval, number
+from softlabel.report.drawing.palette import series_colour
+from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Cell, Panel, Section, Table
-from softlabel.report.palette import series_colour
 from softlabel.report.sections.calibration import wilson
-from softlabel.report.svg import drawing, inline_svg, transparent_axes
+from softlabel.text.numbers import count, interval, number
 
 WORTH_NAMING = 0.95
 """The accuracy for which the card names a limit."""

@@ -11,11 +11,11 @@ from typing import Any
 from markupsafe import Markup
 
 from softlabel.report.comparison import Comparison, extent, mean
-from softlabel.report.numbers import DASH, count, is_number, number
+from softlabel.report.drawing.palette import INK, marker, series_colour
+from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Cell, Panel, Section, Table
-from softlabel.report.palette import INK, marker, series_colour
-from softlabel.report.svg import drawing, inline_svg, transparent_axes
-from softlabel.report.visible import shortened
+from softlabel.text.numbers import DASH, count, is_number, number
+from softlabel.text.visible import shortened
 
 NAMED_CLASSES = 30
 """With more classes than this, each is a point without a name."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from softlabel.report.comparison import Comparison
-from softlabel.report.numbers import count, number
+from softlabel.report.drawing.heat_map import DRAWN_CLASSES, NUMBERED_CLASSES, heat_map
 from softlabel.report.page import Panel, Section, Table
-from softlabel.report.sections.heat_map import DRAWN_CLASSES, NUMBERED_CLASSES, heat_map
+from softlabel.text.numbers import count, number
 
 LISTED = 10
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from softlabel.report.comparison import Comparison, mean
-from softlabel.report.numbers import bytes_of, count, duration, is_number
 from softlabel.report.page import Cell, Section, Table
+from softlabel.text.numbers import bytes_of, count, duration, is_number
 
 
 def cost_section(comparison: Comparison) -> Section:

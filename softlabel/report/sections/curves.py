@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
 from softlabel.report.comparison import Comparison, extent, mean
-from softlabel.report.numbers import is_number, number
+from softlabel.report.drawing.palette import dash, series_colour
+from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Panel, Section, Table
-from softlabel.report.palette import dash, series_colour
 from softlabel.report.sections.scores import heading
-from softlabel.report.svg import drawing, inline_svg, transparent_axes
+from softlabel.text.numbers import is_number, number
 
 POINTS_AT_MOST = 150
 LOGARITHMIC_FROM = 8

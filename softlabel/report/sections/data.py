@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from softlabel.report.comparison import Comparison
-from softlabel.report.numbers import count, is_number, number
-from softlabel.report.sections.cell_grid import cell_grid
-from softlabel.report.sections.label_axis import LabelAxis, label_axis
+from softlabel.report.drawing.cell_grid import cell_grid
+from softlabel.report.drawing.label_axis import LabelAxis, label_axis
+from softlabel.text.numbers import count, is_number, number
 
 _PROTOCOLS = {
     "published": "published: all training rows, last epoch; nothing selected, nothing calibrated",

@@ -9,10 +9,10 @@ from typing import Any
 from markupsafe import Markup
 
 from softlabel.report.comparison import Comparison, Json
-from softlabel.report.numbers import count, is_number, number
+from softlabel.report.drawing.cell_grid import CellGrid, cell_grid
+from softlabel.report.drawing.heat_map import NUMBERED_CLASSES, heat_map
 from softlabel.report.page import Panel, Section, Table
-from softlabel.report.sections.cell_grid import CellGrid, cell_grid
-from softlabel.report.sections.heat_map import NUMBERED_CLASSES, heat_map
+from softlabel.text.numbers import count, is_number, number
 
 _STORED = ("pitch", "yaw", "test_count", "pitch_error", "yaw_error", "absolute_error")
 LISTED = 10

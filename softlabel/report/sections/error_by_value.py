@@ -11,11 +11,11 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from softlabel.report.comparison import Comparison, Json, extent, mean
-from softlabel.report.numbers import count, is_number, number, signed
+from softlabel.report.drawing.label_axis import LabelAxis, label_axis
+from softlabel.report.drawing.palette import MUTED, dash, marker, series_colour
+from softlabel.report.drawing.svg import drawing, inline_svg
 from softlabel.report.page import Cell, Panel, Section, Table
-from softlabel.report.palette import MUTED, dash, marker, series_colour
-from softlabel.report.sections.label_axis import LabelAxis, label_axis
-from softlabel.report.svg import drawing, inline_svg
+from softlabel.text.numbers import count, is_number, number, signed
 
 BINS_AT_MOST = 20
 

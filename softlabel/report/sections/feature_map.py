@@ -10,11 +10,11 @@ from typing import Any
 from markupsafe import Markup
 
 from softlabel.report.comparison import Comparison
-from softlabel.report.numbers import is_number
+from softlabel.report.drawing.cell_grid import CellGrid, cell_grid
+from softlabel.report.drawing.label_axis import label_axis
 from softlabel.report.page import Panel, Section
-from softlabel.report.sections.cell_grid import CellGrid, cell_grid
-from softlabel.report.sections.label_axis import label_axis
-from softlabel.report.visible import shortened
+from softlabel.text.numbers import is_number
+from softlabel.text.visible import shortened
 
 SIZE, MARGIN, STEPS = 320.0, 6.0, 1000
 POINTS_AT_MOST = 2000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from softlabel.report.comparison import Comparison
-from softlabel.report.numbers import DASH, is_number, number
+from softlabel.report.drawing.heat_map import DRAWN_CLASSES, NUMBERED_CLASSES, heat_map
 from softlabel.report.page import Panel, Section, Table
-from softlabel.report.sections.heat_map import DRAWN_CLASSES, NUMBERED_CLASSES, heat_map
+from softlabel.text.numbers import DASH, is_number, number
 
 LISTED = 8
 

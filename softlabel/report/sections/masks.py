@@ -10,10 +10,9 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
+from softlabel.deployed.predicted_masks import palette
 from softlabel.report.comparison import Comparison, Json, mean
-from softlabel.report.numbers import count, is_number, number
-from softlabel.report.page import Cell, Table
-from softlabel.report.sections.mask_pictures import (
+from softlabel.report.drawing.mask_pictures import (
     VOID,
     VOID_TONES,
     Pixels,
@@ -24,9 +23,10 @@ from softlabel.report.sections.mask_pictures import (
     read_grey,
     read_mask,
 )
+from softlabel.report.page import Cell, Table
 from softlabel.report.sections.samples import read_png
-from softlabel.report.visible import shortened
-from softlabel.training.predicted_masks import palette
+from softlabel.text.numbers import count, is_number, number
+from softlabel.text.visible import shortened
 
 IMAGES = 3
 METHODS = 6

@@ -8,12 +8,12 @@ from typing import Any
 from markupsafe import Markup
 
 from softlabel.report.comparison import Comparison, Json
-from softlabel.report.numbers import interval, is_number
+from softlabel.report.drawing.palette import series_colour
+from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Cell, Panel, Section, Table
-from softlabel.report.palette import series_colour
 from softlabel.report.sections.scores import heading, mean_and_spread
-from softlabel.report.svg import drawing, inline_svg, transparent_axes
-from softlabel.report.visible import shortened
+from softlabel.text.numbers import interval, is_number
+from softlabel.text.visible import shortened
 
 POINTS_AT_LEAST = 3
 LOGARITHMIC_FROM = 8

@@ -5,13 +5,13 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from softlabel.report.comparison import Comparison, extent, mean
-from softlabel.report.numbers import is_number, number
+from softlabel.report.drawing.cell_grid import cell_grid
+from softlabel.report.drawing.label_axis import label_axis
+from softlabel.report.drawing.palette import INK, marker, series_colour
+from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Cell, Panel, Section, Table
-from softlabel.report.palette import INK, marker, series_colour
-from softlabel.report.sections.cell_grid import cell_grid
-from softlabel.report.sections.label_axis import label_axis
-from softlabel.report.svg import drawing, inline_svg, transparent_axes
-from softlabel.report.visible import shortened
+from softlabel.text.numbers import is_number, number
+from softlabel.text.visible import shortened
 
 _CAPTION = "Test rows. The mean over seeds; the bar reaches from the least to the greatest."
 _MEANING = (

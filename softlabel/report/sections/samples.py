@@ -11,12 +11,12 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from softlabel.report.comparison import Comparison
-from softlabel.report.numbers import is_number, number
-from softlabel.report.sections.axis_samples import AxisSample, axis_sample
-from softlabel.report.sections.cell_grid import CellGrid, cell_grid
-from softlabel.report.sections.grid_samples import grid_sample
-from softlabel.report.sections.heat_map import png_uri
-from softlabel.report.sections.label_axis import LabelAxis, label_axis
+from softlabel.report.drawing.axis_samples import AxisSample, axis_sample
+from softlabel.report.drawing.cell_grid import CellGrid, cell_grid
+from softlabel.report.drawing.grid_samples import grid_sample
+from softlabel.report.drawing.heat_map import png_uri
+from softlabel.report.drawing.label_axis import LabelAxis, label_axis
+from softlabel.text.numbers import is_number, number
 
 SHOWN = 12
 NAMED = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from softlabel.report.comparison import Comparison, chosen, final, mean
-from softlabel.report.numbers import DASH, count, duration, interval, is_number, number, signed
 from softlabel.report.page import Cell, Section, Table, Tone
 from softlabel.report.sections.verdict import difference
+from softlabel.text.numbers import DASH, count, duration, interval, is_number, number, signed
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 _TONES: dict[str, Tone] = {"better": "good", "worse": "bad"}

@@ -8,11 +8,11 @@ from typing import Any
 from markupsafe import Markup
 
 from softlabel.report.comparison import Comparison, temperature_told
-from softlabel.report.numbers import DASH, is_number, number
+from softlabel.report.drawing.palette import INK, MUTED, PAPER, marker, series_colour
+from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Panel
-from softlabel.report.palette import INK, MUTED, PAPER, marker, series_colour
-from softlabel.report.svg import drawing, inline_svg, transparent_axes
-from softlabel.report.visible import shortened
+from softlabel.text.numbers import DASH, is_number, number
+from softlabel.text.visible import shortened
 
 APART = ("better", "worse")
 VERDICTS = (*APART, "no more than noise")

@@ -1,0 +1,238 @@
+"""Puts one configuration together: defaults, then a recipe, then what was given by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from softlabel.bounded_files import MOST_TOML, one_line, parse_toml, read_bytes
+from softlabel.cli.configuring.complaints import Spelling, by_hand, complaints, in_file, several, unknown, wrong_value
+from softlabel.cli.configuring.dead_options import refuse_dead_options
+from softlabel.cli.configuring.options import nested, options_of
+from softlabel.cli.configuring.schema_words import nearest
+from softlabel.errors import ConfigError, RunError
+from softlabel.methods.base.discovery import find_method, method_names
+
+Config = TypeVar("Config", bound=BaseModel)
+LONGEST_TEXT = 4000
+
+
+def assemble(
+    model: type[Config],
+    *,
+    recipe: Path | None = None,
+    given: Mapping[str, Any],
+    methods: Mapping[str, Mapping[str, Any]],
+    defaults: Mapping[str, Any] | None = None,
+    spell: Callable[[str], str],
+) -> Config:
+    """The configuration of one command.
+
+    recipe    a TOML file, or None
+    given     fields by their names without group, as typed by hand; texts are converted
+    methods   options of methods given by hand
+    defaults  values that replace the model's own where neither recipe nor hand names a source
+    spell     how a field's name is written where `given` comes from: --learning-rate, learning_rate
+
+    Raises ConfigError with one line per mistake.
+    """
+    _refuse_unknown(model, given, spell)
+    from_file = read_recipe(recipe, model) if recipe else {}
+    hand = {**nested(given, model), **({"methods": methods} if methods else {})}
+    source_named = "source" in given or "source" in from_file.get("data", {})
+    values = merged(merged({} if source_named else defaults or {}, from_file), hand)
+    config = validated(model, values, by_hand(spell))
+    refuse_dead_options(given, config, spell)
+    _check_methods(config, given, recipe, spell)
+    left_out = _left_out(config, from_file)
+    tables = {name: own for name, own in from_file.get("methods", {}).items() if name not in left_out}
+    config = config.model_copy(update={"methods": merged(tables, methods)})
+    config = _with_method_options(config, recipe, tables, methods, spell)
+    _refuse_replaced(given, config, spell)
+    return config
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two nested tables as one; where both name a key, `above` counts."""
+    result = dict(below)
+    for key, value in above.items():
+        tables = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if tables else value
+    return result
+
+
+def read_recipe(path: Path, model: type[BaseModel]) -> dict[str, Any]:
+    """The tables of a recipe, checked against the model with the types that TOML has: "3" is not a number."""
+    try:
+        values = parse_toml(read_bytes(path, MOST_TOML, links=True), marked=True)
+    except FileNotFoundError:
+        near = (
+            nearest(path.name, (other.name for other in path.parent.glob("*.toml"))) if path.parent.is_dir() else None
+        )
+        hint = f"; did you mean {path.parent / near}?" if near else ""
+        raise ConfigError(f"there is no recipe {str(path)!r}{hint}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the recipe {str(path)!r} cannot be read: byte {error.start} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    except RunError as error:
+        raise ConfigError(str(error)) from None
+    except ValueError as error:
+        raise ConfigError(f"the recipe {str(path)!r} cannot be read: {error}") from None
+    validated(model, values, in_file(path), strict=True)
+    return values
+
+
+def validated(model: type[Config], values: Mapping[str, Any], spelling: Spelling, strict: bool = False) -> Config:
+    """The model of these values; strict allows no text for a number. Raises ConfigError with a line per key."""
+    try:
+        if strict:  # by way of JSON, where a list may stand for a pair
+            config = model.model_validate_json(json.dumps(values, default=str), strict=True)
+        else:
+            config = model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(complaints(error, model, values, spelling)) from None
+    _refuse_no_text(config, spelling)
+    return config
+
+
+def _refuse_no_text(config: BaseModel, spelling: Spelling) -> None:
+    """Texts end up in file names, messages and files of ours."""
+    lines = [
+        f"{spelling.full(group, name)}: {one_line(repr(text))} {reason}"
+        for group, name, value in _leaves(config.model_dump())
+        for text in (value if isinstance(value, (list, tuple)) else [value])
+        if isinstance(text, str) and (reason := _no_text(text))
+    ]
+    if lines:
+        raise ConfigError(several(lines))
+
+
+def _no_text(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        return f"has {len(text):,} characters, expected at most {LONGEST_TEXT:,}"
+    if text.encode("utf-8", "replace").decode() != text or "\0" in text:
+        return "is not text (UTF-8 without NUL)"
+    return ""
+
+
+def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from ((key, name, leaf) for name, leaf in value.items())
+        else:
+            yield None, key, value
+
+
+def _refuse_unknown(model: type[BaseModel], given: Mapping[str, Any], spell: Callable[[str], str]) -> None:
+    options = {option.name: option for option in options_of(model)}
+    for name in given:
+        if name not in options:
+            near = nearest(name, options)
+            hint = f"; did you mean {spell(near)}{options[near].default_note}?" if near else ""
+            raise ConfigError(f"there is no option {spell(name)}{hint}")
+
+
+def _with_method_options(
+    config: Config,
+    recipe: Path | None,
+    from_file: Mapping[str, Mapping[str, Any]],
+    hand: Mapping[str, Mapping[str, Any]],
+    spell: Callable[[str], str],
+) -> Config:
+    """The configuration with the options of its methods checked and converted by the methods' own models."""
+    _, _, used = methods_of(config)
+    options: dict[str, dict[str, Any]] = {}
+    for name in [*from_file, *(name for name in hand if name not in from_file)]:
+        place = f"{recipe}, [methods.{name}]" if name in from_file else spell(f"{name}.{next(iter(hand[name]), '')}")
+        if name not in used:
+            check_method_name(name, place)
+            raise ConfigError(f"{place}: this run does not use {name}, only {', '.join(used)}")
+        named, kind = _name_and_kind(config, name, place)
+        own_file, own_hand = (_without_kind(part.get(name, {})) for part in (from_file, hand))
+        if recipe:
+            validated(kind, own_file, in_file(recipe, f"methods.{name}"), strict=True)
+        spelling = by_hand(spell, f"{name}.")
+        _refuse_missing_values(kind, own_hand, spelling)
+        checked = validated(kind, {**own_file, **own_hand}, spelling).model_dump(mode="json", exclude_unset=True)
+        options[name] = named | checked
+    return config.model_copy(update={"methods": options})
+
+
+def _refuse_replaced(given: Mapping[str, Any], config: Any, spell: Callable[[str], str]) -> None:
+    """Raises ConfigError for a rate or a weight decay given by hand that every method has one of its own for."""
+    _, _, used = methods_of(config)
+    for name in ("learning_rate", "weight_decay"):
+        if name in given and all(config.methods.get(method, {}).get(name) is not None for method in used):
+            raise ConfigError(f"{spell(name)} would not be read: {', '.join(used)} has {spell(f'{used[0]}.{name}')}")
+
+
+def _name_and_kind(config: BaseModel, name: str, place: str) -> tuple[dict[str, str], type[BaseModel]]:
+    """What says which method stands behind a name of its own (nothing, where there is none), and that one's options."""
+    module = module_of(config, name)
+    check_method_name(module, place)
+    return ({"method": module} if module != name else {}), find_method(module).Config
+
+
+def module_of(config: Any, name: str) -> str:
+    """The method that a name stands for: itself, or what its options say under `method`."""
+    options = config.methods.get(name, {})
+    return str(options.get("method", name)) if isinstance(options, Mapping) else name
+
+
+def _without_kind(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name != "method"}
+
+
+def _refuse_missing_values(kind: type[BaseModel], given: Mapping[str, Any], spelling: Spelling) -> None:
+    """An option without a value is switched on, which only a switch can be."""
+    options = {(option.group, option.name): option for option in options_of(kind)}
+    for name, value in given.items():
+        if (None, name) not in options:
+            raise ConfigError(unknown(spelling, (None, name), options))
+        if isinstance(value, bool) and not options[None, name].is_switch:
+            raise ConfigError(wrong_value(spelling.full(None, name), options[None, name], value))
+
+
+def methods_of(config: BaseModel) -> tuple[str | None, str, list[str]]:
+    """Group and name of the field that says which methods a run or a comparison trains, and the methods."""
+    values = config.model_dump()
+    return (
+        ("comparison", "methods", values["comparison"]["methods"])
+        if "comparison" in values
+        else (None, "method", [values["method"]])
+    )
+
+
+def _check_methods(
+    config: BaseModel, given: Mapping[str, Any], recipe: Path | None, spell: Callable[[str], str]
+) -> None:
+    group, field, used = methods_of(config)
+    place = in_file(recipe).full(group, field) if recipe and field not in given else spell(field)
+    for name in used:
+        module = module_of(config, name)
+        check_method_name(module, place)
+        if module != name and (name in method_names() or not re.fullmatch(r"\w+", name)):
+            raise ConfigError(f"{place}: {name!r} cannot be another name for {module}; expected a word of your own")
+
+
+def _left_out(config: BaseModel, from_file: Mapping[str, Any]) -> set[str]:
+    """The methods that the recipe would train and that were left out by hand: their options have no use in this run."""
+    group, field, used = methods_of(config)
+    named = from_file.get(field) if group is None else from_file.get(group, {}).get(field)
+    return {*([named] if isinstance(named, str) else named or [])} - {*used}
+
+
+def check_method_name(name: str, place: str) -> None:
+    """Raises ConfigError with the nearest name when there is no such method; imports none."""
+    names = method_names()
+    if name not in names:
+        near = nearest(name.replace("-", "_"), names)
+        hint = f"did you mean {near}?" if near else "the methods are " + ", ".join(names)
+        raise ConfigError(f"{place}: there is no method {name!r}; {hint}")

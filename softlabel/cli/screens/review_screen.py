@@ -1,0 +1,140 @@
+"""What `softlabel review` shows: what will be trained, one bar over all folds, and the rows to look at."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from softlabel.cli.configuring.schema_words import counted, roughly
+from softlabel.cli.screens.console import Console
+from softlabel.cli.screens.plan import tried
+from softlabel.cli.screens.understood import folder_line, line
+from softlabel.text.numbers import share
+from softlabel.text.visible import shortened
+from softlabel.training.progress import Progress, RunStart, Silent, Terms, progress_for
+
+if TYPE_CHECKING:
+    from softlabel.analysis.folds import Folds
+    from softlabel.analysis.review import Review
+    from softlabel.training.config import RunConfig
+
+LISTED = 10
+NAME_WIDTH = 16
+PLACE_WIDTH = 26
+
+
+class ReviewScreen:
+    """The progress of cross-fitting; a `with` block adds to Ctrl-C how to go on."""
+
+    def __init__(self, console: Console, run: Path) -> None:
+        self._console = console
+        self._run = run
+        self._bar: Progress = Silent()
+        self._begun = False
+        self._folds = self._finished = 0
+
+    def begin(self, folds: Folds, config: RunConfig, finished: int) -> None:
+        self._folds, self._finished, self._begun = folds.count, finished, True
+        say = self._console.say
+        say(folder_line(self._run))
+        say(line("data", f"{config.data.source}: {len(folds.reviewed):,} rows to judge; test rows are not among them"))
+        recipe = f"{config.method}, seed {config.seed}, {counted(config.training.epochs, 'epoch')}"
+        say(line("folds", f"{folds.count} x {recipe}, each without a part of the rows"))
+        left = folds.count - finished
+        cost = tried(config, folds[0]) if left else None
+        about = "time not known yet" if cost is None else f"about {roughly(left * cost.total)}"
+        going_on = f"; {finished} of {counted(folds.count, 'fold')} are trained already" if finished else ""
+        if left:
+            say(line("plan", f"{about}{going_on}; Ctrl-C is safe, and the same command goes on"))
+
+    def fold(self, number: int) -> Progress:
+        return _Fold(self, number)
+
+    def end(self) -> None:
+        self._bar.end()
+
+    def begin_bar(self, start: RunStart) -> Progress:
+        """The bar over all folds, which begins with the first fold that has anything left to train."""
+        if isinstance(self._bar, Silent):
+            done = start.images * self._finished + start.images_done
+            images, epochs = start.images * self._folds, start.epochs * self._folds
+            self._bar = progress_for(self._console.words)
+            self._bar.begin(dataclasses.replace(start, images=images, images_done=done, epochs=epochs))
+        return self._bar
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        go_on = "Folds that are trained are kept; the same command goes on."
+        if self._begun and isinstance(error, KeyboardInterrupt):
+            error.args = (go_on,)
+        elif self._begun and isinstance(error, OSError):
+            error.add_note(go_on)
+
+
+class _Fold:
+    """The progress of one fold, in the bar of all."""
+
+    def __init__(self, screen: ReviewScreen, place: int) -> None:
+        self._screen = screen
+        self._title = f"fold {place + 1}"
+        self._bar: Progress = Silent()
+
+    def begin(self, start: RunStart) -> None:
+        self._bar = self._screen.begin_bar(start)
+
+    def step(self, images: int, terms: Terms) -> None:
+        self._bar.step(images, terms)
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        self._bar.epoch({**record, "stage": f"{self._title} {record['stage']}"})
+
+    def message(self, text: str) -> None:
+        self._bar.message(text)
+
+    def end(self) -> None:
+        pass
+
+
+def verdict_lines(summary: Mapping[str, Any], agreed: str) -> str:
+    """How many labels are probably wrong, or why that is not counted, and how far the models know the labels."""
+    agreeing = f"{agreed} are what the models find most probable"
+    if summary["too_weak"] is None:
+        return line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are probably wrong; {agreeing}")
+    why = line("labels", f"ranked, but none is counted as wrong: {summary['too_weak']}")
+    return why + "\n" + line("", f"of {summary['rows']:,} labels {agreeing}")
+
+
+def kind_title(review: Review, kind: str, rows: int) -> str:
+    """The heading over rows of a kind, with their number where that means something."""
+    if kind == "mislabelled" and review.too_weak:
+        return "least probable labels, the least first (not counted as wrong)"
+    return f"{kind} ({counted(rows, 'row')})"
+
+
+def suspects_table(review: Review, positions: list[int]) -> str:
+    """The first rows of a ranking, for a terminal."""
+    rows = [("given", "p", "suggested", "p", "ambig.", "place")]
+    for position in positions[:LISTED]:
+        quality, shares = review.quality, review.fitted.probabilities[position]
+        suggested = int(quality.suggested[position])
+        rows.append(
+            (
+                shortened(review.class_names[review.given[position]], NAME_WIDTH),
+                share(float(quality.confidence[position])),
+                shortened(review.class_names[suggested], NAME_WIDTH),
+                share(float(shares[suggested])),
+                share(float(quality.ambiguity[position])),
+                shortened(review.place(position), PLACE_WIDTH),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -1,0 +1,150 @@
+"""What a command understood of data and settings, in a few lines, before it trains."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from softlabel.cli.configuring.schema_words import counted
+from softlabel.text.numbers import count
+from softlabel.text.visible import shortened
+
+if TYPE_CHECKING:
+    from softlabel.networks.config import NetworkConfig
+    from softlabel.tasks.ordinal import Ordinal
+    from softlabel.tasks.pose import Pose
+    from softlabel.tasks.prepared import Prepared
+    from softlabel.training.config import TrainingConfig
+
+INDENT = 9
+NAME_WIDTH = 24
+NOTES_SHOWN = 2
+SAID_ANYWAY = ("images are held in memory", "test part", "protocol ")
+"""Beginnings of notes that repeat the line on the splits, or say that all is as usual."""
+CORRECTED = "corrections: "
+"""The beginning of the note that tells how many labels a table of corrections changed."""
+
+
+def folder_line(folder: Path) -> str:
+    """Where everything lands: the first and the last line of a run."""
+    return line("folder", str(folder.resolve()))
+
+
+def understood(prepared: Prepared, network: NetworkConfig, training: TrainingConfig) -> str:
+    """Data, task and why, splits, network, and what a person should know of the data."""
+    lines = [
+        line("data", f"{prepared.config.source}: {prepared.source.description}"),
+        line("task", _task(prepared)),
+        line("splits", _splits(prepared)),
+        line("network", _network(prepared, network, training)),
+    ]
+    lines += [line("warning", warning) for warning in [*prepared.source.warnings, *prepared.splits.warnings]]
+    notes = worth_saying([*prepared.source.notes, *prepared.splits.notes])
+    lines += [line("labels", note.removeprefix(CORRECTED)) for note in notes if note.startswith(CORRECTED)]
+    notes = [note for note in notes if not note.startswith(CORRECTED)]
+    lines += [line("note", note) for note in notes[:NOTES_SHOWN]]
+    if len(notes) > NOTES_SHOWN:
+        lines.append(line("", f"{len(notes) - NOTES_SHOWN} more notes are in the results"))
+    return "\n".join(lines)
+
+
+def worth_saying(notes: Sequence[str]) -> list[str]:
+    """The notes that a person would miss."""
+    return [note for note in notes if not note.startswith(SAID_ANYWAY)]
+
+
+def line(title: str, text: str) -> str:
+    """A title in a column of its own, and its text, cut to one or two lines of 80 columns."""
+    width = 80 - INDENT
+    # a path stays one word, so that it can be copied
+    parts = textwrap.wrap(shortened(text, 2 * width), width, break_long_words=False, break_on_hyphens=False)
+    first, *rest = parts or [""]
+    return "\n".join([f"{title:<{INDENT}}{first}", *(" " * INDENT + more for more in rest)])
+
+
+def _task(prepared: Prepared) -> str:
+    """The kind of task and why it is that, and the tail."""
+    from softlabel.tasks.ordinal import Ordinal
+    from softlabel.tasks.pose import Pose
+
+    if isinstance(prepared.task, Ordinal):
+        return f"{prepared.task.name}, as {_reason(prepared)}; {_axis(prepared.task)}"
+    if isinstance(prepared.task, Pose):
+        return f"{prepared.task.name}, as {_reason(prepared)}; {_cells(prepared.task)}"
+    counts = prepared.class_counts
+    rarest, most = int(counts.argmin()), int(counts.argmax())
+    even = counts[rarest] == counts[most]
+    tail = (
+        f"every class has {count(counts[most].item())}"
+        if even
+        else f"rarest {_amount(prepared, rarest)}, most {_amount(prepared, most)}"
+    )
+    return f"{prepared.task.name}, as {_reason(prepared)}; {tail}"
+
+
+def _axis(task: Ordinal) -> str:
+    """The label axis: from where to where, and in how many steps."""
+    low, high, unit = task.class_names[0], task.class_names[-1], task.axis.unit
+    return f"axis from {low} to {high}{' ' if unit else ''}{unit}, {task.num_classes} labels"
+
+
+def _cells(task: Pose) -> str:
+    """The two label axes, and how many cells they make."""
+    spans = [
+        f"{name} from {grid[0]:g} to {grid[-1]:g}" for name, grid in zip(("pitch", "yaw"), task.grids, strict=True)
+    ]
+    return f"{' and '.join(spans)} {task.axis.unit}".rstrip() + f", {task.num_classes} cells"
+
+
+def _reason(prepared: Prepared) -> str:
+    """What in the data made it this task."""
+    config = prepared.config
+    if prepared.source.annotation_kind == "label":
+        where = f" (column {config.label_column!r})" if config.label_column else ""
+        return f"each row has one label{where}"
+    if prepared.source.annotation_kind == "value":
+        where = f" (column {config.value_column!r})" if config.value_column else ""
+        return f"each row has a number{where}"
+    if prepared.source.annotation_kind == "values":
+        return f"each row has two numbers (columns {', '.join(map(repr, prepared.source.class_names))})"
+    if prepared.source.annotation_kind == "levels":
+        return "each row has any number of labels"
+    if prepared.source.annotation_kind == "mask":
+        return "each image has a mask"
+    where = f" (columns {', '.join(map(repr, config.vote_columns))})" if config.vote_columns else ""
+    return f"each row has {_votes(prepared)}{where}"
+
+
+def _votes(prepared: Prepared) -> str:
+    """How many votes a row has; rows that all sum to 1 hold probabilities."""
+    sums = prepared.source.samples.annotation.sum(-1)
+    fewest, most = float(sums.min()), float(sums.max())
+    if most - fewest < 1e-3 and abs(most - 1) < 1e-3:
+        return "probabilities"
+    return f"{count(fewest)} votes" if fewest == most else f"{count(fewest)} to {count(most)} votes"
+
+
+def _amount(prepared: Prepared, place: int) -> str:
+    """A class and the training rows, or the rows' worth of votes, that it has."""
+    rows = count(round(prepared.class_counts[place].item(), 1))
+    return f"{shortened(prepared.task.class_names[place], NAME_WIDTH)!r}: {rows}"
+
+
+def _splits(prepared: Prepared) -> str:
+    rows = prepared.rows
+    effective = prepared.effective_validation_size
+    validation = "none" if effective is None else f"{rows['validation']:,}"
+    if effective is not None and round(effective) != rows["validation"]:
+        validation += f" (worth {effective:.0f})"
+    return f"training {rows['training']:,}, validation {validation}, test {rows['test']:,}; {prepared.config.protocol}"
+
+
+def _network(prepared: Prepared, network: NetworkConfig, training: TrainingConfig) -> str:
+    automatic = {"image": "resnet8 (auto: images)", "features": "mlp (auto: features)"}[prepared.inputs.kind]
+    if prepared.task.per_pixel:
+        automatic = "encoder_decoder (auto: masks)"
+    backbone = automatic if network.backbone == "auto" else network.backbone
+    steps = f"{counted(training.epochs, 'epoch')}, batches of {training.batch_size}"
+    return f"{backbone}, {steps}, {training.optimiser}, rate {training.learning_rate:g}"

@@ -1,0 +1,58 @@
+"""The checked rows of a draft as a Hugging Face dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from softlabel.data.arrow import datasets
+from softlabel.data.source import SPLIT_NAMES
+
+if TYPE_CHECKING:
+    from softlabel.data.reading.draft import Draft
+
+
+def arrow_rows(
+    draft: Draft, annotation: NDArray[np.generic], classes: list[str], kept: NDArray[np.int64]
+) -> datasets.Dataset:
+    """The rows at positions `kept` as an Arrow dataset; what is memory-mapped stays so."""
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {}
+    features: dict[str, object] = {}
+    if draft.images is not None:
+        columns["image"], features["image"] = draft.images, datasets.Image(decode=False)
+    else:
+        assert draft.features is not None
+        width = draft.features.shape[1]
+        columns["features"] = pa.FixedSizeListArray.from_arrays(pa.array(draft.features.ravel()), width)
+        features["features"] = datasets.List(datasets.Value("float32"), length=width)
+    if draft.kind == "value":
+        value, sigma = annotation.T
+        columns["value"], features["value"] = pa.array(value), datasets.Value("float32")
+        columns["sigma"] = pa.array(sigma, mask=np.isnan(sigma))
+        features["sigma"] = datasets.Value("float32")
+    elif draft.kind == "label":
+        columns["label"], features["label"] = pa.array(annotation), datasets.ClassLabel(names=classes)
+    else:
+        name = "votes" if draft.kind == "distribution" else draft.kind
+        columns[name], features[name] = _nested(annotation)
+    if draft.split is not None:
+        columns["split"], features["split"] = (
+            pa.array(draft.split, pa.int64()),
+            datasets.ClassLabel(names=list(SPLIT_NAMES)),
+        )
+    info = datasets.DatasetInfo(features=datasets.Features(features))
+    table = pa.table(columns).cast(info.features.arrow_schema)
+    dataset = datasets.Dataset(datasets.table.InMemoryTable(table), info=info)
+    return dataset if len(kept) == len(dataset) else dataset.select(kept)
+
+
+def _nested(annotation: NDArray[np.generic]) -> tuple[pa.Array, object]:
+    """An array (N, ...) as a column of lists of fixed lengths, and its feature."""
+    column, feature = pa.array(annotation.ravel()), datasets.Value(str(annotation.dtype))
+    for length in annotation.shape[:0:-1]:
+        column = pa.FixedSizeListArray.from_arrays(column, length)
+        feature = datasets.List(feature, length=length)
+    return column, feature

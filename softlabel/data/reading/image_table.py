@@ -1,0 +1,204 @@
+"""A column of encoded images, checked in one pass, and decoded into memory where that fits."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from softlabel.data.images import (
+    FULL_SCALE,
+    MAX_PIXELS,
+    BadImageError,
+    Colour,
+    Header,
+    decode,
+    quiet_decoding,
+    read_header,
+)
+from softlabel.data.reading.files import BadFileError, Root
+from softlabel.data.reading.white_level import check_white
+from softlabel.data.refusals import Refusals, shown
+from softlabel.data.samples import EncodedImages
+
+HOLD_LIMIT = 2**30
+"""Decoded images up to this many bytes are held in memory where `memory` is 'auto'."""
+IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_BLOCK = 64
+
+Memory = Literal["auto", "hold", "stream"]
+Subject = Callable[[int], str]
+"""How a refusal speaks of the image at a position: "'img/3.png' ", 'the image ', or '' where the place names it."""
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """Images that can be used.
+
+    encoded  one per row, bad rows included
+    shape    (C, H, W) of all of them
+    pixels   decoded, uint8 (M, C, H, W), or None when they are to be streamed
+    """
+
+    encoded: EncodedImages
+    shape: tuple[int, int, int]
+    resize: tuple[int, int] | None
+    pixels: NDArray[np.uint8] | None
+    notes: list[str]
+
+
+def images_at(
+    names: Sequence[str | None],
+    root: Root,
+    column: str | None,
+    refusals: Refusals,
+    only: NDArray[np.bool_] | None = None,
+) -> pa.ChunkedArray:
+    """Paths of image files named in a table, inside its folder; what cannot be found there is refused.
+
+    `only` (N,) says for which rows a file is needed.
+    """
+    paths: list[str | None] = [None] * len(names)
+    for position in range(len(names)) if only is None else np.flatnonzero(only).tolist():
+        name = names[position]
+        try:
+            paths[position] = root.locate(name or "")
+        except BadFileError as bad:
+            refusals.add(
+                position, column, f"{shown(name)} {bad}" if name else shown(name), f"an image file inside {root.folder}"
+            )
+    return pa.chunked_array([pa.array(paths, pa.string())])
+
+
+def struct_column(content: pa.ChunkedArray | None, paths: pa.ChunkedArray | None = None) -> pa.ChunkedArray:
+    """An Arrow column of structs {bytes, path}, as Hugging Face datasets store images; bytes are not copied."""
+    if content is None:
+        assert paths is not None
+        content = pa.chunked_array([pa.nulls(len(chunk), pa.binary()) for chunk in paths.chunks], pa.binary())
+    if paths is None:
+        paths = pa.chunked_array([pa.nulls(len(content), pa.string())])
+    starts = np.cumsum([0] + [len(chunk) for chunk in content.chunks])
+    parts = [
+        pa.StructArray.from_arrays([chunk, _flat(paths.slice(start, len(chunk)))], fields=list(IMAGE_TYPE))
+        for start, chunk in zip(starts[:-1].tolist(), content.chunks, strict=True)
+    ]
+    return pa.chunked_array(parts, IMAGE_TYPE)
+
+
+def _flat(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks()
+
+
+def check_images(
+    column: pa.ChunkedArray,
+    refusals: Refusals,
+    *,
+    column_name: str | None,
+    subject: Subject,
+    colour: Literal["auto", "grey", "rgb"] = "auto",
+    size: tuple[int, int] | None = None,
+    resize: tuple[int, int] | None = None,
+    memory: Memory = "auto",
+    max_pixels: int = MAX_PIXELS,
+    white_level: int | None = None,
+) -> ImageTable:
+    """Check every image that nothing was said against, then hold the good ones decoded if they fit.
+
+    Without `resize`, all must have the size (height, width) that is given, or else the commonest one. Colour 'auto' is
+    grey if all images are grey. Without `white_level`, 16-bit images darker than half of their scale are noted.
+    """
+
+    def refuse(position: int, bad: BadImageError) -> None:
+        refusals.add(position, column_name, subject(position) + bad.problem, bad.expected)
+
+    encoded = EncodedImages(column, max_pixels, white_level or FULL_SCALE)
+    with quiet_decoding():
+        headers = _headers(encoded, refusals, refuse)
+        target = resize or size or commonest_size((header.height, header.width) for header in headers.values())
+        if not resize:
+            _check_sizes(headers, target, size is not None, refuse)
+        white_notes = check_white(encoded, headers, white_level, refusals.good, refuse)
+        channels: Colour = ("grey" if all(h.grey for h in headers.values()) else "rgb") if colour == "auto" else colour
+        shape = (1 if channels == "grey" else 3, *target)
+        held, notes = _choose_memory(memory, len(refusals.good) * int(np.prod(shape)))
+        pixels = _decode_all(encoded, shape, channels, resize, refusals, refuse) if held else None
+    notes = white_notes + notes
+    with_alpha = sum(header.alpha for header in headers.values())
+    if with_alpha:
+        notes.append(f"images with transparency, which is left out: {with_alpha:,}")
+    return ImageTable(encoded, shape, resize, pixels, notes)
+
+
+def _headers(
+    encoded: EncodedImages, refusals: Refusals, refuse: Callable[[int, BadImageError], None]
+) -> dict[int, Header]:
+    headers: dict[int, Header] = {}
+    for position in refusals.good.tolist():
+        try:
+            headers[position] = read_header(encoded[position], encoded.max_pixels)
+        except BadImageError as bad:
+            refuse(position, bad)
+    return headers
+
+
+def commonest_size(sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """The size (height, width) of most images: what those of another size are measured by."""
+    counts = Counter(sizes)
+    return counts.most_common(1)[0][0] if counts else (1, 1)
+
+
+def _check_sizes(
+    headers: dict[int, Header], target: tuple[int, int], fixed: bool, refuse: Callable[[int, BadImageError], None]
+) -> None:
+    height, width = target
+    whose = "as the network was trained on" if fixed else "like most images"
+    for position, header in headers.items():
+        if (header.height, header.width) != target:
+            problem = f"has {header.height} x {header.width} pixels (height x width)"
+            refuse(position, BadImageError(problem, f"{height} x {width} {whose} (or pass --resize HEIGHT WIDTH)"))
+
+
+def _choose_memory(memory: Memory, size: int) -> tuple[bool, list[str]]:
+    held = size <= HOLD_LIMIT if memory == "auto" else memory == "hold"
+    amount = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+    if held:
+        return True, [f"images are held in memory ({amount})"]
+    return False, [f"images are decoded when they are needed (all together they are {amount})"]
+
+
+def _decode_all(
+    encoded: EncodedImages,
+    shape: tuple[int, int, int],
+    colour: Colour,
+    resize: tuple[int, int] | None,
+    refusals: Refusals,
+    refuse: Callable[[int, BadImageError], None],
+) -> NDArray[np.uint8]:
+    pixels = np.zeros((len(encoded), *shape), dtype=np.uint8)
+
+    def decode_block(positions: list[int]) -> list[tuple[int, BadImageError]]:
+        bad: list[tuple[int, BadImageError]] = []
+        for position in positions:
+            try:
+                decoded = decode(encoded[position], colour, resize, encoded.max_pixels, encoded.white_level)
+                if decoded.shape != shape:
+                    raise BadImageError("has another size than its header says")
+                pixels[position] = decoded
+            except BadImageError as error:
+                bad.append((position, error))
+        return bad
+
+    positions = refusals.good.tolist()
+    blocks = [positions[start : start + _BLOCK] for start in range(0, len(positions), _BLOCK)]
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for block in pool.map(decode_block, blocks):
+            for position, error in block:
+                refuse(position, error)
+    return pixels

@@ -1,0 +1,209 @@
+"""Models for other programs: raw inputs in, calibrated probabilities out, each checked against the original."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from softlabel.deployed.model_folder import DeployedModel, load_model, save_model
+from softlabel.deployed.predict import white_level_of
+from softlabel.errors import RunError, UnsupportedError
+from softlabel.networks.adapter import AdaptedBackbone, example
+from softlabel.networks.heads import CentredHead, CosineHead
+from softlabel.networks.network import Network
+from softlabel.runs.atomic import to_json
+from softlabel.runs.publish import new_place
+
+Format = Literal["safetensors", "torch", "onnx"]
+SUFFIX: dict[Format, str] = {"safetensors": "", "torch": ".pt2", "onnx": ".onnx"}
+LARGEST_DIFFERENCE = 1e-4
+MEANING = "softlabel.json"
+"""An extra file of a torch export, a metadata property of an ONNX graph."""
+BATCH_IS_DYNAMIC = ({0: torch.export.Dim.DYNAMIC},)
+BATCH_SIZES = (1, 3, 8)  # the check runs each: a graph may have frozen the size it was traced with
+Run = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, and the largest difference of any probability from the original on sample inputs.
+
+    white_level  what 255 of its images stands for in images of 16 bits, where that is not full scale
+    """
+
+    path: Path
+    format: Format
+    max_difference: float
+    bytes: int
+    white_level: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return asdict(self) | {"path": str(self.path)}
+
+
+def export_model(folder: str | Path, out: str | Path, format: Format, network: Network | None = None) -> ExportReport:
+    """Write a model folder, or the one inside a run folder, in another format.
+
+    safetensors  a folder with weights and JSON; temperature and bias are folded into the head
+    torch        a torch.export program (.pt2)
+    onnx         an ONNX graph (.onnx); needs the extra softlabel[onnx]
+    torch and onnx carry what their tensors mean as JSON: see `meaning`
+    network      as in `load_model`
+
+    Raises RunError when the model is damaged, `out` exists, or the export differs by more than 1e-4; UnsupportedError
+    when a library is missing or the format cannot express the network.
+    """
+    out = Path(out)
+    if format not in SUFFIX:
+        raise UnsupportedError(f"{format!r} is not an export format; there are {', '.join(SUFFIX)}")
+    if SUFFIX[format] and out.suffix != SUFFIX[format]:
+        raise UnsupportedError(f"{out}: a {format} export is a file that ends in {SUFFIX[format]}")
+    if os.path.lexists(out):
+        raise RunError(f"{out} exists already; name another place, or remove it")
+    model = load_model(folder, network)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with new_place(out) as place:
+        run = WRITERS[format](model, place)
+        difference = largest_difference(model, run)
+        if not difference <= LARGEST_DIFFERENCE:
+            raise RunError(
+                f"{out} was not written: its probabilities differ by {difference:.1e} from the original's, "
+                f"at most {LARGEST_DIFFERENCE:.0e} is allowed"
+            )
+    return ExportReport(out, format, difference, size(out), white_level_of(model))
+
+
+def write_safetensors(model: DeployedModel, out: Path) -> Run:
+    """A model folder of temperature 1, and that folder read again."""
+    save_model(
+        out,
+        folded(model),
+        inputs=model.inputs,
+        network_config=model.network_config,
+        task_json=model.task_json,
+        card=model.card,
+    )
+    own = isinstance(model.network.backbone, AdaptedBackbone)
+    return load_model(out, copy.deepcopy(model.network) if own else None)
+
+
+def folded(model: DeployedModel) -> Network:
+    """The network with softmax((W x + b + bias) / T) as softmax(W' x + b')."""
+    network = copy.deepcopy(model.network)
+    head = network.head
+    if isinstance(head, CosineHead) and model.adjust_bias is None:
+        head.scale.div_(model.temperature)
+        return network
+    if not isinstance(head, (nn.Linear, CentredHead)) or head.bias is None:
+        raise UnsupportedError(
+            "a temperature can be folded only into a linear head with a bias; export to torch or onnx"
+        )
+    with torch.no_grad():
+        if model.adjust_bias is not None:
+            head.bias.add_(model.adjust_bias)
+        head.weight.div_(model.temperature)
+        head.bias.div_(model.temperature)
+    return network
+
+
+def write_torch(model: DeployedModel, out: Path) -> Run:
+    """A torch.export program for any batch size, and that program read again."""
+    with tracing("torch"):
+        program = torch.export.export(model, (example(model.inputs),), dynamic_shapes=BATCH_IS_DYNAMIC)
+        torch.export.save(program, out, extra_files={MEANING: meaning(model)})
+        return torch.export.load(out).module()
+
+
+def write_onnx(model: DeployedModel, out: Path) -> Run:
+    """An ONNX graph for any batch size, and that graph run by onnxruntime."""
+    try:
+        import onnx
+        import onnxruntime
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UnsupportedError(f"onnx export needs {error.name}: pip install 'softlabel[onnx]'") from None
+    with tracing("onnx"):
+        torch.onnx.export(
+            model,
+            (example(model.inputs),),
+            out,
+            input_names=["inputs"],
+            output_names=["probabilities"],
+            dynamic_shapes=BATCH_IS_DYNAMIC,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    graph = onnx.load(out)
+    onnx.helper.set_model_props(graph, {MEANING: meaning(model)})
+    onnx.save(graph, out)
+    session = onnxruntime.InferenceSession(out.read_bytes(), providers=["CPUExecutionProvider"])
+
+    def run(inputs: Tensor) -> Tensor:
+        return torch.from_numpy(session.run(None, {"inputs": inputs.numpy()})[0])
+
+    return run
+
+
+def meaning(model: DeployedModel) -> str:
+    """What stands where in inputs and outputs, as JSON: names of features and classes, what is white in 16 bits."""
+    inputs: dict[str, Any] = {
+        "kind": model.inputs.kind,
+        "shape": list(model.inputs.shape),
+        "names": model.inputs.names,
+    }
+    if (white := white_level_of(model)) is not None:
+        inputs["white_level"] = white
+    return to_json({"inputs": inputs, "class_names": model.class_names, "task": model.task_json["name"]})
+
+
+WRITERS: dict[Format, Callable[[DeployedModel, Path], Run]] = {
+    "safetensors": write_safetensors,
+    "torch": write_torch,
+    "onnx": write_onnx,
+}
+
+
+def largest_difference(model: DeployedModel, run: Run) -> float:
+    """Largest absolute difference of a probability, over batches of several sizes; NaN counts as infinite."""
+    differences: list[float] = []
+    for rows in BATCH_SIZES:
+        sample = example(model.inputs, rows)
+        with torch.no_grad():
+            differences.append((model(sample) - run(sample)).abs().nan_to_num(nan=float("inf")).max().item())
+    return max(differences)
+
+
+@contextlib.contextmanager
+def tracing(format: Format) -> Iterator[None]:
+    """Without the tracers' many warnings, and with a failure as one line."""
+    level = logging.root.manager.disable
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            logging.disable(logging.WARNING)
+            yield
+    except OSError:
+        raise
+    except Exception as error:  # tracers answer a graph they cannot express with any kind of error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UnsupportedError(f"this network cannot be exported to {format}: {reason}") from error
+    finally:
+        logging.disable(level)
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,95 @@
+"""From the arguments of a loss to its reduced value, by the path that suits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from softlabel.labels import LabelDistribution
+from softlabel.labels.amounts import accumulation_dtype
+from softlabel.labels.distribution import Amount
+from softlabel.labels.modes import may_look, transformed
+from softlabel.losses.engine import delegated as delegation
+from softlabel.losses.engine.asked import Terms, element_mass
+from softlabel.losses.engine.delegated import delegated
+from softlabel.losses.engine.fused import fused_total, fused_values
+from softlabel.losses.engine.operator import operator_values
+from softlabel.losses.engine.plain import plain_values
+from softlabel.losses.engine.reduction import REDUCTIONS, Reduction, SumAndMass, check_reduction, inverse
+from softlabel.losses.engine.target import align_class_mask, as_label, check_kind, class_axis
+from softlabel.losses.engine.weight import Numbers, class_weight
+
+
+def evaluate(
+    logits: Tensor,
+    target: Tensor | LabelDistribution,
+    weight: Numbers | None,
+    sample_weight: Numbers | None,
+    mask: Tensor | None,
+    class_mask: Tensor | None,
+    ignore_index: int,
+    reduction: Reduction,
+    fused: bool,
+    divergence: bool,
+) -> Tensor | SumAndMass:
+    """Cross-entropy, or with `divergence` that less the label's entropy."""
+    check_kind(target)
+    axis, dtype = class_axis(logits), accumulation_dtype(logits.dtype)
+    if weight is not None:
+        weight = class_weight(weight, logits.shape[axis], dtype, logits.device)
+    plain = sample_weight is None and mask is None and class_mask is None and fused and not divergence
+    if plain and reduction in REDUCTIONS and may_look(logits) and not torch.is_autocast_enabled("cpu"):
+        value = delegated(logits, target, weight, ignore_index, reduction)
+        if value is not None:
+            return value
+    device = logits.device.type
+    if torch.is_autocast_enabled(device):
+        with torch.autocast(device, enabled=False):
+            return evaluate(
+                logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence
+            )
+    check_reduction(reduction)
+    label = as_label(target, logits, ignore_index)
+    left = None if class_mask is None else align_class_mask(class_mask, logits, axis)
+    mass = element_mass(label, dtype, weight, sample_weight, mask, left)
+    terms = Terms(label, mass, left, divergence)
+    if not fused or terms.learned:
+        return reduced(plain_values(logits.movedim(axis, -1), terms), terms, reduction)
+    if torch.compiler.is_compiling():
+        return reduced(compiled_values(logits, terms, axis), terms, reduction)
+    if transformed():
+        return reduced(plain_values(logits.movedim(axis, -1), terms), terms, reduction)
+    return fused_loss(logits, terms, axis, reduction)
+
+
+def compiled_values(logits: Tensor, terms: Terms, axis: int) -> Tensor:
+    """Under torch.compile: the operator, or what the compiler makes where all is small or without a gradient."""
+    if logits.requires_grad and torch.is_grad_enabled() and logits.numel() > delegation.LIMIT:
+        return operator_values(logits, terms, axis)
+    return plain_values(logits.movedim(axis, -1), terms)
+
+
+def fused_loss(logits: Tensor, terms: Terms, axis: int, reduction: Reduction) -> Tensor | SumAndMass:
+    if reduction == "none":
+        return fused_values(logits, terms, axis)
+    if reduction == "mean":
+        return fused_total(logits, terms, axis, share_of_mass(terms))
+    total = fused_total(logits, terms, axis, 1.0)
+    return total if reduction == "sum" else SumAndMass(total, terms.total_mass(total))
+
+
+def share_of_mass(terms: Terms) -> Amount:
+    """What each unit of mass counts in a mean."""
+    if terms.mass is None:
+        return 1 / max(terms.label.shape.numel(), 1)
+    return inverse(terms.mass.sum())
+
+
+def reduced(values: Tensor, terms: Terms, reduction: Reduction) -> Tensor | SumAndMass:
+    if reduction == "none":
+        return values
+    total = values.sum()
+    if reduction == "sum":
+        return total
+    mass = terms.total_mass(total)
+    return SumAndMass(total, mass) if reduction == "sum_and_mass" else total * inverse(mass)

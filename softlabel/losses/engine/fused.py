@@ -1,0 +1,151 @@
+"""The fused path: one sweep over blocks of rows makes the loss and, in a buffer of its own, the gradient.
+
+    value = sum(q) logsumexp(z) - <q, z>        gradient = sum(q) softmax(z) - q
+
+Forward leaves the finished gradient behind, so backward has at most a multiplication to do. Neither the log
+probabilities nor the label are ever written out: all else that is made is a block that fits into a processor's cache.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from softlabel.labels import LabelDistribution
+from softlabel.labels.amounts import accumulation_dtype
+from softlabel.labels.distribution import Amount
+from softlabel.losses.blocks import Block, blocks
+from softlabel.losses.buffer import fresh_like
+from softlabel.losses.engine.asked import Terms
+from softlabel.losses.engine.class_mask import without_classes
+
+BLOCK_BYTES = {"cpu": 2**21, "cuda": 2**26}
+REFUSAL = (
+    "the fused loss makes its gradient once, during forward, and hands it out once, so {what}; "
+    "pass fused=False to the loss for a chain of ordinary differentiable operations"
+)
+
+
+def fused_total(logits: Tensor, terms: Terms, axis: int, factor: Amount) -> Tensor:
+    """The sum of the elements' values times a factor: logits with classes on `axis` -> ()."""
+    if torch.is_grad_enabled() and logits.requires_grad:
+        return FusedLoss.apply(logits, terms, axis, factor, False)  # type: ignore[no-any-return,no-untyped-call]
+    return sweep(logits.detach().movedim(axis, -1), terms, 1.0, None).sum() * factor
+
+
+def fused_values(logits: Tensor, terms: Terms, axis: int) -> Tensor:
+    """The value of each element: logits with classes on `axis` -> the shape of the labels."""
+    if torch.is_grad_enabled() and logits.requires_grad:
+        return FusedLoss.apply(logits, terms, axis, 1.0, True)  # type: ignore[no-any-return,no-untyped-call]
+    return sweep(logits.detach().movedim(axis, -1), terms, 1.0, None)
+
+
+class FusedLoss(torch.autograd.Function):
+    """Keeps nothing for backward but the gradient itself."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, terms: Terms, axis: int, factor: Amount, each: bool) -> Tensor:
+        # float16 has no room for p / N: there the factor waits until a loss scaler has had its say
+        late = logits.dtype == torch.float16
+        gradient = fresh_like(logits)
+        values = sweep(logits.movedim(axis, -1), terms, 1.0 if late else factor, gradient.movedim(axis, -1))
+        ctx.save_for_backward(gradient)
+        ctx.axis, ctx.each, ctx.late_factor, ctx.spent = axis, each, factor if late else None, False
+        return values if each else values.sum() * factor
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError(REFUSAL.format(what="it cannot be differentiated twice (create_graph=True)"))
+        if ctx.spent:
+            raise RuntimeError(REFUSAL.format(what="a second backward through it is not possible"))
+        ctx.spent = True
+        (gradient,) = ctx.saved_tensors
+        if ctx.late_factor is not None:
+            upstream = upstream * ctx.late_factor
+        if ctx.each:
+            gradient.mul_(upstream.unsqueeze(ctx.axis))
+        elif not is_one(upstream):
+            gradient.mul_(upstream)
+        return gradient, None, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        raise RuntimeError(REFUSAL.format(what="it has no forward-mode derivative"))
+
+
+def is_one(number: Tensor) -> bool:
+    """Whether a multiplication can be left out; on a GPU that is not worth waiting for."""
+    return number.device.type == "cpu" and bool(number == 1)
+
+
+def sweep(logits: Tensor, terms: Terms, factor: Amount, gradient: Tensor | None) -> Tensor:
+    """Values (...) of logits (..., K); the gradient of their sum times a factor goes into `gradient`, like logits."""
+    shape = logits.shape[:-1]
+    values = logits.new_empty(shape, dtype=accumulation_dtype(logits.dtype))
+    limit = BLOCK_BYTES.get(logits.device.type, 2**26) // (max(logits.shape[-1], 1) * values.element_size())
+    for block in blocks(shape, limit):
+        values[block] = sweep_block(logits, terms, factor, gradient, block)
+    return values
+
+
+def sweep_block(logits: Tensor, terms: Terms, factor: Amount, gradient: Tensor | None, block: Block) -> Tensor:
+    """The values of one block, whose gradient is written."""
+    rows, label = logits[block], terms.label.select(block)
+    mass = None if terms.mass is None else terms.mass[block]
+    if terms.class_mask is not None:
+        rows, label = without_classes(rows, label, terms.class_mask.expand(logits.shape)[block])
+    target = None if gradient is None else gradient[block]
+    label = label.at_hand()
+    work = shifted(rows, target)
+    inner = label.inner(work)
+    entropy = label.entropy(work.dtype) if terms.divergence else None
+    work.exp_()
+    total = work.sum(-1)
+    sums = label.row_sums()
+    values = total.log() if sums is None else total.log().mul_(sums)
+    values.sub_(inner)
+    if entropy is not None:
+        values.sub_(entropy)
+    if target is not None:
+        write_gradient(work, label, total, sums, mass, factor)
+    if mass is not None:
+        weigh_(values, work, mass)
+    if target is not None and work is not target:
+        target.copy_(work)
+    return values
+
+
+def shifted(rows: Tensor, target: Tensor | None) -> Tensor:
+    """rows minus their maxima in the dtype of sums, made in `target` where that has this dtype."""
+    dtype = accumulation_dtype(rows.dtype)
+    highest = rows.amax(-1, keepdim=True)
+    if rows.dtype != dtype:
+        return rows.to(dtype).sub_(highest)
+    return torch.sub(rows, highest, out=target) if target is not None else rows - highest
+
+
+def write_gradient(
+    work: Tensor, label: LabelDistribution, total: Tensor, sums: Tensor | None, mass: Tensor | None, factor: Amount
+) -> None:
+    """exp(z - max), in place, becomes mass (sum(q) softmax(z) - q) factor."""
+    scale = factor if mass is None else mass * factor
+    share = scale / total if sums is None else scale * sums / total
+    work.mul_(share[..., None])
+    label.add_to_(work, -scale)
+
+
+def weigh_(values: Tensor, rows: Tensor, mass: Tensor) -> None:
+    """values times their masses; those that do not count, which may be anything, become 0, and so do their rows.
+
+    Of finite values the gradient is finite as well, and its multiplication by a mass of 0 has cleared it.
+    """
+    if values.device.type == "cpu" and math.isfinite(values.sum().item()):
+        values.mul_(mass)
+        return
+    dead = mass == 0
+    values.mul_(mass).masked_fill_(dead, 0)
+    rows.masked_fill_(dead[..., None], 0)

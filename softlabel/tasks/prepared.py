@@ -1,0 +1,134 @@
+"""From a configuration to what is trained on: source, task, splits, and the statistics that everything needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from softlabel.data.config import Columns, DataConfig
+from softlabel.data.majority import majority_labels
+from softlabel.data.open_source import open_source
+from softlabel.data.samples import Samples
+from softlabel.data.source import Source
+from softlabel.data.splitting.splits import Splits, make_splits
+from softlabel.networks.inputs import InputSpec
+from softlabel.tasks.class_space import ClassSpace
+from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.grid import coarse_axis
+from softlabel.tasks.resolve import task_for
+
+MOST_ROWS_FOR_STATISTICS = 20_000
+CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was understood of the data, before anything is trained.
+
+    class_counts   samples (or mass of votes) per class of the training part, float64 (K,)
+    inputs         kind and shape of a sample; mean and standard deviation of the training part
+    seconds        what reading and checking took
+    """
+
+    config: DataConfig
+    source: Source
+    task: ClassSpace
+    splits: Splits
+    class_counts: Tensor
+    inputs: InputSpec
+    seconds: float = 0.0
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each split."""
+        splits = self.splits
+        parts = {"training": splits.training, "validation": splits.validation, "test": splits.test}
+        return {name: 0 if samples is None else len(samples) for name, samples in parts.items()}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What may be a mistake in the data."""
+        return [*self.source.warnings, *self.splits.warnings]
+
+    @property
+    def effective_validation_size(self) -> float | None:
+        """As many equally weighted rows would estimate as well as the validation part does.
+
+        All of them, or, where every class counts alike, (sum w)^2 / sum w^2 for rows weighted by 1 / (rows of their
+        class); None without a validation part.
+        """
+        if self.splits.validation is None:
+            return None
+        if not self.task.class_balanced:
+            return float(len(self.splits.validation))
+        counts = self.task.class_counts(self.splits.validation.annotation)
+        counts = counts[counts > 0]
+        return float(len(counts) ** 2 / (1 / counts).sum())
+
+    def to_json(self) -> dict[str, Any]:
+        """What reports say of the data."""
+        return {
+            "source": self.config.source,
+            "description": self.source.description,
+            "rows": self.rows,
+            "input": {"kind": self.inputs.kind, "shape": list(self.inputs.shape)},
+            "class_names": list(self.task.class_names),
+            "training_counts": self.class_counts.tolist(),
+            "test_hash": self.splits.test_hash,
+            "data_hash": self.splits.fingerprint.data_hash,
+            "protocol": self.config.protocol,
+            "effective_validation_size": self.effective_validation_size,
+            "groups": self.config.groups,
+            "notes": [*self.warnings, *self.source.notes, *self.splits.notes],
+        }
+
+
+def prepare(
+    config: DataConfig, task_name: str = "auto", axis: AxisConfig | None = None, columns: Columns | None = None
+) -> Prepared:
+    """Open the source, settle the task and make the splits; nothing is trained.
+
+    columns   of a table, where a model was trained on it before: they are picked by name
+
+    Raises DataError or ConfigError, naming file, row or option.
+    """
+    started = time.perf_counter()
+    source = open_source(config, columns)
+    if source.annotation_kind in ("value", "values") and not (axis and axis.grid):
+        for column, name in zip(source.samples.annotation.T, source.class_names or ["values"], strict=False):
+            source.warnings.extend(coarse_axis(column, name))
+    if task_name == "classification" and source.annotation_kind == "distribution":
+        source = majority_labels(source)
+    annotation = source.samples.annotation
+    task = task_for(task_name, source.annotation_kind, source.class_names, annotation, axis or AxisConfig())
+    if config.protocol == "hold-out" and config.validation_weights == "classes":
+        task = task.by_classes()
+    splits = make_splits(source, config, task.stratify)
+    counts = task.class_counts(splits.training.annotation)
+    inputs = input_statistics(splits.training, source.feature_names)
+    return Prepared(config, source, task, splits, counts, inputs, time.perf_counter() - started)
+
+
+def input_statistics(samples: Samples, names: Sequence[str] = ()) -> InputSpec:
+    """Mean and standard deviation per channel (pixels / 255) or feature, of at most 20,000 evenly spaced samples."""
+    rows = torch.arange(len(samples))
+    rows = rows[:: -(-len(rows) // MOST_ROWS_FOR_STATISTICS)]
+    image = samples.input_kind == "image"
+    channels = samples.input_shape[0]
+    count, sums, squares = 0, torch.zeros(channels, dtype=torch.float64), torch.zeros(channels, dtype=torch.float64)
+    for some in torch.split(rows, CHUNK):
+        values = samples.read(some).double() / (255.0 if image else 1.0)
+        values = values.transpose(0, 1).reshape(channels, -1)
+        count += values.shape[1]
+        sums += values.sum(1)
+        squares += values.square().sum(1)
+    mean = sums / count
+    # a constant channel has exactly 0; what rounding leaves of it must not be divided by
+    variance = (squares / count - mean.square()).clamp_min(0)
+    std = torch.where(variance > 1e-12 * (squares / count), variance.sqrt(), 0.0)
+    return InputSpec(samples.input_kind, tuple(samples.input_shape), mean.tolist(), std.tolist(), list(names))
