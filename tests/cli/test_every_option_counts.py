@@ -13,7 +13,7 @@ from softlabel.cli.configuring.options import options_of
 from softlabel.errors import ConfigError
 from softlabel.training.config import RunConfig
 from softlabel.training.train import train
-from tests.cli.test_configuration import from_flags
+from tests.cli.configuring.test_configuration import from_flags
 
 SMALL = ["--epochs", "2", "--backbone", "mlp", "--batch-size", "256", "--method", "label_smoothing"]
 

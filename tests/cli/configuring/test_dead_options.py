@@ -21,7 +21,7 @@ from softlabel.experiments.config import CompareConfig
 from softlabel.networks.config import NetworkConfig
 from softlabel.training.config import RunConfig, TrainingConfig
 from tests.cli.conftest import Softlabel
-from tests.cli.test_configuration import from_flags
+from tests.cli.configuring.test_configuration import from_flags
 
 MODELS = (DataConfig, TrainingConfig, NetworkConfig)
 FIELDS = {name for model in MODELS for name in model.model_fields}
