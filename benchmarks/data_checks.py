@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.splits import make_splits
 from softlabel.tasks.resolve import task_for
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from skimage.feature import hog
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.source import SPLIT_NAMES, Source
 
 

@@ -29,7 +29,7 @@ import softlabel
 from softlabel.analysis.label_quality import label_quality
 from softlabel.analysis.review import Review, review
 from softlabel.deployed.model_folder import load_model
-from softlabel.report.safe_csv import write_csv
+from softlabel.text.spreadsheet import write_csv
 
 NOISE, TOP, FOLDS = 0.1, (20, 100), 5
 Row = dict[str, Any]

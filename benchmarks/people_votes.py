@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from softlabel.analysis.agreement import Agreement, agreement, evaluate_against_votes
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.evaluation.row_scores import read_row_scores
 from softlabel.experiments.config import CompareConfig
 from softlabel.tasks.prepared import prepare

@@ -12,7 +12,7 @@ if sys.argv[:1] == ["-m"]:  # `python -m softlabel…`: Python has put the curre
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+from softlabel.version import __version__
 
 _FOLDERS = ("labels", "losses", "calibration", "metrics", "networks", "data", "tasks", "methods")
 

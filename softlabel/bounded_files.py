@@ -219,3 +219,8 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(word: str) -> None:
     raise ValueError(f"{word} is not a finite number")
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, or its name."""
+    return one_line(str(error), 200) or type(error).__name__

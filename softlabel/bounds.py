@@ -11,6 +11,8 @@ MOST_PROCESSES = 256
 MOST_WIDTH = 65_536
 MOST_SIDE = 16_384
 MOST_FOLDS = 1000
+LONGEST_NAME = 200
+"""Of a run, in bytes; the file system allows 255, and a number follows."""
 
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]

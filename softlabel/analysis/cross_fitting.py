@@ -30,12 +30,13 @@ from softlabel.runs.atomic import make_folder, write_bytes
 from softlabel.runs.checkpoint import drop_checkpoints
 from softlabel.runs.run_folder import CONFIG, RESULT, read_config, read_json
 from softlabel.runs.tensor_files import MOST_TENSORS, metadata_of, tensors_of
+from softlabel.runs.trained_on import recorded_columns, refuse_changed_data
 from softlabel.tasks.prepared import Prepared, prepare
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import device_name
+from softlabel.training.fingerprinted import fingerprint_for
 from softlabel.training.progress import Progress, Silent
 from softlabel.training.train import train
-from softlabel.training.trained_on import fingerprint_for, recorded_columns, refuse_changed_data
 
 FORMAT = "1"
 PREDICTIONS = "predictions.safetensors"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from softlabel.analysis.label_quality import LabelQuality, label_quality
 from softlabel.analysis.strength import too_weak
 from softlabel.errors import ConfigError
 from softlabel.evaluation.row_scores import read_row_scores
+from softlabel.text.words import nearest
 
 Kind = Literal["mislabelled", "ambiguous"]
 KINDS: tuple[Kind, ...] = ("mislabelled", "ambiguous")
@@ -193,8 +193,8 @@ class Review:
     def _class_index(self, name: str) -> int:
         if name in self.class_names:
             return self.class_names.index(name)
-        near = difflib.get_close_matches(name, self.class_names, n=1)
-        known = f"did you mean {near[0]!r}?" if near else "the classes are " + ", ".join(self.class_names[:12])
+        near = nearest(name, self.class_names)
+        known = f"did you mean {near!r}?" if near else "the classes are " + ", ".join(self.class_names[:12])
         raise ConfigError(f"there is no class {name!r}; {known}")
 
 

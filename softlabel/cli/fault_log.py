@@ -11,7 +11,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from softlabel import __version__
+from softlabel.version import __version__
 
 KEPT = 5
 _ENDING = ".log"

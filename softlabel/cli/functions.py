@@ -109,8 +109,8 @@ def compare(
     )
     refuse_undrawn_splits(options, config, str)
 
-    from softlabel.cli.commands.compare import results_of
     from softlabel.experiments.compare import compare as run
+    from softlabel.experiments.results import results_of
 
     folder = run(config, progress=progress, command="softlabel.compare(…)")
     return Comparison(folder, results_of(folder))
@@ -138,7 +138,7 @@ def evaluate(run: PathLike, *, votes: bool = False, split: Split | None = None, 
     >>> scored.split, scored.rows, scored.before["accuracy"] == scored.after["accuracy"]  # no answer moves
     ('test', 359, True)
     """
-    from softlabel.cli.commands.evaluate import READING, other_data
+    from softlabel.cli.configuring.other_data import READING, other_data
 
     wrong = [name for name in options if name not in READING]
     if wrong:

@@ -19,13 +19,13 @@ from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 
-from softlabel import __version__
-from softlabel.cli.configuring.schema_words import nearest
 from softlabel.cli.fault_log import write_fault_log
 from softlabel.cli.standard_streams import drop_output, open_closed_streams, refuse_no_folder
 from softlabel.errors import ConfigError, FailedRunError, SoftlabelError
 from softlabel.isolation import leave_current_folder
 from softlabel.text.visible import visible
+from softlabel.text.words import nearest
+from softlabel.version import __version__
 
 COMMANDS = {
     "compare": "train several methods with several seeds, and compare them",

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from softlabel.data.config import Columns
 from softlabel.data.digests import row_hashes
-from softlabel.data.refusals import among
 from softlabel.data.samples import Samples
 from softlabel.data.source import Source
+from softlabel.text.words import among
 
 PARTS = ("training", "validation", "test")
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from softlabel.data.images import BadImageError, Encoded, read_header, turned_upright
-from softlabel.data.refusals import among
 from softlabel.data.source import VOID
 from softlabel.errors import DataError
+from softlabel.text.words import among
 
 A_MASK = "a PNG with one class index a pixel: 8-bit grey or palette"
 _START = b"\x89PNG\r\n\x1a\n"

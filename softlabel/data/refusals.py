@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softlabel.errors import DataError
+from softlabel.text.words import shown
 
 SHOWN = 5
 KEPT = 10_000
@@ -113,22 +114,3 @@ def _of_every_kind(refused: list[Refusal]) -> list[Refusal]:
     firsts = sorted(first.values())
     rest = (position for position in range(len(refused)) if first[kinds[position]] != position)
     return [refused[position] for position in sorted([*firsts, *rest][:SHOWN])]
-
-
-def shown(value: Any) -> str:
-    """A value as an error message shows it: on one line, text in quotes, at most 60 characters."""
-    if value is None:
-        return "an empty value"
-    if isinstance(value, str):
-        return repr(value if len(value) <= 60 else value[:57] + "...") if value else "an empty value"
-    if isinstance(value, float | np.floating):
-        return f"{value:g}"
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def among(names: Iterable[str], limit: int = 12) -> str:
-    """A list of names as an error message shows it."""
-    names = list(names)
-    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
-    return ", ".join(shown(name) for name in names[:limit]) + more

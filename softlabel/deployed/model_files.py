@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softlabel.bounded_files import content_of, damaged, one_line, parse_json
+from softlabel.bounded_files import content_of, damaged, parse_json
 from softlabel.errors import RunError
 from softlabel.runs.atomic import finite
 from softlabel.runs.tensor_files import MOST_TENSORS, tensors_of
@@ -84,8 +84,3 @@ def digest_of(description: Mapping[str, Any]) -> str:
     """Hash of a description's content, whatever its spaces and order."""
     text = json.dumps(finite(dict(description)), sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what an error says, or its name."""
-    return one_line(str(error), 200) or type(error).__name__

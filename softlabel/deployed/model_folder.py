@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from softlabel import __version__
+from softlabel.bounded_files import first_line
 from softlabel.deployed.model_claims import (
     refuse_huge_inputs,
     refuse_huge_origin,
@@ -28,7 +28,6 @@ from softlabel.deployed.model_files import (
     WEIGHTS_PATTERN,
     digest_of,
     find_model,
-    first_line,
     read_description,
     read_weights,
     refuse_not_finite,
@@ -45,6 +44,7 @@ from softlabel.networks.network import Network
 from softlabel.runs.atomic import write_bytes, write_json
 from softlabel.runs.partial import remove_leftovers
 from softlabel.tasks.link import probabilities
+from softlabel.version import __version__
 
 
 class DeployedModel(nn.Module):

@@ -15,8 +15,8 @@ from torch import Tensor
 from softlabel.bounded_files import checked
 from softlabel.data.config import DataConfig
 from softlabel.data.images import FULL_SCALE
+from softlabel.data.reading.unlabelled import Expected, Inputs, read_inputs
 from softlabel.data.samples import Samples
-from softlabel.data.unlabelled import Expected, Inputs, read_inputs
 from softlabel.deployed.model_files import find_model
 from softlabel.deployed.model_folder import DeployedModel, load_model
 from softlabel.errors import ConfigError, RunError

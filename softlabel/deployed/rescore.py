@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from softlabel.data.config import Columns, DataConfig
-from softlabel.data.open_source import open_source
 from softlabel.data.reading.columns import settled
-from softlabel.data.refusals import among
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.samples import Samples
 from softlabel.data.source import SPLIT_NAMES, VOID, Source
 from softlabel.deployed.model_folder import DeployedModel, load_model
@@ -21,11 +20,12 @@ from softlabel.deployed.predict import configured_folder, training_data, white_l
 from softlabel.errors import ConfigError, DataError, RunError
 from softlabel.evaluation.scores import evaluate_at
 from softlabel.runs.openings import record_opening
+from softlabel.runs.trained_on import recorded_columns, refuse_changed_rows
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.prepared import prepare
 from softlabel.tasks.resolve import GIVEN, task_for, task_from_json
-from softlabel.training.trained_on import recorded_columns, refuse_changed_rows
+from softlabel.text.words import among
 
 Split = Literal["training", "validation", "test", "all"]
 Watch = Callable[[Tensor, Tensor], None]

@@ -224,9 +224,10 @@ def _train_cell(cell: Cell, threads: int, answer: connection.Connection) -> None
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
+    from softlabel.runs.trained_on import recorded_columns, refuse_changed_data
     from softlabel.tasks.prepared import prepare
+    from softlabel.training.fingerprinted import fingerprint_for
     from softlabel.training.train import train
-    from softlabel.training.trained_on import fingerprint_for, recorded_columns, refuse_changed_data
 
     torch.set_num_threads(threads)
     config = cell.config

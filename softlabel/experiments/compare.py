@@ -20,13 +20,14 @@ from softlabel.methods.base.method import OF_EVERY_METHOD, Method
 from softlabel.runs.atomic import write_text
 from softlabel.runs.openings import count_openings, refuse_other_data, refuse_other_test_rows
 from softlabel.runs.run_folder import RunFolder, unfinished_run
+from softlabel.runs.trained_on import DATA, record, recorded_columns, refuse_changed_data
 from softlabel.tasks.prepared import Prepared, prepare
 from softlabel.training.build_method import build_method
 from softlabel.training.engine import device_name
+from softlabel.training.fingerprinted import fingerprint_for
 from softlabel.training.precision import precision_for
 from softlabel.training.shared_stages import forget
 from softlabel.training.train import BEGIN_ANEW
-from softlabel.training.trained_on import DATA, fingerprint_for, record, recorded_columns, refuse_changed_data
 
 
 class CompareProgress(Protocol):

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import softlabel
 from softlabel.errors import RunError
 from softlabel.experiments.cells import Cell, Failure
 from softlabel.experiments.config import CompareConfig
@@ -24,6 +23,7 @@ from softlabel.report.comparison import weakness
 from softlabel.runs.run_folder import read_json
 from softlabel.runs.tensor_files import read_tensors
 from softlabel.tasks.prepared import Prepared
+from softlabel.version import __version__
 
 FORMAT = 1
 Json = dict[str, Any]
@@ -51,7 +51,7 @@ def collect(
     images = _add_masks(cells, entries, prepared)
     return {
         "format": FORMAT,
-        "softlabel": softlabel.__version__,
+        "softlabel": __version__,
         "command": command,
         "created": time.strftime("%Y-%m-%d %H:%M:%S"),
         "data": prepared.to_json() | {"test_openings": test_openings},
@@ -220,3 +220,11 @@ def mean_and_spread(found: Sequence[Mapping[str, float | None]], scores: Sequenc
 
 def _or_infinity(value: float | None, sign: int) -> float:
     return math.inf if value is None or math.isnan(value) else sign * value
+
+
+def results_of(folder: Path) -> dict[str, object]:
+    """What a finished comparison stored."""
+    from softlabel.runs.run_folder import read_json
+
+    stored: dict[str, object] = read_json(folder / "results.json")
+    return stored

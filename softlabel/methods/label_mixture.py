@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.data.label_vectors import read_label_vectors
+from softlabel.data.reading.label_vectors import read_label_vectors
 from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, dense, gaussian_mixture, levels, mix
 from softlabel.labels.label_distance import cooccurrence_distance, embedding_distance, grid_distance

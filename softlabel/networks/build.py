@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from softlabel.networks.network import Backbone, Network
 from softlabel.networks.preprocessing import Standardise
 from softlabel.networks.resnet import ResNet
 from softlabel.randomness import addressed
+from softlabel.text.words import nearest
 
 
 def resnet(blocks: int) -> Callable[[NetworkConfig, InputSpec], Backbone]:
@@ -116,8 +116,8 @@ def encoder_decoder(config: NetworkConfig, inputs: InputSpec) -> Backbone:
 def unknown_backbone(name: str) -> str:
     """The message for a name that is no backbone."""
     known = ["auto", *BACKBONES, PER_PIXEL, "hf:PATH_OR_NAME"]
-    near = difflib.get_close_matches(name, known, n=1)
-    listing = f"did you mean {near[0]}? There are" if near else "there are"
+    near = nearest(name, known)
+    listing = f"did you mean {near}? There are" if near else "there are"
     return f"network.backbone: {name!r} is not a backbone; {listing} {', '.join(known)}."
 
 

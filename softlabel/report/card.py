@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from softlabel.report.comparison import Comparison, Json, chosen, final, weakness
+from softlabel.report.comparison import Comparison, Json, chosen, final, heading, rank, weakness
 from softlabel.report.drawing.cell_grid import cell_grid
 from softlabel.report.drawing.label_axis import label_axis
 from softlabel.report.sections.abstention import worth_naming
@@ -14,7 +14,6 @@ from softlabel.report.sections.class_frequency import pixel_classes
 from softlabel.report.sections.data import understood
 from softlabel.report.sections.error_by_cell import cell_rows
 from softlabel.report.sections.error_by_value import axis_bins, errors_in
-from softlabel.report.sections.scores import heading, rank
 from softlabel.text.numbers import DASH, count, interval, is_number, number
 from softlabel.text.visible import one_line
 

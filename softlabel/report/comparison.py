@@ -9,7 +9,9 @@ from statistics import fmean
 from typing import Any
 
 from softlabel.errors import RunError
-from softlabel.text.numbers import is_number, number
+from softlabel.text.numbers import DASH, is_number, number
+
+ARROWS = {"lower": "↓", "higher": "↑"}
 
 FORMAT = 1
 
@@ -143,3 +145,31 @@ def extent(values: Iterable[Any]) -> tuple[float, float]:
     """The least and the greatest of the finite values; NaN of none."""
     kept = [value for value in values if is_number(value)]
     return (min(kept), max(kept)) if kept else (math.nan, math.nan)
+
+
+def heading(score: dict[str, Any]) -> str:
+    """A score's title with the arrow of its better direction."""
+    return f"{score['title']} {ARROWS[score['better']]}"
+
+
+def mean_and_spread(stored: dict[str, Any] | None) -> str:
+    """A mean over seeds and how far the seeds lie apart; the mean alone where one seed shows no spread."""
+    if not stored or not is_number(stored.get("mean")):
+        return DASH
+    return number(stored["mean"]) + (f" ±{number(stored['spread'])}" if is_number(stored.get("spread")) else "")
+
+
+def rank(entry: dict[str, Any]) -> str:
+    """The rank of a method, of which there is none when no seed finished."""
+    return str(entry["rank"]) if entry["seeds"] and entry.get("rank") is not None else DASH
+
+
+def difference(comparison: Comparison, entry: dict[str, Any], score: str | None = None) -> dict[str, Any] | None:
+    """The paired difference of a method to the baseline in one score (the primary one), or None."""
+    found: dict[str, Any] | None = (entry.get("difference") or {}).get(score or comparison.primary["name"])
+    return found
+
+
+def unit_of_count(comparison: Comparison) -> str:
+    """What is counted of every class and every bin of confidence: rows, or pixels of masks."""
+    return "pixels" if any(cell["details"].get("by_pixel_class") for cell in comparison.cells) else "rows"

@@ -14,16 +14,17 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from softlabel import __version__
 from softlabel.analysis.review import KINDS, Filters, Kind, Review
 from softlabel.evaluation.extreme_rows import data_uri
 from softlabel.report.drawing.palette import css_variables
+from softlabel.report.drawing.png import TINY_SIDE
 from softlabel.report.html import page_template
 from softlabel.report.page import Table
-from softlabel.report.sections.samples import TINY_SIDE, Bar
+from softlabel.report.sections.samples import Bar
 from softlabel.runs.atomic import write_bytes
 from softlabel.text.numbers import DASH, count, number, share
 from softlabel.text.visible import shortened, visible_tree
+from softlabel.version import __version__
 
 ROWS_SHOWN = 48
 ROWS_AT_MOST = 200

@@ -10,9 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from softlabel.report.columns import GAP, NAME_WIDTH, Column, cut, fitting, least_name, shown_name, total_width
-from softlabel.report.comparison import Comparison, temperature_told
-from softlabel.report.sections.scores import ARROWS, mean_and_spread, rank
-from softlabel.report.sections.verdict import difference
+from softlabel.report.comparison import ARROWS, Comparison, difference, mean_and_spread, rank, temperature_told
 from softlabel.text.numbers import DASH, bytes_of, duration, interval, signed
 
 LABEL_WIDTH = 9

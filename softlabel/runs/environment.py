@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-import softlabel
+from softlabel.version import __version__
 
 DECISIVE = ("softlabel", "torch", "numpy", "threads", "device", "cpu_capability", "processes")
 """Entries on which the last bits of a result may depend."""
@@ -20,7 +20,7 @@ DECISIVE = ("softlabel", "torch", "numpy", "threads", "device", "cpu_capability"
 def environment(device: str, processes: int) -> dict[str, Any]:
     """Versions, threads, device and processor; no paths."""
     return {
-        "softlabel": softlabel.__version__,
+        "softlabel": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,

@@ -23,13 +23,13 @@ from softlabel.bounded_files import (
     parse_toml,
 )
 from softlabel.bounded_files import read_json as read_bounded
+from softlabel.bounds import LONGEST_NAME
 from softlabel.errors import RunError
 from softlabel.runs.atomic import make_folder, write_json, write_text
 from softlabel.runs.folder_lock import FolderLock
 from softlabel.runs.partial import remove_leftovers
 from softlabel.runs.records import SCHEMAS
 from softlabel.runs.toml import to_toml
-from softlabel.training.config import LONGEST_NAME
 
 Kind = Literal["train", "compare"]
 Config = TypeVar("Config", bound=BaseModel)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from softlabel.data.config import Columns, DataConfig
 from softlabel.data.majority import majority_labels
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.samples import Samples
 from softlabel.data.source import Source
 from softlabel.data.splitting.splits import Splits, make_splits

@@ -6,13 +6,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from softlabel.bounds import MOST_EPOCHS, Epochs, Factor, Processes, Rate, Rows, Seed, Weight
+from softlabel.bounds import LONGEST_NAME, MOST_EPOCHS, Epochs, Factor, Processes, Rate, Rows, Seed, Weight
 from softlabel.data.config import BalancedEpoch, DataConfig, Share
 from softlabel.networks.config import NetworkConfig
 from softlabel.tasks.config import AxisConfig
 
-LONGEST_NAME = 200
-"""In bytes; the file system allows 255, and a number follows."""
 LONGEST_PART, LONGEST_PATH = 255, 3000
 
 

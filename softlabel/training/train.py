@@ -21,12 +21,14 @@ from softlabel.runs.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.runs.environment import differences, environment
 from softlabel.runs.metrics_log import MetricsLog
 from softlabel.runs.run_folder import RESULT, RunFolder, refuse_difference, unfinished_run
+from softlabel.runs.trained_on import record, recorded_columns, refuse_changed_data
 from softlabel.tasks.prepared import Prepared, prepare
 from softlabel.training.build_method import build_method
 from softlabel.training.calibrate_and_test import finish
 from softlabel.training.config import RunConfig
 from softlabel.training.ema import AveragedNetwork
 from softlabel.training.engine import Engine, device_name
+from softlabel.training.fingerprinted import fingerprint_for
 from softlabel.training.loop import Observer, train_stages
 from softlabel.training.observer import FirstProcess
 from softlabel.training.position import refuse_other_best, refuse_other_position
@@ -35,7 +37,6 @@ from softlabel.training.progress import Progress, RunStart, Silent
 from softlabel.training.shared_stages import SharedStages
 from softlabel.training.stage_data import StageData
 from softlabel.training.state import TrainingState, best_from_checkpoint
-from softlabel.training.trained_on import fingerprint_for, record, recorded_columns, refuse_changed_data
 from softlabel.training.workers import Workers
 
 BEGIN_ANEW = "; bring the old data back, or begin anew in another folder"

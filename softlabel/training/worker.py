@@ -17,12 +17,13 @@ def main(folder: Path, rank: int, port: int) -> None:
     """Take part in the training of a run folder that the first process holds; write nothing."""
     threading.Thread(target=_end_with_the_first, daemon=True).start()
     from softlabel.runs.run_folder import read_json, read_settings
+    from softlabel.runs.trained_on import recorded_columns, refuse_changed_data
     from softlabel.tasks.prepared import prepare
     from softlabel.training.build_method import build_method
     from softlabel.training.config import RunConfig
+    from softlabel.training.fingerprinted import fingerprint_for
     from softlabel.training.observer import OtherProcess
     from softlabel.training.train import precision_of, start_training
-    from softlabel.training.trained_on import fingerprint_for, recorded_columns, refuse_changed_data
 
     config = read_settings(folder, RunConfig)
     prepared = prepare(config.data, config.task, config.axis, recorded_columns(folder))

@@ -25,10 +25,10 @@ from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError, RunError, UnsupportedError
 from softlabel.evaluation.row_scores import FILE, read_row_scores, write_row_scores
 from softlabel.methods.cross_entropy import CrossEntropy
-from softlabel.report.safe_csv import read_csv, write_csv
 from softlabel.runs.run_folder import read_json
 from softlabel.runs.tensor_files import metadata_of
 from softlabel.tasks.prepared import prepare
+from softlabel.text.spreadsheet import read_csv, write_csv
 from softlabel.training.progress import Silent
 from tests.training.tiny import tiny_prepared
 

@@ -14,8 +14,8 @@ from softlabel.errors import ConfigError
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
-from softlabel.report.safe_csv import read_csv
 from softlabel.tasks.classification import Classification
+from softlabel.text.spreadsheet import read_csv
 from tests.cli.conftest import Softlabel
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import softlabel as package
-from softlabel.cli.commands.evaluate import READING
+from softlabel.cli.configuring.other_data import READING
 from softlabel.cli.main import main
 from softlabel.errors import ConfigError
 

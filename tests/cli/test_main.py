@@ -183,7 +183,7 @@ def test_methods_and_sources_as_json(softlabel) -> None:
     (epsilon,) = [option for option in methods["label_smoothing"]["options"] if option["name"] == "epsilon"]
     assert (epsilon["flag"], epsilon["default"]) == ("--label-smoothing.epsilon", 0.1)
     sources = [source["name"] for source in json.loads(softlabel("sources", "--json").out)]
-    from softlabel.data.open_source import list_sources
+    from softlabel.data.reading.open_source import list_sources
 
     assert sources == list_sources()
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.splits import make_splits
 from softlabel.data.splitting.wrong_labels import noisy_values
 from softlabel.errors import ConfigError, DataError

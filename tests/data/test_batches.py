@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from softlabel.data.augmentation import augment, augmentation_for
 from softlabel.data.batches import batches, num_batches
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.samples import HeldSamples
 from softlabel.errors import ConfigError
 from softlabel.randomness import generator

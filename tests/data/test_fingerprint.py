@@ -20,7 +20,7 @@ from scipy.io import loadmat, savemat
 
 from softlabel.data.config import Columns, DataConfig
 from softlabel.data.fingerprint import Fingerprint, differences, scored_differences
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.splits import make_splits
 from tests.data import made_sources as made
 from tests.data.made_sources import Change, Table, edited, in_order, of_part

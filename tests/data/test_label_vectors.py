@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from softlabel.data.label_vectors import read_label_vectors
+from softlabel.data.reading.label_vectors import read_label_vectors
 from softlabel.errors import DataError
 
 NAMES = ["sad", "glad, very", "grün"]

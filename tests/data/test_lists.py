@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.refusals import RefusedRowsError
 from softlabel.errors import ConfigError, DataError
 

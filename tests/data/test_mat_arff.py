@@ -11,7 +11,7 @@ import torch
 from scipy.io import savemat
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.errors import DataError
 
 REAL = os.environ.get("SOFTLABEL_DATA")

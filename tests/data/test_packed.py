@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.long_tail import long_tail_rows
 from softlabel.data.splitting.splits import make_splits
 from softlabel.errors import ConfigError, DataError

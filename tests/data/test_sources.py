@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import list_sources, open_source
+from softlabel.data.reading.open_source import list_sources, open_source
 from softlabel.data.refusals import RefusedRowsError
 from softlabel.errors import ConfigError, DataError
 from tests.data.conftest import ROWS, save_folder

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
+from softlabel.data.reading.unlabelled import Expected, read_inputs
 from softlabel.data.refusals import RefusedRowsError
-from softlabel.data.unlabelled import Expected, read_inputs
 from softlabel.errors import ConfigError, DataError, UnsupportedError
 from tests.data.conftest import ROWS
 

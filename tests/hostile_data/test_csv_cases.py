@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.errors import DataError
 from tests.hostile_data.csv_cases import READ, REFUSED, WARNED
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softlabel.losses import buffer
-from softlabel.losses.blocks import blocks
+from softlabel.losses.engine.fused import blocks
 
 
 @given(st.lists(st.integers(0, 5), max_size=4), st.integers(0, 20))

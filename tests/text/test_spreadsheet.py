@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softlabel.report.safe_csv import read_csv, write_csv
-from softlabel.text.spreadsheet import neutralise, restore
+from softlabel.text.spreadsheet import neutralise, read_csv, restore, write_csv
 
 FORMULAS = (
     "=1+1",

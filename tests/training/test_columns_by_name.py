@@ -14,10 +14,11 @@ from softlabel.deployed.model_folder import load_model
 from softlabel.deployed.predict import predict
 from softlabel.deployed.rescore import evaluate
 from softlabel.errors import DataError, RunError
+from softlabel.runs.trained_on import record, recorded, refuse_changed_data
 from softlabel.tasks.prepared import prepare
 from softlabel.training.config import RunConfig
+from softlabel.training.fingerprinted import fingerprint_for
 from softlabel.training.train import train
-from softlabel.training.trained_on import fingerprint_for, record, recorded, refuse_changed_data
 from tests.data import made_sources as made
 from tests.data.made_sources import edited, in_order
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from softlabel.cli.configuring.configuration import read_settings, settings_parser, settled
 from softlabel.cli.configuring.parser import Parser
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.limits import add_require, exit_code, of_comparison, read_limits
-from softlabel.cli.settings import read_settings, settings_parser, settled
 from softlabel.experiments.config import CompareConfig, default_compare_config
+from softlabel.experiments.results import results_of
 
 EXAMPLES = """\
 Without --source, the digits are split first and their training part is made
@@ -48,11 +47,3 @@ def run(words: list[str]) -> int:
         results = results_of(folder)
         screen.finished(folder, results)
     return exit_code(limits, *of_comparison(results), console) if limits else 0
-
-
-def results_of(folder: Path) -> dict[str, object]:
-    """What a finished comparison stored."""
-    from softlabel.runs.run_folder import read_json
-
-    stored: dict[str, object] = read_json(folder / "results.json")
-    return stored

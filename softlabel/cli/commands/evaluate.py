@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from softlabel.cli.configuring.complaints import by_hand
-from softlabel.cli.configuring.configuration import validated
-from softlabel.cli.configuring.dead_options import refuse_dead_options
 from softlabel.cli.configuring.options import add_options, given_options
+from softlabel.cli.configuring.other_data import READING, other_data
 from softlabel.cli.configuring.parser import Parser, spell_flag
 from softlabel.cli.configuring.run_folders import model_folder
 from softlabel.cli.screens.console import Console
@@ -17,28 +13,6 @@ from softlabel.cli.screens.limits import add_require, exit_code, read_limits
 from softlabel.cli.screens.scores import scores_table, temperature_title
 from softlabel.cli.screens.understood import line, worth_saying
 from softlabel.data.config import DataConfig
-from softlabel.errors import ConfigError
-from softlabel.training.config import RunConfig
-
-READING = (
-    "source",
-    "image_column",
-    "image_root",
-    "feature_columns",
-    "label_column",
-    "vote_columns",
-    "value_column",
-    "sigma_column",
-    "value_columns",
-    "level_columns",
-    "level_codes",
-    "normalise",
-    "split_column",
-    "resize",
-    "colour",
-    "accept_void",
-    "skip_bad",
-)
 
 EXAMPLES = """\
 Without --source the run's own test split is scored, after a check that it is
@@ -94,25 +68,7 @@ def run(words: list[str]) -> int:
         heading = temperature_title(scored.temperature, None, scored.temperature_flag)
         console.say(scores_table(scored.before, scored.after, scored.titles, heading, f"{scored.split} rows"))
         if isinstance(scored, ScoredAgainstVotes):
-            from softlabel.cli.agreement_table import agreement_table
+            from softlabel.cli.screens.scores import agreement_table
 
             console.say("\n" + agreement_table(scored.votes))
     return exit_code(limits, scored.after, f"{scored.split} rows", console, events=False)
-
-
-def other_data(given: Mapping[str, Any], split: str | None, spell: Callable[[str], str]) -> DataConfig | None:
-    """How other data are read; None for the run's own. Raises ConfigError for an option that would not be read."""
-    if not given:
-        return None
-    if "source" not in given:
-        raise ConfigError(f"{spell(next(iter(given)))} would not be read: it needs {spell('source')}")
-    data = validated(DataConfig, given, by_hand(spell))
-    refuse_dead_options(given, RunConfig(data=data), spell)
-    if "split_column" in given and split in (None, "all") and not _has_pattern(data.feature_columns):
-        raise ConfigError(f"{spell('split_column')} would not be read: all rows are scored; it needs {spell('split')}")
-    return data
-
-
-def _has_pattern(columns: list[str]) -> bool:
-    """Whether the features are what other options leave of a table, so that naming a column takes it out of them."""
-    return any(mark in column for column in columns for mark in "*?[")

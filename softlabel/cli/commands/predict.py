@@ -24,7 +24,7 @@ from softlabel.cli.screens.answers import (
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.understood import worth_saying
 from softlabel.errors import ConfigError
-from softlabel.report.safe_csv import write_csv
+from softlabel.text.spreadsheet import write_csv
 
 EXAMPLES = """\
 Without --out the answers go to the screen: a short table on a terminal, CSV

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import softlabel.data.sources
 from softlabel.cli.configuring.parser import Parser
-from softlabel.cli.configuring.schema_words import nearest
 from softlabel.cli.screens.console import Console, wrapped
 from softlabel.errors import ConfigError
+from softlabel.text.words import nearest
 
 EXAMPLES = """\
 examples:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from softlabel.cli.configuring.configuration import read_settings, settings_parser, settled
 from softlabel.cli.configuring.parser import Parser
 from softlabel.cli.configuring.run_folders import folder_to_resume
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.limits import add_require, exit_code, read_limits
-from softlabel.cli.settings import read_settings, settings_parser, settled
 from softlabel.errors import ConfigError
 from softlabel.training.config import RunConfig
 

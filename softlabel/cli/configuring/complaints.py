@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from softlabel.cli.configuring.options import Option, options_of
-from softlabel.cli.configuring.schema_words import alternatives, nearest, shown
+from softlabel.cli.configuring.schema_words import alternatives, shown
+from softlabel.text.words import nearest
 
 SHOWN_AT_ONCE = 6
 Key = tuple[str | None, str]

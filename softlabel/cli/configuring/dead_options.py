@@ -116,7 +116,7 @@ def refuse_undrawn_splits(given: Mapping[str, Any], config: Any, spell: Callable
     """
     if not {"test_share", "validation_share", "split_seed"} & set(given):
         return
-    from softlabel.data.open_source import open_source
+    from softlabel.data.reading.open_source import open_source
     from softlabel.data.source import TEST, VALIDATION
 
     data, split = config.data, open_source(config.data).split

@@ -6,8 +6,8 @@ import argparse
 import re
 from typing import Any, NoReturn
 
-from softlabel.cli.configuring.schema_words import nearest
 from softlabel.errors import ConfigError
+from softlabel.text.words import nearest
 
 _METHOD_OPTION = re.compile(r"--(?P<method>[\w-]+)\.(?P<option>[\w-]+)(?:=(?P<value>.*))?", re.DOTALL)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from softlabel.cli.configuring.schema_words import nearest
 from softlabel.errors import RunError
+from softlabel.text.words import nearest
 
 
 def folder_to_resume(named: str, runs: Path) -> Path:

@@ -1,9 +1,8 @@
-"""How the command line speaks of values: what an option takes, and which word was probably meant."""
+"""What an option takes, in words, and how a value of it is spelled."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -78,33 +77,3 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The word that was probably meant, or None."""
-    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
-    return near[0] if near else None
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: 1 seed, 3 seeds."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
-def roughly(seconds: float) -> str:
-    """A time that is only estimated, with no more digits than that deserves."""
-    if seconds < 10:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 90:
-        return f"{5 * round(seconds / 5)} s"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
-    hours = seconds / 3600
-    return f"{hours:.1f} h" if hours < 10 else f"{round(hours)} h"
-
-
-def remaining(seconds: float) -> str:
-    """A countdown: whole seconds, or minutes and seconds, or hours and minutes."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours} h {minute:02d} min" if hours else f"{minutes} min {second:02d} s" if minutes else f"{second} s"

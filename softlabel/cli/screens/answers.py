@@ -9,12 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from softlabel.cli.configuring.schema_words import nearest
 from softlabel.errors import ConfigError
-from softlabel.report.safe_csv import write_csv
 from softlabel.runs.atomic import to_json
 from softlabel.runs.publish import new_file
+from softlabel.text.spreadsheet import write_csv
 from softlabel.text.visible import visible
+from softlabel.text.words import nearest
 
 Answer = Mapping[str, Any]
 Write = Callable[[Any, Sequence[str], Iterable[Answer]], None]

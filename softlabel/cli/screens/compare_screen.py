@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from softlabel.cli.configuring.schema_words import counted, remaining, roughly
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.plan import standings, time_left
 from softlabel.cli.screens.understood import folder_line, line, understood
@@ -17,6 +16,7 @@ from softlabel.experiments.cells import Cell
 from softlabel.experiments.config import CompareConfig
 from softlabel.tasks.prepared import Prepared
 from softlabel.text.numbers import bytes_of
+from softlabel.text.words import counted, remaining, roughly
 from softlabel.training.progress import REFRESH_SECONDS, line_seconds
 
 MOST_LINES = 100

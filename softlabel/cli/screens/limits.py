@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from softlabel.cli.configuring.schema_words import nearest
 from softlabel.cli.screens.console import Console
 from softlabel.errors import ConfigError
+from softlabel.text.words import nearest
 
 LIMIT_FAILED = 3
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from softlabel.cli.configuring.schema_words import counted, roughly
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.plan import tried
 from softlabel.cli.screens.understood import folder_line, line
 from softlabel.text.numbers import share
 from softlabel.text.visible import shortened
+from softlabel.text.words import counted, roughly
 from softlabel.training.progress import Progress, RunStart, Silent, Terms, progress_for
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from softlabel.bounded_files import count_lines
-from softlabel.cli.configuring.schema_words import counted, roughly
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.plan import tried
 from softlabel.cli.screens.scores import scores_table, temperature_title
 from softlabel.cli.screens.understood import folder_line, line, understood
 from softlabel.report.comparison import weakness
 from softlabel.runs.checkpoint import CheckpointFolder
+from softlabel.text.words import counted, roughly
 from softlabel.training.build_method import own_training
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import RunStart, Terms, progress_for

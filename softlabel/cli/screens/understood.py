@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from softlabel.cli.configuring.schema_words import counted
 from softlabel.text.numbers import count
 from softlabel.text.visible import shortened
+from softlabel.text.words import counted
 
 if TYPE_CHECKING:
     from softlabel.networks.config import NetworkConfig

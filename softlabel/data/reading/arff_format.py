@@ -8,8 +8,9 @@ import re
 import zlib
 from dataclasses import dataclass
 
-from softlabel.data.refusals import Refusal, among, shown
+from softlabel.data.refusals import Refusal
 from softlabel.errors import DataError
+from softlabel.text.words import among, shown
 
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 _ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)

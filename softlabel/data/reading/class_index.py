@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from softlabel.data.reading.columns import in_order, nearest
-from softlabel.data.refusals import shown
 from softlabel.data.source import TRAIN
+from softlabel.text.words import shown
 
 if TYPE_CHECKING:
     from softlabel.data.reading.draft import Annotation, Draft

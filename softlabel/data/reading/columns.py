@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from softlabel.data.refusals import Refusals, among
+from softlabel.data.refusals import Refusals
 from softlabel.errors import DataError
+from softlabel.text.words import among
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 LONGEST_LABEL = 200

@@ -13,12 +13,12 @@ from softlabel.data.config import DataConfig
 from softlabel.data.duplicates import duplicate_warnings
 from softlabel.data.reading.arrow_rows import arrow_rows
 from softlabel.data.reading.class_index import annotation_of
+from softlabel.data.reading.group_column import group_numbers, refuse_straddling
 from softlabel.data.reading.image_table import ImageTable, Subject, check_images
 from softlabel.data.reading.whole_checks import class_warnings, empty_training_split, nothing_to_learn_from, one_class
 from softlabel.data.refusals import Refusal, Refusals
 from softlabel.data.samples import HeldSamples, Samples, StreamedSamples
 from softlabel.data.source import AnnotationKind, Source
-from softlabel.data.splitting.groups import group_numbers, refuse_straddling
 
 Annotation = NDArray[np.int64] | NDArray[np.float32] | NDArray[np.uint8]
 

@@ -25,8 +25,9 @@ from softlabel.data.images import (
 )
 from softlabel.data.reading.files import BadFileError, Root
 from softlabel.data.reading.white_level import check_white
-from softlabel.data.refusals import Refusals, shown
+from softlabel.data.refusals import Refusals
 from softlabel.data.samples import EncodedImages
+from softlabel.text.words import shown
 
 HOLD_LIMIT = 2**30
 """Decoded images up to this many bytes are held in memory where `memory` is 'auto'."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from softlabel.data.reading.files import is_folder, is_hidden, is_image_name, written
 from softlabel.data.reading.split_names import is_unsure, part_in, part_named, reading_notes, told_twice
-from softlabel.data.refusals import among
 from softlabel.data.source import SPLIT_NAMES, TRAIN
 from softlabel.errors import DataError
+from softlabel.text.words import among
 
 
 @dataclass(frozen=True)

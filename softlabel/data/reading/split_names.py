@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from softlabel.data.refusals import shown
 from softlabel.data.source import SPLIT_NAMES, TEST, TRAIN, VALIDATION
+from softlabel.text.words import shown
 
 WORDS: Mapping[int, tuple[str, ...]] = {
     TRAIN: ("train", "training"),

@@ -18,9 +18,10 @@ from softlabel.data.reading.files import Root
 from softlabel.data.reading.image_table import Subject, images_at, struct_column
 from softlabel.data.reading.split_names import part_named, reading_notes
 from softlabel.data.reading.tables import Table
-from softlabel.data.refusals import Refusals, among, shown
+from softlabel.data.refusals import Refusals
 from softlabel.data.source import SPLIT_NAMES
 from softlabel.errors import ConfigError, DataError
+from softlabel.text.words import among, shown
 
 
 def columns_to_read(config: DataConfig, file: str) -> Callable[[list[str]], list[str]]:

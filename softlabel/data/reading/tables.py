@@ -15,8 +15,9 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from softlabel.data.reading.csv_header import SEPARATORS, CsvHeader, read_header
-from softlabel.data.refusals import Refusal, shown
+from softlabel.data.refusals import Refusal
 from softlabel.errors import ConfigError, DataError
+from softlabel.text.words import shown
 
 BLOCK = 16 * 2**20
 IN_MEMORY = 2**30

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from softlabel.data.refusals import shown
 from softlabel.errors import DataError
+from softlabel.text.words import shown
 
 
 def text_lines(path: str) -> list[tuple[int, str]]:

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from softlabel.data.refusals import among, shown
 from softlabel.data.source import POSITIVE, TRAIN, VOID
+from softlabel.text.words import among, shown
 
 if TYPE_CHECKING:
     from softlabel.data.reading.draft import Draft

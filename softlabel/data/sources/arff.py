@@ -25,9 +25,10 @@ from softlabel.data.reading.draft import Draft, complete
 from softlabel.data.reading.split_names import ANY_WORD, part_named
 from softlabel.data.reading.table_draft import feature_table
 from softlabel.data.reading.tables import existing_file
-from softlabel.data.refusals import Place, Refusals, among
+from softlabel.data.refusals import Place, Refusals
 from softlabel.data.source import SPLIT_NAMES, TEST, TRAIN, Source
 from softlabel.errors import DataError
+from softlabel.text.words import among
 
 _PART = re.compile(rf"[-_]({ANY_WORD})$", re.IGNORECASE)
 

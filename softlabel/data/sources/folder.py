@@ -22,9 +22,10 @@ from softlabel.data.reading.draft import Draft, complete
 from softlabel.data.reading.files import BadFileError, Root, is_folder, is_hidden, is_image_name, is_text, written
 from softlabel.data.reading.image_table import struct_column
 from softlabel.data.reading.split_folders import Layout, layout_of
-from softlabel.data.refusals import Refusals, among
+from softlabel.data.refusals import Refusals
 from softlabel.data.source import TRAIN, Source
 from softlabel.errors import ConfigError, DataError
+from softlabel.text.words import among
 
 
 @dataclass

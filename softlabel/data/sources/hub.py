@@ -28,9 +28,10 @@ from softlabel.data.reading.split_folders import folders_in
 from softlabel.data.reading.split_names import is_unsure, part_named, reading_notes, told_twice
 from softlabel.data.reading.table_draft import columns_to_read, draft_of
 from softlabel.data.reading.tables import Table
-from softlabel.data.refusals import Place, among
+from softlabel.data.refusals import Place
 from softlabel.data.source import TRAIN, Source
 from softlabel.errors import ConfigError, DataError, RunError
+from softlabel.text.words import among
 
 _TIMEOUT = 10.0
 HUB_NAME = re.compile(r"(?!\.)[\w.-]{1,96}(/(?!\.)[\w.-]{1,96})?")

@@ -23,9 +23,10 @@ from softlabel.data.reading.files import BadFileError, Root
 from softlabel.data.reading.image_table import struct_column
 from softlabel.data.reading.split_names import ANY_WORD, part_named, reading_notes, told_twice
 from softlabel.data.reading.text_lines import class_names_in, text_lines
-from softlabel.data.refusals import Place, Refusals, among, shown
+from softlabel.data.refusals import Place, Refusals
 from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
 from softlabel.errors import ConfigError, DataError
+from softlabel.text.words import among, shown
 
 _LIST = re.compile(rf"(.+)_({ANY_WORD})\.txt", re.IGNORECASE)
 _LABEL = re.compile(r"\d{1,9}", re.ASCII)

@@ -26,9 +26,10 @@ from softlabel.data.reading.files import BadFileError, Root, is_hidden, is_image
 from softlabel.data.reading.image_table import commonest_size, struct_column
 from softlabel.data.reading.split_folders import Layout, split_layout
 from softlabel.data.reading.text_lines import class_names_in
-from softlabel.data.refusals import Refusals, among
+from softlabel.data.refusals import Refusals
 from softlabel.data.source import TRAIN, VOID, Source
 from softlabel.errors import ConfigError, DataError
+from softlabel.text.words import among
 
 IMAGES, MASKS, CLASSES = "images", "masks", "classes.txt"
 

@@ -22,9 +22,10 @@ from softlabel.data.reading.columns import vote_table
 from softlabel.data.reading.draft import Draft, complete
 from softlabel.data.reading.table_draft import feature_table
 from softlabel.data.reading.tables import existing_file
-from softlabel.data.refusals import Refusals, among
+from softlabel.data.refusals import Refusals
 from softlabel.data.source import Source
 from softlabel.errors import DataError
+from softlabel.text.words import among
 
 ARRAYS = ("features", "labels")
 NAMES = "x"

@@ -45,9 +45,10 @@ from softlabel.data.reading.draft import Draft, complete
 from softlabel.data.reading.image_table import struct_column
 from softlabel.data.reading.plain_arrays import plain_arrays
 from softlabel.data.reading.split_names import ANY_WORD, part_named
-from softlabel.data.refusals import Place, Refusals, among
+from softlabel.data.refusals import Place, Refusals
 from softlabel.data.source import TRAIN, VOID, Source
 from softlabel.errors import ConfigError, DataError
+from softlabel.text.words import among
 
 NO_CLASS = ("unknown", "NF")
 UNLABELLED = ("Unlabelled", "Void")

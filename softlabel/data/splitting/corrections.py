@@ -18,11 +18,12 @@ from torch import Tensor
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.columns import labels, nearest, numbers, one_column
 from softlabel.data.reading.tables import Table, existing_file, read_csv, read_parquet
-from softlabel.data.refusals import Refusals, shown
+from softlabel.data.refusals import Refusals
 from softlabel.data.samples import Samples
 from softlabel.data.source import Source
 from softlabel.errors import ConfigError
 from softlabel.text.spreadsheet import restore
+from softlabel.text.words import shown
 
 ROW, GIVEN, LABEL, PLACE = "row", "given_label", "label", "place"
 

@@ -15,7 +15,6 @@ from torch import Tensor
 from softlabel.data.config import DataConfig
 from softlabel.data.duplicates import duplicate_warnings
 from softlabel.data.fingerprint import Fingerprint, fingerprint_of
-from softlabel.data.refusals import among
 from softlabel.data.samples import Samples
 from softlabel.data.source import TEST, TRAIN, VALIDATION, Source
 from softlabel.data.splitting.corrections import corrected
@@ -25,6 +24,7 @@ from softlabel.data.splitting.strata import held_out
 from softlabel.data.splitting.wrong_labels import noisy_labels, noisy_values, transition
 from softlabel.errors import ConfigError, DataError, UnsupportedError
 from softlabel.randomness import Address
+from softlabel.text.words import among
 
 Stratify = Callable[[Tensor], NDArray[Any]]
 _CHUNK = 1024

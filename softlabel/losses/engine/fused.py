@@ -9,18 +9,23 @@ probabilities nor the label are ever written out: all else that is made is a blo
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
 from softlabel.labels.amounts import accumulation_dtype
 from softlabel.labels.distribution import Amount
-from softlabel.losses.blocks import Block, blocks
-from softlabel.losses.buffer import fresh_like
 from softlabel.losses.engine.asked import Terms
 from softlabel.losses.engine.class_mask import without_classes
+
+Block = tuple[slice, ...]
+
+HUGE = 2**22
+"""Bytes from which NumPy asks Linux for huge pages."""
 
 BLOCK_BYTES = {"cpu": 2**21, "cuda": 2**26}
 REFUSAL = (
@@ -149,3 +154,38 @@ def weigh_(values: Tensor, rows: Tensor, mass: Tensor) -> None:
     dead = mass == 0
     values.mul_(mass).masked_fill_(dead, 0)
     rows.masked_fill_(dead[..., None], 0)
+
+
+def blocks(shape: Sequence[int], limit: int) -> Iterator[Block]:
+    """Slices of the leading axes that cover a batch shape once, at most `limit` elements each (at least one).
+
+    Each block is a plain slice of the tensor, so it works for any strides and copies nothing.
+    """
+    if not shape:
+        yield ()
+        return
+    inner = 1
+    for size in shape[1:]:
+        inner *= size
+    if inner <= limit or len(shape) == 1:
+        step = max(1, limit // max(inner, 1))
+        for start in range(0, shape[0], step):
+            yield (slice(start, start + step),)
+        return
+    for position in range(shape[0]):
+        for rest in blocks(shape[1:], limit):
+            yield (slice(position, position + 1), *rest)
+
+
+def fresh_like(logits: Tensor) -> Tensor:
+    """An uninitialised tensor of the logits' shape, dtype and strides.
+
+    On a CPU, first touching a large buffer page by page costs as much as computing what goes into it, and PyTorch's
+    allocator asks for small pages unless told otherwise; NumPy's asks for huge ones.
+    """
+    size = logits.numel() * logits.element_size()
+    if logits.device.type != "cpu" or size < HUGE:
+        return torch.empty_like(logits)
+    strides = torch.empty_like(logits, device="meta").stride()
+    memory = torch.from_numpy(np.empty(size, dtype=np.uint8))
+    return memory.view(logits.dtype).as_strided(logits.shape, strides)

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from softlabel.labels.amounts import accumulation_dtype
 from softlabel.labels.lowered import lower, restore
-from softlabel.losses.buffer import fresh_like
 from softlabel.losses.engine.asked import Terms
-from softlabel.losses.engine.fused import REFUSAL, sweep
+from softlabel.losses.engine.fused import REFUSAL, fresh_like, sweep
 
 
 @torch.library.custom_op("softlabel::loss_and_gradient", mutates_args=())

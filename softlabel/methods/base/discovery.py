@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from typing import TYPE_CHECKING
 
-import softlabel.methods
 from softlabel.errors import ConfigError
+from softlabel.text.words import nearest
 
 if TYPE_CHECKING:  # importing a method imports torch, and names are asked for without it
     from softlabel.methods.base.method import Method
 
-_PROTOCOL = {"method", "stage", "discovery", "decoupled", "classifier_labels"}
-
 
 def method_names() -> list[str]:
     """The names of all methods, sorted. Imports none of them."""
-    return sorted(m.name for m in pkgutil.iter_modules(softlabel.methods.__path__) if m.name not in _PROTOCOL)
+    spec = importlib.util.find_spec("softlabel.methods")
+    places = spec.submodule_search_locations if spec else None
+    return sorted(module.name for module in pkgutil.iter_modules(places) if not module.ispkg)
 
 
 def find_method(name: str) -> type[Method]:
     """The one method that a module defines. Raises ConfigError with the nearest name when there is no such module."""
     names = method_names()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "the methods are " + ", ".join(names)
+        near = nearest(name, names)
+        hint = f"did you mean {near!r}?" if near else "the methods are " + ", ".join(names)
         raise ConfigError(f"unknown method {name!r}: {hint}")
     from softlabel.methods.base.method import Method
 

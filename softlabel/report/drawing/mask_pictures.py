@@ -11,7 +11,7 @@ from PIL import Image
 
 from softlabel.deployed.predicted_masks import palette
 from softlabel.report.drawing.heat_map import png_uri
-from softlabel.report.sections.samples import read_png
+from softlabel.report.drawing.png import read_png
 
 Pixels = NDArray[np.uint8]
 

@@ -9,12 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from softlabel.report.comparison import Comparison, chosen, extent, mean
+from softlabel.report.comparison import Comparison, chosen, extent, heading, mean, unit_of_count
 from softlabel.report.drawing.palette import MUTED, series_colour
 from softlabel.report.drawing.svg import drawing, inline_svg
 from softlabel.report.page import Cell, Panel, Section, Table
-from softlabel.report.sections.class_frequency import unit_of_count
-from softlabel.report.sections.scores import heading
 from softlabel.text.numbers import DASH, count, interval, is_number, number
 
 _NORMAL_QUANTILE = 1.959964  # of 97.5 %

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from softlabel.report.comparison import Comparison, extent, mean
+from softlabel.report.comparison import Comparison, extent, mean, unit_of_count
 from softlabel.report.drawing.palette import INK, marker, series_colour
 from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Cell, Panel, Section, Table
@@ -55,11 +55,6 @@ def _score(comparison: Comparison) -> str:
         return "IoU"
     labels = any(cell["details"].get("by_label") for cell in comparison.cells)
     return "average precision" if labels else "accuracy"
-
-
-def unit_of_count(comparison: Comparison) -> str:
-    """What is counted of every class and every bin of confidence: rows, or pixels of masks."""
-    return "pixels" if any(cell["details"].get("by_pixel_class") for cell in comparison.cells) else "rows"
 
 
 def pixel_classes(details: Mapping[str, Any]) -> list[dict[str, Any]]:

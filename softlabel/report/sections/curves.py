@@ -9,11 +9,10 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
-from softlabel.report.comparison import Comparison, extent, mean
+from softlabel.report.comparison import Comparison, extent, heading, mean
 from softlabel.report.drawing.palette import dash, series_colour
 from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Panel, Section, Table
-from softlabel.report.sections.scores import heading
 from softlabel.text.numbers import is_number, number
 
 POINTS_AT_MOST = 150

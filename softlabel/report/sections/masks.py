@@ -23,8 +23,8 @@ from softlabel.report.drawing.mask_pictures import (
     read_grey,
     read_mask,
 )
+from softlabel.report.drawing.png import read_png
 from softlabel.report.page import Cell, Table
-from softlabel.report.sections.samples import read_png
 from softlabel.text.numbers import count, is_number, number
 from softlabel.text.visible import shortened
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from softlabel.report.comparison import Comparison, Json
+from softlabel.report.comparison import Comparison, Json, heading, mean_and_spread
 from softlabel.report.drawing.palette import series_colour
 from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Cell, Panel, Section, Table
-from softlabel.report.sections.scores import heading, mean_and_spread
 from softlabel.text.numbers import interval, is_number
 from softlabel.text.visible import shortened
 

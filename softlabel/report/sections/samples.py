@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
 from dataclasses import dataclass
 from typing import Any
-
-from PIL import Image, UnidentifiedImageError
 
 from softlabel.report.comparison import Comparison
 from softlabel.report.drawing.axis_samples import AxisSample, axis_sample
 from softlabel.report.drawing.cell_grid import CellGrid, cell_grid
 from softlabel.report.drawing.grid_samples import grid_sample
-from softlabel.report.drawing.heat_map import png_uri
 from softlabel.report.drawing.label_axis import LabelAxis, label_axis
+from softlabel.report.drawing.png import own_png
 from softlabel.text.numbers import is_number, number
 
 SHOWN = 12
 NAMED = 4
-LARGEST_SIDE = 96
-TINY_SIDE = 64
-PIXELS_AT_MOST = 4096 * 4096
-_PREFIX = "data:image/png;base64,"
 
 
 @dataclass(frozen=True)
@@ -100,29 +91,6 @@ def _samples(
 ) -> list[Sample]:
     ordered = sorted(stored, key=lambda entry: -(entry[measure] if is_number(entry[measure]) else 0.0))
     return [_sample(entry, measure, axis, several) for entry in ordered[:SHOWN]]
-
-
-def own_png(uri: Any) -> tuple[str, bool] | None:
-    """A picture read and written again, at most LARGEST_SIDE wide, and whether it is tiny; None where it is no PNG."""
-    plain = read_png(uri)
-    if plain is None:
-        return None
-    tiny = max(plain.size) <= TINY_SIDE
-    plain.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-    return png_uri(plain), tiny
-
-
-def read_png(uri: Any) -> Image.Image | None:
-    """A stored picture, grey or in colours; None where it is no PNG, or has too many pixels."""
-    if not isinstance(uri, str) or not uri.startswith(_PREFIX):
-        return None
-    try:
-        with Image.open(io.BytesIO(base64.b64decode(uri[len(_PREFIX) :], validate=True)), formats=["PNG"]) as image:
-            if image.width * image.height > PIXELS_AT_MOST:
-                return None
-            return image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
-    except (binascii.Error, UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        return None
 
 
 def _sample(entry: dict[str, Any], measure: str, axis: LabelAxis | CellGrid | None, several: bool) -> Sample:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from softlabel.report.comparison import Comparison, chosen, final, mean
+from softlabel.report.comparison import Comparison, chosen, difference, final, heading, mean, mean_and_spread, rank
 from softlabel.report.page import Cell, Section, Table, Tone
-from softlabel.report.sections.verdict import difference
 from softlabel.text.numbers import DASH, count, duration, interval, is_number, number, signed
 
-ARROWS = {"lower": "↓", "higher": "↑"}
 _TONES: dict[str, Tone] = {"better": "good", "worse": "bad"}
 
 
@@ -21,23 +19,6 @@ def score_section(comparison: Comparison) -> Section:
         tables=[ranking(comparison), all_scores(comparison)],
         folded=[last_epoch(comparison), every_run(comparison)],
     )
-
-
-def heading(score: dict[str, Any]) -> str:
-    """A score's title with the arrow of its better direction."""
-    return f"{score['title']} {ARROWS[score['better']]}"
-
-
-def mean_and_spread(stored: dict[str, Any] | None) -> str:
-    """A mean over seeds and how far the seeds lie apart; the mean alone where one seed shows no spread."""
-    if not stored or not is_number(stored.get("mean")):
-        return DASH
-    return number(stored["mean"]) + (f" ±{number(stored['spread'])}" if is_number(stored.get("spread")) else "")
-
-
-def rank(entry: dict[str, Any]) -> str:
-    """The rank of a method, of which there is none when no seed finished."""
-    return str(entry["rank"]) if entry["seeds"] and entry.get("rank") is not None else DASH
 
 
 def ranking(comparison: Comparison) -> Table:

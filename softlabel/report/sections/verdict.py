@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from softlabel.report.comparison import Comparison, temperature_told
+from softlabel.report.comparison import Comparison, difference, temperature_told
 from softlabel.report.drawing.palette import INK, MUTED, PAPER, marker, series_colour
 from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Panel
@@ -36,12 +36,6 @@ def headline(comparison: Comparison) -> tuple[str, str]:
     """The first sentence of the verdict, and the others."""
     first, stop, others = str(comparison.results["verdict"]["text"]).partition(". ")
     return (first + "." if stop else first), others
-
-
-def difference(comparison: Comparison, entry: dict[str, Any], score: str | None = None) -> dict[str, Any] | None:
-    """The paired difference of a method to the baseline in one score (the primary one), or None."""
-    found: dict[str, Any] | None = (entry.get("difference") or {}).get(score or comparison.primary["name"])
-    return found
 
 
 def by_verdict(comparison: Comparison) -> dict[str, list[str]]:

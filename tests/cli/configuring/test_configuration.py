@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softlabel.cli.configuring.configuration import assemble
+from softlabel.cli.configuring.configuration import assemble, read_settings, settings_parser, settled
 from softlabel.cli.configuring.options import nested, options_of
 from softlabel.cli.configuring.parser import spell_flag, take_method_options
-from softlabel.cli.settings import read_settings, settings_parser, settled
 from softlabel.errors import ConfigError
 from softlabel.experiments.config import CompareConfig, default_compare_config
 from softlabel.runs.toml import to_toml

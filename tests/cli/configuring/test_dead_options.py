@@ -20,8 +20,8 @@ from softlabel.errors import ConfigError
 from softlabel.experiments.config import CompareConfig
 from softlabel.networks.config import NetworkConfig
 from softlabel.training.config import RunConfig, TrainingConfig
-from tests.cli.conftest import Softlabel
 from tests.cli.configuring.test_configuration import from_flags
+from tests.cli.conftest import Softlabel
 
 MODELS = (DataConfig, TrainingConfig, NetworkConfig)
 FIELDS = {name for model in MODELS for name in model.model_fields}

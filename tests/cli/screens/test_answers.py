@@ -15,8 +15,8 @@ import pytest
 from softlabel.cli.configuring.new_file import refuse_existing
 from softlabel.cli.screens.answers import columns, flat, separator, shortened, table, write_csv, write_file, write_json
 from softlabel.errors import ConfigError
-from softlabel.report.safe_csv import read_csv
 from softlabel.tasks.classification import Classification
+from softlabel.text.spreadsheet import read_csv
 
 FIELDS = ("label", "confidence")
 CLASSES = ["cat", "=HYPERLINK(1)"]

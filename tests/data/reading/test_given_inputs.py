@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 import torch
 
+from softlabel.data.reading.unlabelled import Expected, read_inputs
 from softlabel.data.refusals import RefusedRowsError
-from softlabel.data.unlabelled import Expected, read_inputs
 from softlabel.errors import ConfigError, DataError
 
 NAMED = Expected("features", (2,), feature_names=("a", "b"))

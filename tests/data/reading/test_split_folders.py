@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.reading.split_folders import layout_of
 from softlabel.data.reading.split_names import part_named, reading_notes, told_twice
 from softlabel.data.reading.table_draft import split_of

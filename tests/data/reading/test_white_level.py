@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from softlabel.data.config import DataConfig
 from softlabel.data.images import BadImageError, decode, read_header
 from softlabel.data.masks import decode_mask, mask_size
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.errors import DataError
 
 SIDEWAYS = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10

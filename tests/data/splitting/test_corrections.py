@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.splits import Splits, make_splits
 from softlabel.errors import ConfigError, DataError
-from softlabel.report.safe_csv import write_csv
+from softlabel.text.spreadsheet import write_csv
 
 Row = dict[str, Any]
 KINDS = ["=cat", "-7", "dog", "'+mouse"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softlabel.data.config import DataConfig
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.groups import held_out_groups
 from softlabel.data.splitting.splits import make_splits
 from softlabel.errors import DataError

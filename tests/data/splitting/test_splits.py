@@ -11,7 +11,7 @@ from PIL import Image
 
 from softlabel.data.config import DataConfig
 from softlabel.data.duplicates import identities
-from softlabel.data.open_source import open_source
+from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.long_tail import long_tail_counts, long_tail_rows
 from softlabel.data.splitting.splits import make_splits
 from softlabel.data.splitting.strata import held_out, held_out_size, quantile_bins

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
+import importlib.util
 import os
 import pkgutil
 
-import softlabel.data.sources
 from softlabel.data.config import Columns, DataConfig, SettledData
 from softlabel.data.source import Source
 from softlabel.errors import ConfigError
+from softlabel.text.words import nearest
 
 
 def list_sources() -> list[str]:
     """The kinds of sources, sorted. Imports none of them."""
-    return sorted(module.name for module in pkgutil.iter_modules(softlabel.data.sources.__path__))
+    spec = importlib.util.find_spec("softlabel.data.sources")
+    return sorted(module.name for module in pkgutil.iter_modules(spec.submodule_search_locations if spec else None))
 
 
 def open_source(config: DataConfig, columns: Columns | None = None) -> Source:
@@ -28,8 +29,8 @@ def open_source(config: DataConfig, columns: Columns | None = None) -> Source:
     kind, _, argument = config.source.partition(":")
     kinds = list_sources()
     if kind not in kinds:
-        near = difflib.get_close_matches(kind, kinds, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "the sources are " + ", ".join(kinds)
+        near = nearest(kind, kinds)
+        hint = f"did you mean {near!r}?" if near else "the sources are " + ", ".join(kinds)
         raise ConfigError(f"unknown source {config.source!r}: {hint}")
     module = importlib.import_module(f"softlabel.data.sources.{kind}")
     settled = config if columns is None else SettledData.of(config, columns)

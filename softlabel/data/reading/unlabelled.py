@@ -20,9 +20,10 @@ from softlabel.data.reading.given_inputs import ARRAY, TABLE, array_given, featu
 from softlabel.data.reading.image_table import Memory, Subject, check_images, struct_column
 from softlabel.data.reading.table_draft import feature_table, image_cells, image_root
 from softlabel.data.reading.tables import Table, read_csv, read_parquet
-from softlabel.data.refusals import Refusal, Refusals, among
+from softlabel.data.refusals import Refusal, Refusals
 from softlabel.data.samples import HeldSamples, InputKind, Samples, StreamedSamples
 from softlabel.errors import ConfigError, DataError, UnsupportedError
+from softlabel.text.words import among
 
 UNKNOWN = -100
 """The annotation of every row: the index that labels and losses ignore."""
