@@ -5,8 +5,11 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 
+from softlabel.data.batches import batches
+from softlabel.data.samples import HeldSamples, Samples
 from softlabel.networks.network import Network
 
 
@@ -26,3 +29,14 @@ class PooledFeatures:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
         self._hook.remove()
+
+
+@torch.no_grad()
+def cached_features(samples: Samples, network: Network, device: torch.device, batch_size: int) -> HeldSamples:
+    """Pooled features (N, D) of all samples, in their order, by the network in evaluation mode."""
+    was_training = network.training
+    network.eval()
+    order = torch.arange(len(samples))
+    found = [network.features(b.inputs.to(device)).pooled.cpu() for b in batches(samples, order, batch_size)]
+    network.train(was_training)
+    return HeldSamples(torch.cat(found), order, samples.annotation, samples.sample_id)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from softlabel.data.batch import Batch
 from softlabel.losses import SumAndMass
 from softlabel.methods.base.method import Method, Terms
-from softlabel.metrics.levels_truth import read_levels
+from softlabel.metrics.truth import read_levels
 from softlabel.networks.network import Network
 from softlabel.tasks.link import Link
 from softlabel.tasks.multi_label import MultiLabel

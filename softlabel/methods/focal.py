@@ -17,7 +17,7 @@ from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
 from softlabel.losses import SumAndMass, effective_number, focal_loss, inverse_frequency, sigmoid_focal_loss
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
-from softlabel.metrics.levels_truth import read_levels
+from softlabel.metrics.truth import read_levels
 from softlabel.networks.network import Network
 from softlabel.tasks.link import Link
 from softlabel.tasks.multi_label import MultiLabel

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.metrics.levels_truth import read_levels
 from softlabel.metrics.ranking import RankingStatistic, kept_rows
 from softlabel.metrics.statistic import Contribution
+from softlabel.metrics.truth import read_levels
 
 
 class MeanAveragePrecision(RankingStatistic):

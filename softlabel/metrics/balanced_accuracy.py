@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.metrics.class_means import mean_over_classes
+from softlabel.metrics.row_mean import mean_over_classes
 from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import read
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from softlabel.metrics.decoding import cumulative
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
 from softlabel.metrics.statistic import Contribution
-from softlabel.metrics.value_truth import as_grid, in_unit, read_values
+from softlabel.metrics.truth import as_grid, in_unit, read_values
 
 
 class ContinuousRankedProbabilityScore(RowMean):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from softlabel.metrics.decoding import Decoding, decode
 from softlabel.metrics.statistic import Contribution, Tally
-from softlabel.metrics.value_truth import as_grid, nearest_label, read_values
+from softlabel.metrics.truth import as_grid, nearest_label, read_values
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
-from softlabel.metrics.class_means import mean_over_classes
+from softlabel.metrics.row_mean import mean_over_classes
 
 GroupName = Literal["many", "medium", "few"]
 GROUP_NAMES: tuple[GroupName, ...] = ("many", "medium", "few")

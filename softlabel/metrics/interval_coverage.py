@@ -11,7 +11,7 @@ from torch import Tensor
 from softlabel.metrics.decoding import central_interval, cumulative
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
 from softlabel.metrics.statistic import Contribution, Statistic
-from softlabel.metrics.value_truth import as_grid, in_unit, nearest_label, read_values
+from softlabel.metrics.truth import as_grid, in_unit, nearest_label, read_values
 
 
 class CoverageError(RowMean):

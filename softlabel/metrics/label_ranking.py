@@ -13,9 +13,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from softlabel.metrics.levels_truth import LevelsTruth, read_levels
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
 from softlabel.metrics.statistic import Contribution
+from softlabel.metrics.truth import LevelsTruth, read_levels
 
 
 class RankingLoss(RowMean):

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from softlabel.metrics.class_means import mean_over_classes
+from softlabel.metrics.row_mean import mean_over_classes
 from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import Truth, read
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from softlabel.metrics.decoding import Decoding, decode
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
 from softlabel.metrics.statistic import Contribution
-from softlabel.metrics.value_truth import ValueTruth, as_grid, in_unit, nearest_label, read_values
+from softlabel.metrics.truth import ValueTruth, as_grid, in_unit, nearest_label, read_values
 
 
 class _OfDecodedValue(RowMean):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
 from softlabel.metrics.statistic import Contribution
-from softlabel.metrics.value_truth import as_grid, in_unit, nearest_label
+from softlabel.metrics.truth import as_grid, in_unit, nearest_label
 
 PoseDecoding = Literal["joint", "marginal", "expectation"]
 Angle = Literal["pitch", "yaw", "both"]

@@ -23,3 +23,15 @@ def mean_of_rows(score: Tensor, counted: Tensor) -> Contribution:
     counted = counted.bool()
     values = torch.stack([torch.where(counted, score.double(), 0.0), counted.double()], -1)
     return Contribution(torch.zeros(len(score), dtype=torch.int64, device=score.device), values)
+
+
+def mean_over_classes(sums: Tensor, members: Tensor | None = None) -> Tensor:
+    """From (..., K, 2), a sum and a number of rows per class, to (...).
+
+    Classes without a row are left out; `members` (K,) bool takes only some classes. NaN when none is left.
+    """
+    present = sums[..., 1] > 0
+    if members is not None:
+        present = present & members.to(sums.device)
+    mean = sums[..., 0] / sums[..., 1].clamp(min=1)
+    return (mean * present).sum(-1) / present.sum(-1)

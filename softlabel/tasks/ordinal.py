@@ -16,7 +16,7 @@ from softlabel.metrics.decoding import Decoding, central_interval, decode
 from softlabel.metrics.interval_coverage import CoverageError, IntervalWidth
 from softlabel.metrics.ordinal import CumulativeScore, EpsilonError, MeanAbsoluteError, NearestLabelLikelihood
 from softlabel.metrics.statistic import Statistic
-from softlabel.metrics.value_truth import nearest_label
+from softlabel.metrics.truth import nearest_label
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.grid import grid_names, parse_grid, quantile_strata, spanned_grid

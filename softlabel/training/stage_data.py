@@ -12,12 +12,12 @@ from softlabel.data.batch import Batch
 from softlabel.data.batches import batches, num_batches
 from softlabel.data.samplers import epoch_order, every_class_order
 from softlabel.data.samples import Samples
+from softlabel.evaluation.features import cached_features
 from softlabel.methods.base.method import Method
 from softlabel.methods.base.stage import SecondSampler, Stage
 from softlabel.randomness import Address, generator
 from softlabel.tasks.prepared import Prepared
 from softlabel.training.build_method import own_training
-from softlabel.training.cached_features import cached_features
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine
 
