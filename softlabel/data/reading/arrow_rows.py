@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from softlabel.data.arrow import datasets
+from softlabel.data.reading.draft import Draft
 from softlabel.data.source import SPLIT_NAMES
-
-if TYPE_CHECKING:
-    from softlabel.data.reading.draft import Draft
 
 
 def arrow_rows(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from softlabel.data.reading.columns import in_order, nearest
+from softlabel.data.reading.draft import Annotation, Draft
 from softlabel.data.source import TRAIN
 from softlabel.text.words import shown
-
-if TYPE_CHECKING:
-    from softlabel.data.reading.draft import Annotation, Draft
 
 
 def annotation_of(draft: Draft) -> tuple[Annotation, list[str]]:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from softlabel.data.reading.draft import Draft
 from softlabel.data.source import POSITIVE, TRAIN, VOID
 from softlabel.text.words import among, shown
-
-if TYPE_CHECKING:
-    from softlabel.data.reading.draft import Draft
-
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 

@@ -21,7 +21,8 @@ from softlabel.data.config import DataConfig, settled_columns
 from softlabel.data.reading.annotation_columns import level_table
 from softlabel.data.reading.arff_format import Relation, read_relation, unescaped
 from softlabel.data.reading.columns import one_column, settled
-from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.complete import complete
+from softlabel.data.reading.draft import Draft
 from softlabel.data.reading.split_names import ANY_WORD, part_named
 from softlabel.data.reading.table_draft import feature_table
 from softlabel.data.reading.tables import existing_file

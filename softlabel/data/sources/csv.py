@@ -10,7 +10,7 @@ UTF-8, separated by commas, semicolons or tabs. Labels are text as written: 007 
 from __future__ import annotations
 
 from softlabel.data.config import DataConfig
-from softlabel.data.reading.draft import complete
+from softlabel.data.reading.complete import complete
 from softlabel.data.reading.table_draft import columns_to_read, draft_of
 from softlabel.data.reading.tables import existing_file, read_csv
 from softlabel.data.source import Source

@@ -10,7 +10,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from softlabel.data.config import DataConfig
-from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.complete import complete
+from softlabel.data.reading.draft import Draft
 from softlabel.data.reading.image_table import struct_column
 from softlabel.data.refusals import Refusals
 from softlabel.data.source import Source

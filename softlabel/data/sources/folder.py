@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.columns import in_order
-from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.complete import complete
+from softlabel.data.reading.draft import Draft
 from softlabel.data.reading.files import BadFileError, Root, is_folder, is_hidden, is_image_name, is_text, written
 from softlabel.data.reading.image_table import struct_column
 from softlabel.data.reading.split_folders import Layout, layout_of

@@ -22,7 +22,8 @@ from softlabel.data.arrow import datasets
 from softlabel.data.config import DataConfig, settled_columns
 from softlabel.data.reading.annotation_columns import annotation_options
 from softlabel.data.reading.columns import one_column
-from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.complete import complete
+from softlabel.data.reading.draft import Draft
 from softlabel.data.reading.files import is_hidden, is_image_name
 from softlabel.data.reading.split_folders import folders_in
 from softlabel.data.reading.split_names import is_unsure, part_named, reading_notes, told_twice

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from softlabel.data.config import DataConfig
-from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.complete import complete
+from softlabel.data.reading.draft import Draft
 from softlabel.data.reading.files import BadFileError, Root
 from softlabel.data.reading.image_table import struct_column
 from softlabel.data.reading.split_names import ANY_WORD, part_named, reading_notes, told_twice

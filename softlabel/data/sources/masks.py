@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from softlabel.data.config import DataConfig
 from softlabel.data.images import BadImageError, quiet_decoding, read_header
 from softlabel.data.masks import check_classes, decode_mask, mask_size, refuse_doubtful_void
-from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.complete import complete
+from softlabel.data.reading.draft import Draft
 from softlabel.data.reading.files import BadFileError, Root, is_hidden, is_image_name, written
 from softlabel.data.reading.image_table import commonest_size, struct_column
 from softlabel.data.reading.split_folders import Layout, split_layout

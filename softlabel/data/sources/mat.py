@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.columns import vote_table
-from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.complete import complete
+from softlabel.data.reading.draft import Draft
 from softlabel.data.reading.table_draft import feature_table
 from softlabel.data.reading.tables import existing_file
 from softlabel.data.refusals import Refusals

@@ -41,7 +41,8 @@ from softlabel.data.config import DataConfig
 from softlabel.data.images import MAX_PIXELS, BadImageError, decode
 from softlabel.data.masks import check_classes, decode_mask, mask_size, refuse_doubtful_void, resized
 from softlabel.data.reading.columns import nearest, vote_table
-from softlabel.data.reading.draft import Draft, complete
+from softlabel.data.reading.complete import complete
+from softlabel.data.reading.draft import Draft
 from softlabel.data.reading.image_table import struct_column
 from softlabel.data.reading.plain_arrays import plain_arrays
 from softlabel.data.reading.split_names import ANY_WORD, part_named

@@ -7,7 +7,7 @@ bytes and path that Hugging Face datasets write.
 from __future__ import annotations
 
 from softlabel.data.config import DataConfig
-from softlabel.data.reading.draft import complete
+from softlabel.data.reading.complete import complete
 from softlabel.data.reading.table_draft import columns_to_read, draft_of
 from softlabel.data.reading.tables import existing_file, read_parquet
 from softlabel.data.source import Source
