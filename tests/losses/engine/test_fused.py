@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softlabel.losses import buffer
+from softlabel.losses.engine import fused
 from softlabel.losses.engine.fused import blocks
 
 
@@ -22,7 +22,7 @@ def test_blocks_cover_everything_once_within_the_limit(shape, limit):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
 def test_a_large_buffer_has_the_strides_of_the_logits(dtype, monkeypatch):
-    monkeypatch.setattr(buffer, "HUGE", 1)
+    monkeypatch.setattr(fused, "HUGE", 1)
     whole = torch.randn(3, 4, 5, 6).to(dtype)
     layouts = [
         whole,
@@ -32,7 +32,7 @@ def test_a_large_buffer_has_the_strides_of_the_logits(dtype, monkeypatch):
         whole[:1].expand(3, 4, 5, 6),
     ]
     for logits in layouts:
-        fresh, usual = buffer.fresh_like(logits), torch.empty_like(logits)
+        fresh, usual = fused.fresh_like(logits), torch.empty_like(logits)
         assert (fresh.shape, fresh.stride(), fresh.dtype) == (usual.shape, usual.stride(), usual.dtype)
         assert fresh.fill_(1).eq(1).all()
         assert fresh.untyped_storage().nbytes() == usual.untyped_storage().nbytes()
