@@ -212,7 +212,6 @@ def test_masks_have_no_long_tail_and_no_label_noise(street, option):
 
 @needs_data
 def test_the_real_street_scenes():
-    pytest.importorskip("softlabel.data.sources.packed", reason="packed files are read in a checkout only")
     names = "camvid_subset_train,camvid_subset_test"
     source = open_source(DataConfig(source=f"packed:{REAL}/{names}", resize=(90, 120)))
     assert torch.bincount(source.split.long()).tolist() == [22, 0, 10]

@@ -18,7 +18,6 @@ from softlabel.data.splitting.long_tail import long_tail_rows
 from softlabel.data.splitting.splits import make_splits
 from softlabel.errors import ConfigError, DataError
 
-pytest.importorskip("softlabel.data.sources.packed", reason="packed files are read in a checkout only")
 REAL = os.environ.get("SOFTLABEL_DATA")
 needs_data = pytest.mark.skipif(REAL is None, reason="SOFTLABEL_DATA does not name the folder of the real data")
 NAMES = np.array([f"digit {k}" for k in range(10)])

@@ -8,6 +8,7 @@ from softlabel.cli.configuring.configuration import check_method_name
 from softlabel.cli.configuring.options import options_of
 from softlabel.cli.configuring.parser import Parser
 from softlabel.cli.screens.console import Console, wrapped
+from softlabel.errors import ConfigError
 from softlabel.methods.base.discovery import find_method, method_names, summary
 
 EXAMPLES = """\
@@ -33,7 +34,7 @@ def run(words: list[str]) -> int:
         check_method_name(name, "NAME")
     console = Console(arguments.json)
     if arguments.json:
-        console.document([describe(name) for name in names])
+        console.document([describe(name) if arguments.name else _described(name) for name in names])
     else:
         console.say(_text(describe(names[0])) if arguments.name else _overview(names))
     return 0
@@ -57,9 +58,24 @@ def describe(name: str) -> dict[str, object]:
     return {"name": name, "source": summary(name), "description": kind.__doc__ or "", "options": options}
 
 
+def _described(name: str) -> dict[str, object]:
+    """A method in the list of all, where one of another package that is broken must not hide the others."""
+    try:
+        return describe(name)
+    except ConfigError as error:
+        return {"name": name, "fault": str(error)}
+
+
+def _summary(name: str) -> str:
+    try:
+        return summary(name)
+    except ConfigError as error:
+        return f"cannot be used: {error}"
+
+
 def _overview(names: Sequence[str]) -> str:
     """Every method with its source, and where its options are."""
-    lines = [line for name in names for line in [name, *wrapped(summary(name), "  ")]]
+    lines = [line for name in names for line in [name, *wrapped(_summary(name), "  ")]]
     last = [
         "softlabel methods NAME tells what can be set; --NAME.learning-rate and",
         "--NAME.weight-decay give any of them its own.",

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import pkgutil
-from pathlib import Path
-
-import softlabel.data.sources
 from softlabel.cli.configuring.parser import Parser
 from softlabel.cli.screens.console import Console, wrapped
+from softlabel.data.reading.open_source import describe_source, list_sources
 from softlabel.errors import ConfigError
 from softlabel.text.words import nearest
 
@@ -32,30 +27,18 @@ def run(words: list[str]) -> int:
     """List every kind of source, or say all of one."""
     arguments = parser().read(words)
     name = (arguments.name or "").partition(":")[0]
-    kinds = source_names()
+    kinds = list_sources()
     if name and name not in kinds:
         near = nearest(name, kinds)
         hint = f"did you mean {near}?" if near else "the sources are " + ", ".join(kinds)
         raise ConfigError(f"NAME: there is no source {name!r}; {hint}")
-    sources = [{"name": kind, "description": description(kind)} for kind in kinds if not name or kind == name]
+    sources = [{"name": kind, "description": describe_source(kind)} for kind in kinds if not name or kind == name]
     console = Console(arguments.json)
     if arguments.json:
         console.document(sources)
     else:
         console.say("\n".join(_text(source["name"], source["description"], bool(name)) for source in sources))
     return 0
-
-
-def source_names() -> list[str]:
-    """The kinds of sources by module name, as `open_source` finds them; this does not import what reads data."""
-    return sorted(module.name for module in pkgutil.iter_modules(softlabel.data.sources.__path__))
-
-
-def description(kind: str) -> str:
-    """What the source's module says of itself."""
-    (folder,) = softlabel.data.sources.__path__
-    text = ast.get_docstring(ast.parse((Path(folder) / f"{kind}.py").read_text(encoding="utf-8")))
-    return inspect.cleandoc(text or "")
 
 
 def _text(name: str, text: str, detailed: bool) -> str:

@@ -1,22 +1,32 @@
-"""Finds a source by module name: a new kind of source is one new file in `sources/` with a function `read`."""
+"""Finds a source by name: a new kind is one file in `data/sources/` with a function `read`, or a package brings it."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+import ast
+import inspect
 import os
-import pkgutil
+from pathlib import Path
 
 from softlabel.data.config import Columns, DataConfig, SettledData
 from softlabel.data.source import Source
+from softlabel.discovery import find, find_all
 from softlabel.errors import ConfigError
-from softlabel.text.words import nearest
+
+FOLDER = "softlabel.data.sources"
+GROUP = "softlabel.sources"
+"""The entry points by which other packages bring sources."""
 
 
 def list_sources() -> list[str]:
     """The kinds of sources, sorted. Imports none of them."""
-    spec = importlib.util.find_spec("softlabel.data.sources")
-    return sorted(module.name for module in pkgutil.iter_modules(spec.submodule_search_locations if spec else None))
+    return list(find_all(FOLDER, GROUP))
+
+
+def describe_source(kind: str) -> str:
+    """What the source's module says of itself; the module is read, not imported."""
+    path = find(FOLDER, GROUP, "source", kind).path()
+    text = ast.get_docstring(ast.parse(Path(path).read_text(encoding="utf-8"))) if path else None
+    return inspect.cleandoc(text or "")
 
 
 def open_source(config: DataConfig, columns: Columns | None = None) -> Source:
@@ -27,12 +37,10 @@ def open_source(config: DataConfig, columns: Columns | None = None) -> Source:
     Raises ConfigError for an unknown kind of source or options that do not fit, DataError for data that cannot be used.
     """
     kind, _, argument = config.source.partition(":")
-    kinds = list_sources()
-    if kind not in kinds:
-        near = nearest(kind, kinds)
-        hint = f"did you mean {near!r}?" if near else "the sources are " + ", ".join(kinds)
-        raise ConfigError(f"unknown source {config.source!r}: {hint}")
-    module = importlib.import_module(f"softlabel.data.sources.{kind}")
+    found = find(FOLDER, GROUP, "source", kind, repr(config.source))
+    read = getattr(found.load(), "read", None)
+    if read is None:
+        raise ConfigError(f"source {kind!r}: {found.module} has no function read(config, argument)")
     settled = config if columns is None else SettledData.of(config, columns)
-    source: Source = module.read(settled, os.path.expanduser(argument))
+    source: Source = read(settled, os.path.expanduser(argument))
     return source

@@ -1,4 +1,4 @@
-"""Packed benchmark images: strips of images in one .npz, with labels or votes. In a checkout only, not in the wheel.
+"""Packed benchmark images: strips of images in one .npz, with labels or votes.
 
     packed:FOLDER/cifar10_lt_if100_train,cifar10_test
     packed:FOLDER/ferplus_train_00000_14278,ferplus_valid,ferplus_test
@@ -15,8 +15,8 @@ Votes for 'unknown' and 'NF' (no face; FER+) are not counted, and rows where one
 
 Ages are values. PNG masks are class indices, and where the last class is 'Unlabelled' its pixels are void.
 
-The format serves benchmarks alone, so the wheel is built without this file. It stands with the other sources because
-these are found by module name: a checkout needs no registration and no option that imports code.
+The format serves benchmarks alone, so it is a package beside softlabel, which finds it by its entry point as it would
+any other that brings a source.
 """
 
 from __future__ import annotations
