@@ -14,7 +14,7 @@ from torch import Tensor
 import softlabel as package
 from softlabel.analysis.agreement import OFF_VOTES, PRIOR, agreement
 from softlabel.cli.main import main
-from softlabel.cli.screens.scores import agreement_table
+from softlabel.cli.screens.agreement_table import agreement_table
 from softlabel.data.config import DataConfig
 from softlabel.deployed.model_folder import load_model
 from softlabel.deployed.predict import training_data

@@ -66,7 +66,18 @@ def test_help_does_not_wait_for_torch_or_pydantic() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("words", [["train", "--epoch", "3"], ["compare", "--seeds", "0"], ["predict"], ["--version"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "--epoch", "3"],
+        ["compare", "--seeds", "0"],
+        ["predict"],
+        ["evaluate", "--x"],
+        ["review", "--x"],
+        ["export", "--x"],
+        ["--version"],
+    ],
+)
 def test_mistakes_are_answered_without_torch(words: list[str]) -> None:
     code = (
         f"import sys; from softlabel.cli.main import main; main({words!r});"

@@ -7,7 +7,6 @@ from softlabel.cli.configuring.parser import Parser
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.limits import add_require, exit_code, of_comparison, read_limits
 from softlabel.experiments.config import CompareConfig, default_compare_config
-from softlabel.experiments.results import results_of
 
 EXAMPLES = """\
 Without --source, the digits are split first and their training part is made
@@ -39,6 +38,7 @@ def run(words: list[str]) -> int:
 
     from softlabel.cli.screens.compare_screen import CompareScreen
     from softlabel.experiments.compare import compare
+    from softlabel.experiments.results import results_of
 
     console = Console(arguments.json)
     screen = CompareScreen(console, config)

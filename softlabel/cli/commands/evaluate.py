@@ -68,7 +68,7 @@ def run(words: list[str]) -> int:
         heading = temperature_title(scored.temperature, None, scored.temperature_flag)
         console.say(scores_table(scored.before, scored.after, scored.titles, heading, f"{scored.split} rows"))
         if isinstance(scored, ScoredAgainstVotes):
-            from softlabel.cli.screens.scores import agreement_table
+            from softlabel.cli.screens.agreement_table import agreement_table
 
             console.say("\n" + agreement_table(scored.votes))
     return exit_code(limits, scored.after, f"{scored.split} rows", console, events=False)
