@@ -11,7 +11,6 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -35,7 +34,7 @@ from softlabel.tasks.prepared import Prepared, prepare
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import device_name
 from softlabel.training.fingerprinted import fingerprint_for
-from softlabel.training.progress import Progress, Silent
+from softlabel.training.progress import Progress
 from softlabel.training.train import train
 
 FORMAT = "1"
@@ -43,30 +42,18 @@ PREDICTIONS = "predictions.safetensors"
 TASKS = ("classification", "distribution")
 
 
-class FoldProgress(Protocol):
-    """What cross-fitting tells about its progress."""
+class FoldProgress:
+    """What cross-fitting tells about its progress; nothing of it is shown but what a subclass shows."""
 
     def begin(self, folds: Folds, config: RunConfig, finished: int) -> None:
         """Everything was understood; folds will be trained, of which so many are finished already."""
 
     def fold(self, number: int) -> Progress:
         """The progress of one fold's run, numbered from 0."""
+        return Progress()
 
     def end(self) -> None:
         """All folds are trained, or the training was interrupted."""
-
-
-class SilentFolds:
-    """Shows nothing."""
-
-    def begin(self, folds: Folds, config: RunConfig, finished: int) -> None:
-        pass
-
-    def fold(self, number: int) -> Progress:
-        return Silent()
-
-    def end(self) -> None:
-        pass
 
 
 @dataclass(frozen=True)
@@ -108,7 +95,7 @@ def cross_fit(run: Path, count: int = 5, progress: FoldProgress | None = None) -
         raise ConfigError(f"folds: {count} are more than the {len(folds.reviewed):,} rows that can be held out")
     folder = run / "review" / f"folds-{count}"
     if not os.path.lexists(folder / PREDICTIONS):
-        _train(config, folds, folder, progress or SilentFolds())
+        _train(config, folds, folder, progress or FoldProgress())
     probabilities, temperature = _read(folder / PREDICTIONS, folds)
     return CrossFitted(config, folds, folds.reviewed, probabilities, temperature, folder)
 

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -30,8 +30,8 @@ from softlabel.training.shared_stages import forget
 from softlabel.training.train import BEGIN_ANEW
 
 
-class CompareProgress(Protocol):
-    """What shows a comparison's progress to a person."""
+class CompareProgress:
+    """What a comparison tells about its progress; nothing of it is shown but what a subclass shows."""
 
     def begin(
         self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
@@ -48,31 +48,13 @@ class CompareProgress(Protocol):
         """All cells are done."""
 
 
-class Silent:
-    """Shows nothing."""
-
-    def begin(
-        self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
-    ) -> None:
-        pass
-
-    def update(self, cells: Sequence[Cell]) -> None:
-        pass
-
-    def failed(self, cell: Cell, reason: str) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-
 def compare(config: CompareConfig, *, progress: CompareProgress | None = None, command: str = "") -> Path:
     """Run a comparison, or go on with an unfinished one of the same configuration; returns its folder.
 
     The folder holds results.json, report.html, one run folder per cell, and the kept model.
     Raises SoftlabelError for input that cannot be used, RunError when no cell could be trained.
     """
-    progress = progress or Silent()
+    progress = progress or CompareProgress()
     warm_up()
     columns = recorded_columns(unfinished_run(config, "compare"))
     prepared = prepare(config.data, config.task, config.axis, columns)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:  # progress is shown by code that has not imported torch yet
     from softlabel.tasks.prepared import Prepared
 
-Terms = Callable[[], Mapping[str, float]]
+ReadTerms = Callable[[], Mapping[str, float]]
 """Reads the running means of the loss terms; on a GPU it waits for it, so it is called only when something is shown."""
 
 REFRESH_SECONDS = 0.5
@@ -45,13 +45,13 @@ class RunStart:
     notes: Sequence[str] = ()
 
 
-class Progress(Protocol):
-    """What a run tells about its progress."""
+class Progress:
+    """What a run tells about its progress; nothing of it is shown but what a subclass shows."""
 
     def begin(self, start: RunStart) -> None:
         """Everything was understood and checked; training starts."""
 
-    def step(self, images: int, terms: Terms) -> None:
+    def step(self, images: int, terms: ReadTerms) -> None:
         """A step is done."""
 
     def epoch(self, record: Mapping[str, Any]) -> None:
@@ -64,26 +64,7 @@ class Progress(Protocol):
         """Training is over, or was interrupted."""
 
 
-class Silent:
-    """Shows nothing."""
-
-    def begin(self, start: RunStart) -> None:
-        pass
-
-    def step(self, images: int, terms: Terms) -> None:
-        pass
-
-    def epoch(self, record: Mapping[str, Any]) -> None:
-        pass
-
-    def message(self, text: str) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-
-class Bar:
+class Bar(Progress):
     """One tqdm bar over all epochs, with the loss terms, images/s and the time left."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -105,7 +86,7 @@ class Bar:
             ascii=".#",
         )
 
-    def step(self, images: int, terms: Terms) -> None:
+    def step(self, images: int, terms: ReadTerms) -> None:
         self._waiting += images
         now = time.monotonic()
         if now - self._shown >= REFRESH_SECONDS:
@@ -132,7 +113,7 @@ class Bar:
         self._waiting = 0
 
 
-class Lines:
+class Lines(Progress):
     """For logs and pipes: at most a line an epoch and a hundred of them in all, and one when it was silent too long."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
@@ -145,7 +126,7 @@ class Lines:
         self._every = -(-start.epochs // MOST_EPOCH_LINES)
         self._epoch = 0
 
-    def step(self, images: int, terms: Terms) -> None:
+    def step(self, images: int, terms: ReadTerms) -> None:
         self._seen += images
         now = self._clock()
         if now - self._last >= line_seconds(now - self._start, self._left(now)):

@@ -33,7 +33,7 @@ from softlabel.training.loop import Observer, train_stages
 from softlabel.training.observer import FirstProcess
 from softlabel.training.position import refuse_other_best, refuse_other_position
 from softlabel.training.precision import Precision, precision_for
-from softlabel.training.progress import Progress, RunStart, Silent
+from softlabel.training.progress import Progress, RunStart
 from softlabel.training.shared_stages import SharedStages
 from softlabel.training.stage_data import StageData
 from softlabel.training.state import TrainingState, best_from_checkpoint
@@ -75,7 +75,7 @@ def train(
     use, belongs to another configuration or is damaged, and when a loss is not finite. KeyboardInterrupt leaves a
     folder that `resume` goes on with, to the same bits (on a CPU).
     """
-    progress = progress or Silent()
+    progress = progress or Progress()
     if folder is not None and resume and (folder / "config.toml").exists():
         refuse_difference(folder, config)
         if (folder / RESULT["train"]).exists():

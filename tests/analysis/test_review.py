@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 import softlabel as package
 from softlabel.analysis import cross_fitting
-from softlabel.analysis.cross_fitting import PREDICTIONS, SilentFolds, cross_fit
+from softlabel.analysis.cross_fitting import PREDICTIONS, FoldProgress, cross_fit
 from softlabel.analysis.folds import folds_of
 from softlabel.analysis.review import NUMBERS, Filters, Review, review
 from softlabel.cli.main import main
@@ -29,7 +29,7 @@ from softlabel.runs.run_folder import read_json
 from softlabel.runs.tensor_files import metadata_of
 from softlabel.tasks.prepared import prepare
 from softlabel.text.spreadsheet import read_csv, write_csv
-from softlabel.training.progress import Silent
+from softlabel.training.progress import Progress
 from tests.training.tiny import tiny_prepared
 
 FOLDS = 3
@@ -193,14 +193,14 @@ def test_an_existing_table_stays(run: Path, tmp_path: Path, softlabel) -> None:
     assert (tmp_path / "mine.csv").read_text() == "mine"
 
 
-class _Stops(SilentFolds):
+class _Stops(FoldProgress):
     """Ctrl-C in the middle of the second fold."""
 
-    def fold(self, number: int) -> Silent:
-        return _StopsAtThird() if number == 1 else Silent()
+    def fold(self, number: int) -> Progress:
+        return _StopsAtThird() if number == 1 else Progress()
 
 
-class _StopsAtThird(Silent):
+class _StopsAtThird(Progress):
     def epoch(self, record: Any) -> None:
         if record["epoch"] == 3:
             raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from softlabel.training.config import RunConfig
-from softlabel.training.progress import Silent
+from softlabel.training.progress import Progress
 
 STEPS_PER_EPOCH = 4
 
@@ -31,7 +31,7 @@ def run_of(method: str, epochs: int = 10) -> RunConfig:
     return tiny_config(epochs=epochs, batch_size=24).model_copy(update={"method": method})
 
 
-class KillAt(Silent):
+class KillAt(Progress):
     """kill -9 after a number of this process's steps."""
 
     def __init__(self, step: int | None) -> None:

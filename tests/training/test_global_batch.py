@@ -9,7 +9,7 @@ import pytest
 from softlabel.errors import UnsupportedError
 from softlabel.training.config import RunConfig
 from softlabel.training.cost import measured_cost
-from softlabel.training.progress import RunStart, Silent
+from softlabel.training.progress import Progress, RunStart
 from softlabel.training.train import train
 from tests.training.test_processes import assert_same
 
@@ -28,7 +28,7 @@ def config(method: str, **training: object) -> RunConfig:
     return RunConfig.model_validate(asked)
 
 
-class Plan(Silent):
+class Plan(Progress):
     """Times a few steps before the first one, as the screen does, while the other process is waiting."""
 
     def __init__(self, asked: RunConfig) -> None:

@@ -20,7 +20,7 @@ from softlabel.losses import SumAndMass
 from softlabel.methods.base.method import Terms
 from softlabel.runs.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
-from softlabel.training.progress import Silent
+from softlabel.training.progress import Progress
 from softlabel.training.step import Updater, micro_batches
 from softlabel.training.term_tally import TermTally
 from softlabel.training.train import train
@@ -65,7 +65,7 @@ def test_two_processes_make_the_steps_of_one(one: Path, tmp_path: Path) -> None:
     assert not torch.distributed.is_initialized()
 
 
-class StopAfterAnEpoch(Silent):
+class StopAfterAnEpoch(Progress):
     """Ctrl-C between two epochs."""
 
     def epoch(self, record: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ import torch
 from softlabel.errors import RunError
 from softlabel.runs.checkpoint import CheckpointFolder
 from softlabel.training.config import RunConfig
-from softlabel.training.progress import RunStart, Silent
+from softlabel.training.progress import Progress, RunStart
 from softlabel.training.train import RunResult, train
 from tests.training.tiny import fingerprint, tiny_config, tiny_prepared
 
@@ -24,7 +24,7 @@ def every_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("softlabel.training.observer.SAVE_SECONDS", 0.0)
 
 
-class StopAfter(Silent):
+class StopAfter(Progress):
     """Ctrl-C at a step."""
 
     def __init__(self, steps: int) -> None:
@@ -125,7 +125,7 @@ def test_resuming_takes_over_the_recorded_precision(tmp_path: Path, monkeypatch:
     stopped_run(config, tmp_path / "run", 4)
     starts: list[RunStart] = []
 
-    class Watch(Silent):
+    class Watch(Progress):
         def begin(self, start: RunStart) -> None:
             starts.append(start)
 

@@ -13,6 +13,7 @@ from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.plan import standings, time_left
 from softlabel.cli.screens.understood import folder_line, line, understood
 from softlabel.experiments.cells import Cell
+from softlabel.experiments.compare import CompareProgress
 from softlabel.experiments.config import CompareConfig
 from softlabel.tasks.prepared import Prepared
 from softlabel.text.numbers import bytes_of
@@ -23,7 +24,7 @@ MOST_LINES = 100
 BAR = "[{bar:20}] {desc}"
 
 
-class CompareScreen:
+class CompareScreen(CompareProgress):
     """The progress of a comparison, on a screen or as events; a `with` block adds to Ctrl-C how to go on."""
 
     def __init__(self, console: Console, config: CompareConfig, clock: Callable[[], float] = time.monotonic) -> None:

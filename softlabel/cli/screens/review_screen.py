@@ -8,13 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from softlabel.analysis.cross_fitting import FoldProgress
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.plan import tried
 from softlabel.cli.screens.understood import folder_line, line
 from softlabel.text.numbers import share
 from softlabel.text.visible import shortened
 from softlabel.text.words import counted, roughly
-from softlabel.training.progress import Progress, RunStart, Silent, Terms, progress_for
+from softlabel.training.progress import Progress, ReadTerms, RunStart, progress_for
 
 if TYPE_CHECKING:
     from softlabel.analysis.folds import Folds
@@ -26,13 +27,13 @@ NAME_WIDTH = 16
 PLACE_WIDTH = 26
 
 
-class ReviewScreen:
+class ReviewScreen(FoldProgress):
     """The progress of cross-fitting; a `with` block adds to Ctrl-C how to go on."""
 
     def __init__(self, console: Console, run: Path) -> None:
         self._console = console
         self._run = run
-        self._bar: Progress = Silent()
+        self._bar: Progress | None = None
         self._begun = False
         self._folds = self._finished = 0
 
@@ -54,11 +55,12 @@ class ReviewScreen:
         return _Fold(self, number)
 
     def end(self) -> None:
-        self._bar.end()
+        if self._bar is not None:
+            self._bar.end()
 
     def begin_bar(self, start: RunStart) -> Progress:
         """The bar over all folds, which begins with the first fold that has anything left to train."""
-        if isinstance(self._bar, Silent):
+        if self._bar is None:
             done = start.images * self._finished + start.images_done
             images, epochs = start.images * self._folds, start.epochs * self._folds
             self._bar = progress_for(self._console.words)
@@ -78,18 +80,18 @@ class ReviewScreen:
             error.add_note(go_on)
 
 
-class _Fold:
+class _Fold(Progress):
     """The progress of one fold, in the bar of all."""
 
     def __init__(self, screen: ReviewScreen, place: int) -> None:
         self._screen = screen
         self._title = f"fold {place + 1}"
-        self._bar: Progress = Silent()
+        self._bar = Progress()
 
     def begin(self, start: RunStart) -> None:
         self._bar = self._screen.begin_bar(start)
 
-    def step(self, images: int, terms: Terms) -> None:
+    def step(self, images: int, terms: ReadTerms) -> None:
         self._bar.step(images, terms)
 
     def epoch(self, record: Mapping[str, Any]) -> None:
@@ -99,7 +101,7 @@ class _Fold:
         self._bar.message(text)
 
     def end(self) -> None:
-        pass
+        """The bar goes on with the next fold."""
 
 
 def verdict_lines(summary: Mapping[str, Any], agreed: str) -> str:

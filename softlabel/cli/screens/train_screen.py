@@ -17,11 +17,11 @@ from softlabel.runs.checkpoint import CheckpointFolder
 from softlabel.text.words import counted, roughly
 from softlabel.training.build_method import own_training
 from softlabel.training.config import RunConfig
-from softlabel.training.progress import RunStart, Terms, progress_for
+from softlabel.training.progress import Progress, ReadTerms, RunStart, progress_for
 from softlabel.training.train import RunResult
 
 
-class TrainScreen:
+class TrainScreen(Progress):
     """The progress of one run, on a screen or as events; a `with` block adds to Ctrl-C how to go on."""
 
     def __init__(self, console: Console, config: RunConfig) -> None:
@@ -44,7 +44,7 @@ class TrainScreen:
         self._say_plan(start)
         self._progress.begin(start)
 
-    def step(self, images: int, terms: Terms) -> None:
+    def step(self, images: int, terms: ReadTerms) -> None:
         self._progress.step(images, terms)
 
     def epoch(self, record: Mapping[str, Any]) -> None:
