@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -165,7 +166,7 @@ def _with_method_options(
         spelling = by_hand(spell, f"{name}.")
         _refuse_missing_values(kind, own_hand, spelling)
         checked = validated(kind, {**own_file, **own_hand}, spelling)
-        refuse_unread(own_hand, checked.unread(), lambda option, name=name: spell(f"{name}.{option}"))
+        refuse_unread(own_hand, checked.unread(), partial(spelling.full, None))
         options[name] = named | checked.model_dump(mode="json", exclude_unset=True)
     return config.model_copy(update={"methods": options})
 
