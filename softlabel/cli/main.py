@@ -107,9 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def is_bad_input(error: Exception) -> bool:
     """True for mistakes in the input, False for runs that failed."""
-    if out_of_memory(error) or (isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG):
+    if out_of_memory(error) or (isinstance(error, OSError) and error.errno in _WRONG_PLACE):
         return True
     return isinstance(error, SoftlabelError) and not isinstance(error, FailedRunError)
+
+
+_WRONG_PLACE = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
+"""A name that no file can have, and a file where a folder is expected, or the other way round."""
 
 
 def _run(words: list[str]) -> int:

@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from softlabel.errors import RunError, UnsupportedError
 from softlabel.networks.adapter import AdaptedBackbone, example
 from softlabel.networks.heads import CentredHead, CosineHead
 from softlabel.networks.network import Network
-from softlabel.runs.atomic import to_json
+from softlabel.runs.atomic import to_json, write_bytes
 from softlabel.runs.publish import new_place
 
 Format = Literal["safetensors", "torch", "onnx"]
@@ -121,7 +122,9 @@ def write_torch(model: DeployedModel, out: Path) -> Run:
     """A torch.export program for any batch size, and that program read again."""
     with tracing("torch"):
         program = torch.export.export(model, (example(model.inputs),), dynamic_shapes=BATCH_IS_DYNAMIC)
-        torch.export.save(program, out, extra_files={MEANING: meaning(model)})
+        content = BytesIO()  # on a full disk torch's own writer ends the process
+        torch.export.save(program, content, extra_files={MEANING: meaning(model)})
+        write_bytes(out, content.getvalue())
         return torch.export.load(out).module()
 
 
@@ -134,10 +137,9 @@ def write_onnx(model: DeployedModel, out: Path) -> Run:
     except ImportError as error:
         raise UnsupportedError(f"onnx export needs {error.name}: pip install 'softlabel[onnx]'") from None
     with tracing("onnx"):
-        torch.onnx.export(
+        program = torch.onnx.export(
             model,
             (example(model.inputs),),
-            out,
             input_names=["inputs"],
             output_names=["probabilities"],
             dynamic_shapes=BATCH_IS_DYNAMIC,
@@ -145,9 +147,10 @@ def write_onnx(model: DeployedModel, out: Path) -> Run:
             external_data=False,
             verbose=False,
         )
-    graph = onnx.load(out)
+    assert program is not None
+    graph = program.model_proto
     onnx.helper.set_model_props(graph, {MEANING: meaning(model)})
-    onnx.save(graph, out)
+    write_bytes(out, graph.SerializeToString())
     session = onnxruntime.InferenceSession(out.read_bytes(), providers=["CPUExecutionProvider"])
 
     def run(inputs: Tensor) -> Tensor:

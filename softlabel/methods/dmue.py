@@ -40,6 +40,7 @@ from softlabel.networks.uncertainty import PairwiseUncertainty, class_similarity
 from softlabel.tasks.task import Task
 
 MANY_TIMES = 5
+_OF_CONFIDENCE = ("knows_label", "freeze_confidence", "exclude_self", "scale_similarities", "bank")
 UNEVEN = 5
 """Times as many rows of the largest class as of the smallest, from which on a person is told; seen at 17 and at 20."""
 
@@ -75,6 +76,22 @@ class DMUE(Method):
         exclude_self: bool = Field(False, description="leave a sample out of its similarity to its own class")
         scale_similarities: bool = Field(False, description="bring each sample's similarities to 0 .. 1 first")
         bank: bool = Field(False, description="running class means stand in for classes that a batch lacks")
+
+        def unread(self) -> dict[str, str]:
+            needs: dict[str, str] = {}
+            if not self.knows_label:
+                needs["exclude_self"] = (
+                    "knows_label; a confidence that is not told the label leaves the sample out anyway"
+                )
+            if not self.uncertainty:
+                needs |= dict.fromkeys(_OF_CONFIDENCE, "uncertainty, the confidence that it belongs to")
+            if self.latent_weight == 0:
+                needs["temperature"] = "latent_weight above 0"
+            if self.similarity_weight == 0:
+                needs["similarity_of"] = "similarity_weight above 0"
+            if self.latent_weight == 0 and self.similarity_weight == 0:
+                needs["latent_from"] = "latent_weight or similarity_weight above 0"
+            return needs
 
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:

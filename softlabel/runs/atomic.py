@@ -8,23 +8,33 @@ import os
 from pathlib import Path
 from typing import Any
 
+from softlabel.errors import RunError
 from softlabel.runs.partial import partial_file, remove_leftovers
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it, that survive a power cut; one that exists stays as it is."""
+    """Make a folder, and those above it, that survive a power cut; one that exists stays as it is.
+
+    Raises RunError where something else is in its place.
+    """
     if path.is_dir():
         return
     make_folder(path.parent)
-    path.mkdir(exist_ok=True)
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise RunError(f"{path} is not a folder, expected one") from None
     sync_folder(path.parent)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file by new content, or leave the old one as it was.
 
-    Raises OSError, naming the file, when the disk does not take it; nothing is left behind then.
+    Raises RunError where a folder is in its place, and OSError, naming the file, when the disk does not take it;
+    nothing is left behind then.
     """
+    if path.is_dir() and not path.is_symlink():
+        raise RunError(f"{path} is a folder, expected a file")
     remove_leftovers(path.parent, path.name)
     with partial_file(path) as file:
         file.write(content)

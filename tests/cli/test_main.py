@@ -193,3 +193,11 @@ def test_lists_fit_80_columns(words: list[str], softlabel) -> None:
     outcome = softlabel(*words)
     assert outcome.code == 0
     assert max(map(len, outcome.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("error", [IsADirectoryError(21, "x"), NotADirectoryError(20, "x"), FileExistsError(17, "x")])
+def test_a_folder_in_the_place_of_a_file_or_the_other_way_round_is_bad_input(error: OSError) -> None:
+    from softlabel.cli.main import is_bad_input
+
+    assert is_bad_input(error)
+    assert not is_bad_input(OSError(28, "No space left on device"))

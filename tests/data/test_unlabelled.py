@@ -1,3 +1,6 @@
+import os
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
@@ -73,6 +76,16 @@ def test_tables(faces, digits, write):
     pa.parquet.write_table(pa.table({"a": [1.0, 2.0], "b": [3, 4]}), features.parent / "f.parquet")
     inputs = read_inputs(str(features.parent / "f.parquet"), Expected("features", (2,), feature_columns=["a", "b"]))
     assert everything(inputs).tolist() == [[1, 3], [2, 4]]
+
+
+def test_the_folder_of_image_paths_is_told_where_it_was_given(faces):
+    path = faces.save(faces.rows)
+    root = os.path.realpath(path.parent)
+    given = Expected("image", (1, 8, 8), image_column="path", image_root=str(path.parent))
+    assert f"image paths start from {root}" in read_inputs(str(path), given).notes
+    assert not any(root in note for note in read_inputs(str(path), replace(given, image_root=None)).notes)
+    content = pa.table({"path": [(path.parent / row[0]).read_bytes() for row in faces.rows]})
+    assert not any(root in note for note in read_inputs(content, given).notes)
 
 
 def test_tables_that_do_not_fit(faces, write):

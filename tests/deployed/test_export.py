@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,21 @@ def test_without_onnx_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(UnsupportedError, match=r"pip install 'softlabel\[onnx\]'"):
         exported(tmp_path, "onnx")
+
+
+@pytest.mark.parametrize("format", ["torch", "onnx"])
+def test_what_the_disk_does_not_take_is_an_error_that_names_the_file_and_leaves_nothing(
+    format: Any, tmp_path: Path
+) -> None:
+    if format == "onnx":
+        pytest.importorskip("onnx")
+    folder = saved(tmp_path / "model")
+    out = tmp_path / "out" / f"out{SUFFIXES[format]}"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))  # bytes of a file, as on a disk that is full by then
+    try:
+        with pytest.raises(OSError, match=out.name):
+            export_model(folder, out, format)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(out.parent.iterdir()) == []

@@ -7,23 +7,28 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from softlabel.bounded_files import MOST_TOML, one_line, parse_toml, read_bytes
+from softlabel.bounded_files import MOST_TOML, one_line, parse_toml
 from softlabel.cli.configuring.complaints import Spelling, by_hand, complaints, in_file, several, unknown, wrong_value
-from softlabel.cli.configuring.dead_options import refuse_dead_options, refuse_undrawn_splits
+from softlabel.cli.configuring.dead_options import refuse_dead_options, refuse_undrawn_splits, refuse_unread
 from softlabel.cli.configuring.options import add_options, given_options, nested, options_of
 from softlabel.cli.configuring.parser import METHOD_OPTIONS_HELP, Parser, spell_flag, take_method_options
 from softlabel.errors import ConfigError, RunError
+from softlabel.given_files import read_given
 from softlabel.methods.base.discovery import find_method, method_names
 from softlabel.text.words import nearest
 
 NONE_HELP = """\
 Lists are written with commas, or by giving the flag again. `none` unsets what a
 recipe says, for options that have no default."""
+
+if TYPE_CHECKING:
+    from softlabel.methods.base.method import MethodConfig
 
 Config = TypeVar("Config", bound=BaseModel)
 LONGEST_TEXT = 4000
@@ -76,7 +81,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 def read_recipe(path: Path, model: type[BaseModel]) -> dict[str, Any]:
     """The tables of a recipe, checked against the model with the types that TOML has: "3" is not a number."""
     try:
-        values = parse_toml(read_bytes(path, MOST_TOML, links=True), marked=True)
+        values = parse_toml(read_given(path, MOST_TOML), marked=True)
     except FileNotFoundError:
         near = (
             nearest(path.name, (other.name for other in path.parent.glob("*.toml"))) if path.parent.is_dir() else None
@@ -166,8 +171,9 @@ def _with_method_options(
             validated(kind, own_file, in_file(recipe, f"methods.{name}"), strict=True)
         spelling = by_hand(spell, f"{name}.")
         _refuse_missing_values(kind, own_hand, spelling)
-        checked = validated(kind, {**own_file, **own_hand}, spelling).model_dump(mode="json", exclude_unset=True)
-        options[name] = named | checked
+        checked = validated(kind, {**own_file, **own_hand}, spelling)
+        refuse_unread(own_hand, checked.unread(), partial(spelling.full, None))
+        options[name] = named | checked.model_dump(mode="json", exclude_unset=True)
     return config.model_copy(update={"methods": options})
 
 
@@ -179,7 +185,7 @@ def _refuse_replaced(given: Mapping[str, Any], config: Any, spell: Callable[[str
             raise ConfigError(f"{spell(name)} would not be read: {', '.join(used)} has {spell(f'{used[0]}.{name}')}")
 
 
-def _name_and_kind(config: BaseModel, name: str, place: str) -> tuple[dict[str, str], type[BaseModel]]:
+def _name_and_kind(config: BaseModel, name: str, place: str) -> tuple[dict[str, str], type[MethodConfig]]:
     """What says which method stands behind a name of its own (nothing, where there is none), and that one's options."""
     module = module_of(config, name)
     check_method_name(module, place)

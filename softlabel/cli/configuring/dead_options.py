@@ -109,6 +109,13 @@ def refuse_dead_options(given: Mapping[str, Any], config: Any, spell: Callable[[
             raise ConfigError(f"{spell(name)} would not be read: it needs {need}")
 
 
+def refuse_unread(given: Mapping[str, Any], needs: Mapping[str, str], spell: Callable[[str], str]) -> None:
+    """Raises ConfigError for the first option of a method given by hand that its other options leave unread."""
+    for name in given:
+        if name in needs:
+            raise ConfigError(f"{spell(name)} would not be read: it needs {needs[name]}")
+
+
 def refuse_undrawn_splits(given: Mapping[str, Any], config: Any, spell: Callable[[str], str]) -> None:
     """Raises ConfigError for options given by hand that say how to draw what the source brings along.
 

@@ -17,7 +17,7 @@ class Root:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = os.fspath(folder)
-        self._real = os.path.realpath(folder)
+        self.real = os.path.realpath(folder)
         self._parents: dict[str, str] = {}
 
     def locate(self, name: str) -> str:
@@ -33,7 +33,7 @@ class Root:
     def holds(self, path: str) -> bool:
         """Whether a path, links resolved, lies inside the folder."""
         real = os.path.realpath(path)
-        return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
+        return real == self.real or real.startswith(self.real.rstrip(os.sep) + os.sep)
 
     def _meant(self, name: str) -> str:
         """The end of a refusal where a path written with backslashes, as on Windows, would be found with slashes."""
@@ -47,7 +47,7 @@ class Root:
     def _locate(self, name: str) -> str:
         if not is_text(name):
             raise BadFileError("has a name that is not UTF-8")
-        parent, base = os.path.split(os.path.join(self._real, name))
+        parent, base = os.path.split(os.path.join(self.real, name))
         if base in ("", os.curdir, os.pardir):
             raise BadFileError("is not a file")
         real_parent = self._parents.get(parent)
@@ -68,7 +68,7 @@ class Root:
 
     def holds_real(self, real: str) -> bool:
         """As `holds`, for a path whose links are resolved already."""
-        return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
+        return real == self.real or real.startswith(self.real.rstrip(os.sep) + os.sep)
 
 
 def is_text(name: str) -> bool:

@@ -153,10 +153,14 @@ def _from_table(table: Table, file: str, path: str, expected: Expected) -> Input
         return _named(torch.from_numpy(features), names, table.rows - 1, refusals, refused, table.notes)
     assert expected.image_column is not None
     column = table.columns.column(expected.image_column)
-    images, subject = image_cells(column, expected.image_column, image_root(expected.image_root, path), refusals)
+    root = image_root(expected.image_root, path)
+    images, subject = image_cells(column, expected.image_column, root, refusals)
+    holds_bytes = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+    told = [] if expected.image_root is None or holds_bytes else [f"image paths start from {root.real}"]
     if pa.types.is_string(column.type):
         names = [name or row for name, row in zip(column.to_pylist(), names, strict=True)]
-    return _images(images, names, table.rows - 1, expected.image_column, subject, refusals, expected, table.notes)
+    notes = [*table.notes, *told]
+    return _images(images, names, table.rows - 1, expected.image_column, subject, refusals, expected, notes)
 
 
 def _columns(columns: list[str], file: str, expected: Expected) -> list[str]:

@@ -41,6 +41,10 @@ class MethodConfig(BaseModel):
         None, description="its own length of an epoch of class-balanced sampling, not the one of all methods"
     )
 
+    def unread(self) -> dict[str, str]:
+        """The options that a run with these values would not read, each with what it needs: another's value."""
+        return {}
+
 
 OF_EVERY_METHOD = tuple(MethodConfig.model_fields)
 

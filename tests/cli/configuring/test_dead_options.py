@@ -159,6 +159,30 @@ def test_the_length_of_a_balanced_epoch_needs_a_stage_that_has_one(words: list[s
             from_flags(RunConfig, *asked)
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "need"),
+    [
+        ("--dmue.no-uncertainty", "--dmue.bank", "bank would not be read: it needs uncertainty"),
+        ("--dmue.no-uncertainty", "--dmue.no-knows-label", "knows-label would not be read: it needs uncertainty"),
+        ("--dmue.latent-weight 0", "--dmue.temperature 2", "temperature would not be read: it needs latent_weight"),
+        ("--dmue.no-knows-label", "--dmue.exclude-self", "exclude-self would not be read: it needs knows_label"),
+        ("--dmue.similarity-weight 0", "--dmue.similarity-of logits", "similarity-of would not be read: it needs"),
+    ],
+)
+def test_an_option_that_others_of_its_method_leave_unread_is_refused(first: str, then: str, need: str) -> None:
+    for words in (first, then):
+        from_flags(RunConfig, "--method", "dmue", *words.split())
+    with pytest.raises(ConfigError, match=f"--dmue.{need}"):
+        from_flags(RunConfig, "--method", "dmue", *first.split(), *then.split())
+
+
+def test_an_option_of_a_recipe_that_one_by_hand_leaves_unread_is_passed_over(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("method = 'dmue'\n[methods.dmue]\nbank = true\n")
+    methods = {"dmue": {"uncertainty": "false"}}
+    assert assemble(RunConfig, recipe=recipe, given={}, methods=methods, spell=str).methods["dmue"]["bank"]
+
+
 @pytest.mark.parametrize("option", ["learning-rate", "weight-decay"])
 def test_a_rate_that_every_method_replaces_is_refused(option: str, softlabel: Softlabel) -> None:
     own = ["--cross-entropy." + option, "0.03"]
