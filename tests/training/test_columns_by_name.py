@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from softlabel.data.config import DataConfig
+from softlabel.data.open_source import open_source
 from softlabel.errors import DataError, RunError
 from softlabel.training.config import RunConfig
 from softlabel.training.export import MEANING, export_model
 from softlabel.training.model_folder import load_model
 from softlabel.training.predict import predict
 from softlabel.training.prepare import prepare
-from softlabel.training.rescore import evaluate
+from softlabel.training.rescore import _in_model_classes, evaluate
 from softlabel.training.train import train
 from softlabel.training.trained_on import fingerprint_for, record, recorded, refuse_changed_data
 from tests.data import made_sources as made
@@ -77,6 +78,11 @@ def test_columns_that_occur_twice_or_are_left_out_are_refused(folder: Path, othe
 def test_a_missing_vote_column_is_refused(folder: Path, other: Path) -> None:
     with pytest.raises(DataError, match="no column of votes for 'cat', expected one for each class of the model"):
         scores(folder / "run", other, "v_[cd]o*")
+
+
+def test_a_missing_level_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no column of levels for 'emu', expected one for each class of the model"):
+        _in_model_classes(open_source(made.levels(tmp_path)), [*made.CLASSES, "emu"])
 
 
 def test_exports_carry_the_names(folder: Path, tmp_path: Path) -> None:
