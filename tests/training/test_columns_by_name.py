@@ -123,6 +123,17 @@ def test_a_run_does_not_score_or_go_on_with_other_data(folder: Path) -> None:
     assert evaluate(run).notes == []
 
 
+def test_a_run_finds_its_own_columns_in_another_order(folder: Path) -> None:
+    run, before = folder / "run", (folder / "t.csv").read_text()
+    expected = evaluate(run).after
+    in_order(["v_dog", "f3", "v_cat", "f1", "v_cow", "f2", "f0"])(folder)
+    try:
+        scored = evaluate(run)
+        assert (scored.after, scored.notes) == (expected, [])
+    finally:
+        (folder / "t.csv").write_text(before)
+
+
 def test_a_record_comes_back_and_a_damaged_one_is_refused(folder: Path, tmp_path: Path) -> None:
     stored = recorded(folder / "run")
     record(tmp_path, stored)
