@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import shutil
@@ -27,6 +28,7 @@ from softlabel.evaluation.row_scores import FILE, read_row_scores, write_row_sco
 from softlabel.methods.cross_entropy import CrossEntropy
 from softlabel.runs.run_folder import read_json
 from softlabel.runs.tensor_files import metadata_of
+from softlabel.runs.trained_on import record, recorded
 from softlabel.tasks.prepared import prepare
 from softlabel.text.spreadsheet import read_csv, write_csv
 from softlabel.training.progress import Progress
@@ -245,6 +247,16 @@ def test_other_data_than_the_run_had_are_refused(run: Path, tmp_path: Path) -> N
     result = read_json(copy / "result.json")
     (copy / "result.json").write_text(json.dumps(result | {"test_hash": "0"}))
     with pytest.raises(RunError, match="digits has changed since the run"):
+        review(copy, FOLDS)
+
+
+def test_labels_that_have_changed_since_the_run_are_refused(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("review"))
+    stored = recorded(copy)
+    training = stored.parts["training"]
+    other = dataclasses.replace(training, annotation=np.append(training.annotation[:-1], training.annotation[-1] + 1))
+    record(copy, dataclasses.replace(stored, parts={**stored.parts, "training": other}))
+    with pytest.raises(RunError, match=r"the data have changed since: .*training part: 1 of [0-9,]+ labels differ"):
         review(copy, FOLDS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import signal
 import sys
 import types
@@ -53,6 +54,7 @@ def _noted(error: Exception) -> Exception:
         (_noted(OSError(errno.ENOSPC, "No space left on device")), 1, "No space left on device\nTo go on: again\n"),
         (OSError(errno.EIO, "Input/output error", "out of memory.csv"), 1, "Input/output error (out of memory.csv)"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), 2, "not enough memory ("),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), 2, "File name too long (xxx"),
         (KeyboardInterrupt("To go on: again"), 130, "\nsoftlabel methods: stopped. To go on: again\n"),
         (KeyboardInterrupt(), 130, "\nsoftlabel methods: stopped.\n"),
         (Terminated(), 143, "\nsoftlabel methods: stopped.\n"),
@@ -66,6 +68,30 @@ def test_exit_codes(error: BaseException, code: int, words: str, command, softla
     assert outcome.code == code
     assert words in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_words_that_are_no_text_are_refused(command, softlabel) -> None:
+    command(lambda: 0)
+    outcome = softlabel("methods", "--name", "caf\udce9")
+    assert outcome.code == 2
+    assert outcome.err.endswith(" is not UTF-8, expected text\n")
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "words"),
+    [
+        (2 * 10**9, 2, "the address space is limited to 2.0 GB (ulimit -v); expected at least 4 GB, or no limit\n"),
+        (5 * 10**9, 0, ""),
+        (resource.RLIM_INFINITY, 0, ""),
+    ],
+)
+def test_too_little_address_space_is_refused_before_torch_is_loaded(
+    limit: int, code: int, words: str, command, softlabel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command(lambda: 0)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limit, resource.RLIM_INFINITY))
+    outcome = softlabel("methods")
+    assert (outcome.code, outcome.err) == (code, words and f"softlabel methods: {words}")
 
 
 def test_a_fault_of_the_program_is_one_line_and_a_log(command, softlabel) -> None:

@@ -358,12 +358,20 @@ def test_options_that_do_not_go_together(write):
         open_source(DataConfig(source=f"csv:{path}", feature_columns=["y"], vote_columns=["x"]))
 
 
-def test_classes_that_look_alike_warn(write):
-    rows = [[i, ["cat", "Cat ", "dog"][i % 3]] for i in range(9)]
+@pytest.mark.parametrize(
+    ("classes", "warning"),
+    [
+        (["cat", "Cat ", "dog"], "classes 'Cat ' and 'cat' differ only in spaces or case"),
+        (["1", "1.0", "2"], "classes '1' and '1.0' are one number"),
+        (["7", "8", "07"], "classes '07' and '7' are one number"),
+    ],
+)
+def test_classes_that_look_alike_warn(classes, warning, write):
+    rows = [[i, classes[i % 3]] for i in range(9)]
     source = open_source(
         DataConfig(source=f"csv:{write('t.csv', ['x', 'y'], rows)}", feature_columns=["x"], label_column="y")
     )
-    assert source.warnings == ["classes 'Cat ' and 'cat' differ only in spaces or case"]
+    assert source.warnings == [warning]
 
 
 @pytest.mark.parametrize("cells", ["bytes", "struct", "path"])

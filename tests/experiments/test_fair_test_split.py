@@ -134,27 +134,37 @@ def test_a_folder_that_takes_no_line_is_evaluated_and_says_so(folder: Path) -> N
 # The same rows
 
 
-def change_hash(path: Path, *keys: Any) -> None:
+HASHES = pytest.mark.parametrize(
+    ("name", "words"), [("test_hash", "was tested on other rows"), ("data_hash", "was trained on other data")]
+)
+
+
+def change_hash(name: str, path: Path, *keys: Any) -> None:
     content = json.loads(path.read_text())
     place = content
     for key in keys:
         place = place[key]
-    place["test_hash"] = "0" * 16
+    assert place[name]
+    place[name] = "0" * 16
     path.write_text(json.dumps(content))
 
 
-def test_a_report_of_other_test_rows_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    change_hash(folder / "results.json", "cells", 1)
+@HASHES
+def test_a_report_of_other_rows_is_refused(
+    name: str, words: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_hash(name, folder / "results.json", "cells", 1)
     assert main(["report", str(folder)]) == 2
     complaint = capsys.readouterr().err
-    assert "was tested on other rows (hash 0000000000000000)" in complaint
+    assert f"{words} (hash 0000000000000000)" in complaint
     assert "Traceback" not in complaint
 
 
-def test_a_comparison_does_not_go_on_with_other_test_rows(folder: Path) -> None:
+@HASHES
+def test_a_comparison_does_not_go_on_with_other_rows(name: str, words: str, folder: Path) -> None:
     (folder / "results.json").unlink()
-    change_hash(folder / "cells" / "label_smoothing-seed0" / "result.json")
-    with pytest.raises(RunError, match="label_smoothing-seed0 was tested on other rows"):
+    change_hash(name, folder / "cells" / "label_smoothing-seed0" / "result.json")
+    with pytest.raises(RunError, match=f"label_smoothing-seed0 {words}"):
         compare(compare_config(folder.parent))
     assert not (folder / "results.json").exists()
 

@@ -170,6 +170,20 @@ def test_what_a_dead_writer_left_goes_and_what_a_living_one_writes_stays(kind: s
     }
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["new", "empty folder"])
+def test_a_folder_that_is_written_takes_what_a_dead_writer_of_it_left(there: bool, tmp_path: Path) -> None:
+    path = tmp_path / "answers"
+    beside = path if there else tmp_path  # what is filled may be on another disk than the folder above it
+    beside.mkdir(exist_ok=True)
+    left = beside / f".{path.name}.0123456789abcdef.partial"
+    left.mkdir()
+    (left / "half").write_text("half")
+    with new_place(path) as place:
+        place.mkdir()
+        (place / "ours").write_text("ours")
+    assert [str(file.relative_to(tmp_path)) for file in sorted(tmp_path.rglob("*"))] == ["answers", "answers/ours"]
+
+
 def test_two_writers_of_one_name_never_mix(tmp_path: Path) -> None:
     path, refused = tmp_path / "a", []
 

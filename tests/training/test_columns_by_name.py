@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from softlabel.data.config import DataConfig
+from softlabel.data.reading.open_source import open_source
 from softlabel.deployed.export import MEANING, export_model
 from softlabel.deployed.model_folder import load_model
 from softlabel.deployed.predict import predict
-from softlabel.deployed.rescore import evaluate
+from softlabel.deployed.rescore import _in_model_classes, evaluate
 from softlabel.errors import DataError, RunError
 from softlabel.runs.trained_on import record, recorded, refuse_changed_data
 from softlabel.tasks.prepared import prepare
@@ -80,6 +81,11 @@ def test_a_missing_vote_column_is_refused(folder: Path, other: Path) -> None:
         scores(folder / "run", other, "v_[cd]o*")
 
 
+def test_a_missing_level_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no column of levels for 'emu', expected one for each class of the model"):
+        _in_model_classes(open_source(made.levels(tmp_path)), [*made.CLASSES, "emu"])
+
+
 def test_exports_carry_the_names(folder: Path, tmp_path: Path) -> None:
     assert load_model(folder / "run").inputs.names == made.FEATURES
     export_model(folder / "run", tmp_path / "m.pt2", "torch")
@@ -116,6 +122,17 @@ def test_a_run_does_not_score_or_go_on_with_other_data(folder: Path) -> None:
         evaluate(run, split="training")
     (folder / "t.csv").write_text(before)
     assert evaluate(run).notes == []
+
+
+def test_a_run_finds_its_own_columns_in_another_order(folder: Path) -> None:
+    run, before = folder / "run", (folder / "t.csv").read_text()
+    expected = evaluate(run).after
+    in_order(["v_dog", "f3", "v_cat", "f1", "v_cow", "f2", "f0"])(folder)
+    try:
+        scored = evaluate(run)
+        assert (scored.after, scored.notes) == (expected, [])
+    finally:
+        (folder / "t.csv").write_text(before)
 
 
 def test_a_record_comes_back_and_a_damaged_one_is_refused(folder: Path, tmp_path: Path) -> None:

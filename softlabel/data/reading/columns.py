@@ -159,7 +159,7 @@ def vote_table(
         refusals.add_where(votes[:, k] > MOST_VOTES, name, votes[:, k], f"at most {MOST_VOTES:,.0f} votes")
         wrong = (votes[:, k] < 0) | (fractional[:, k] & counts & (not normalise))
         refusals.add_where(wrong, name, votes[:, k], expected)
-    _check_sums(np.clip(votes, 0, None).sum(1), names, counts or normalise, refusals)
+    _check_sums(np.clip(votes, 0, MOST_VOTES).sum(1), names, counts or normalise, refusals)
     return votes / np.where(sums > 0, sums, 1)[:, None] if normalise else votes
 
 

@@ -77,6 +77,12 @@ def test_seeds_are_a_number_of_them_or_a_list(text: str, seeds: list[int]) -> No
     assert from_flags(CompareConfig, "--seeds", text).comparison.seed_list == seeds
 
 
+@pytest.mark.parametrize("text", ["1,,2", ",1", ",", "1,2,,"])
+def test_seeds_with_a_gap_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--seeds must be a whole number from 1 to 10,000 or a list"):
+        from_flags(CompareConfig, "--seeds", text)
+
+
 def test_the_long_tail_of_the_default_comparison_ends_where_a_source_is_named(tmp_path: Path) -> None:
     recipe = recipe_of(tmp_path, '[data]\nsource = "digits"\n')
     assert from_flags(CompareConfig, defaults=DEFAULTS) == default_compare_config()

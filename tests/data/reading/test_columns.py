@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from softlabel.data.reading.columns import (
     class_names_of,
+    float32_numbers,
     in_order,
     labels,
     matching_columns,
@@ -65,6 +66,16 @@ def test_numbers_of_every_type():
         numbers(column([[1], [2]]), "x", refusals(2), "")
 
 
+@pytest.mark.parametrize("value", ["5e-324", "-1e-40", "1e38", "-1e308"])
+def test_numbers_that_float32_cannot_hold_are_refused(value):
+    collected = refusals(3)
+    assert float32_numbers(column(["1.5", value, "0"]), "x", collected).tolist() == [1.5, 0, 0]
+    assert collected.good.tolist() == [0, 2]
+    (text,) = refused(collected)
+    assert text.startswith("t.csv, row 2, column 'x': ")
+    assert text.endswith("expected 0, or a number of a size from 1e-37 to 1e+37")
+
+
 def test_labels_stay_as_written():
     collected = refusals(5)
     text = labels(column(["007", "NA", "null", " a", "7"]), "y", collected)
@@ -112,6 +123,7 @@ def test_counts_and_probabilities_are_kept_as_they_are():
         ([[3, 1], [0, 0]], "t.csv, row 2, column 'v0 ... v1': no votes at all, expected at least one"),
         ([[0.5, 0.5], [0.5, 0.4]], "t.csv, row 2, column 'v0 ... v1': a row that sums to 0.9, expected a sum of 1"),
         ([[0.5, 0.5], [1.5, -0.5]], "t.csv, row 2, column 'v1': -0.5, expected a probability (from 0)"),
+        ([[3, 1], [1e308, 1e308]], "t.csv, row 2, column 'v0': 1e+308, expected at most 1,000,000,000 votes"),
         ([[0.5, 0.5], [np.nan, 1.0]], "t.csv, row 2, column 'v0': nan, expected votes or a probability"),
     ],
 )

@@ -1,0 +1,28 @@
+"""What a person is told of the data before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from softlabel.data.config import DataConfig
+from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.prepared import prepare
+from tests.data import made_sources as made
+
+SHARES = made.NUMBERS[:, :1] - made.NUMBERS[:, :1].min()
+
+
+def shares(root: Path) -> DataConfig:
+    """Values from 0 to 1."""
+    return made.annotated(root, ["share"], (SHARES / SHARES.max()).round(3), value_column="share")
+
+
+@pytest.mark.parametrize(("grid", "told"), [([], 1), (["0:1:0.01"], 0)])
+def test_decimals_that_would_share_few_labels_are_warned_of_unless_a_grid_is_given(
+    grid: list[str], told: int, tmp_path: Path
+) -> None:
+    prepared = prepare(shares(tmp_path), axis=AxisConfig(grid=grid))
+    warnings = [text for text in prepared.source.warnings if "--grid 0:1:0.01 tells more apart" in text]
+    assert len(warnings) == told
