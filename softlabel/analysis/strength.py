@@ -8,8 +8,14 @@ So
 
     expected wrong among the suspected = sum of min(1, e / (1 - p))
 
-This is a reading of the noise of confident learning (Northcutt, Jiang and Chuang 2021), ours; rows that all are equally
-hard, whatever is known of them, cannot be told from noise, and are counted.
+where e is the lower end of Wilson's interval (1927), and 1 - p at least what as many rows could show (Laplace's rule).
+How sure the models are has no part in what made a label wrong, so e hardly falls with it; where it does, models are
+sure and mistaken, as linear ones are of outliers.
+
+This is a reading of the noise of confident learning (Northcutt, Jiang and Chuang 2021), ours. Labels that chance
+decides at one rate in rows that the models are sure of have the very distribution of labels made wrong: they are
+counted. To draw labels from the models' own calibrated probabilities is no way out: models that were trained on wrong
+labels have learnt their rate, so sets of wrong labels are refused as well (`benchmarks/review_claims.py`).
 """
 
 from __future__ import annotations
@@ -25,6 +31,11 @@ MOST_NOISE = 1 / 3
 """Of the surest rows that disagree: beyond, either could be wrong."""
 SUREST = (0.1, 0.25, 0.5)
 FEWEST_SUREST = 30
+NORMAL_90 = 1.2815515655446004
+"""Of a one-sided interval: a count is not claimed where one set in ten would show as much by chance."""
+FALLS_CLEARLY = 3.0
+"""Standard errors; more than CLEARLY, as it is the one test that speaks against a count."""
+FALLS_BY = 2.0
 
 
 def too_weak(probabilities: NDArray[np.floating], given: NDArray[np.int64], quality: LabelQuality) -> str | None:
@@ -35,12 +46,15 @@ def too_weak(probabilities: NDArray[np.floating], given: NDArray[np.int64], qual
     if 2 * differs.sum() >= len(given):
         return "the models agree with no more than half of the labels"
     surest = probabilities.max(1).astype(np.float64)
-    share, careful = _disagreement_of_the_surest(differs[np.argsort(-surest, kind="stable")])
+    surest_first = differs[np.argsort(-surest, kind="stable")]
+    share, careful = _disagreement_of_the_surest(surest_first)
     if share >= MOST_NOISE:
         return f"the models disagree with {100 * share:.0f} % of the labels even of the rows that they are surest of"
+    if _falls_with_doubt(surest_first):
+        return "the models disagree most with the labels of the rows that they are surest of"
     suspected = quality.suspected
-    expected = np.minimum(1.0, careful / np.maximum(1 - surest[suspected], 1e-9)).sum()
-    if 2 * expected < suspected.sum():
+    doubt = np.maximum(1 - surest[suspected], 1 / (_sizes(len(given))[0] + 2))
+    if 2 * np.minimum(1.0, careful / doubt).sum() < suspected.sum():
         return "most rows that disagree are as likely mistakes of the models, which are unsure of them"
     return None
 
@@ -55,12 +69,30 @@ def _knows_more_than_a_constant(confidence: NDArray[np.float64], given: NDArray[
     return bool(gain.mean() > CLEARLY * gain.std(ddof=1) / np.sqrt(count))
 
 
-def _disagreement_of_the_surest(differs: NDArray[np.bool_]) -> tuple[float, float]:
-    """The least share that disagrees among the surest rows, which come first; and that less half a standard error.
+def _sizes(count: int) -> list[int]:
+    """How many rows are the surest, the fewest first."""
+    return [min(count, max(FEWEST_SUREST, int(np.ceil(part * count)))) for part in SUREST]
 
-    Half of one, as the least of three is rather low already.
-    """
-    sizes = {min(len(differs), max(FEWEST_SUREST, int(np.ceil(part * len(differs))))) for part in SUREST}
-    shares = [(float(differs[:size].mean()), size) for size in sizes]
-    careful = min(max(0.0, share - 0.5 * np.sqrt(share * (1 - share) / size)) for share, size in shares)
-    return min(share for share, _ in shares), float(careful)
+
+def _disagreement_of_the_surest(differs: NDArray[np.bool_]) -> tuple[float, float]:
+    """The least share that disagrees among the surest rows, which come first; and the least end of its interval."""
+    found = [(int(differs[:size].sum()), size) for size in _sizes(len(differs))]
+    return min(number / size for number, size in found), min(_wilson_lower(number, size) for number, size in found)
+
+
+def _wilson_lower(number: int, size: int) -> float:
+    """The lower end of the interval of a share (Wilson 1927), to which 0 of some is 0."""
+    z = NORMAL_90
+    spread = np.sqrt(number * (size - number) / size + z**2 / 4)
+    return max(0.0, float((number + z**2 / 2 - z * spread) / (size + z**2)))
+
+
+def _falls_with_doubt(differs: NDArray[np.bool_]) -> bool:
+    """Whether of the surest rows, which come first, far more disagree than of the others of the surer half."""
+    first, _, half = _sizes(len(differs))
+    if half <= first:
+        return False
+    sure, less = float(differs[:first].mean()), float(differs[first:half].mean())
+    pooled = float(differs[:half].mean())
+    error = np.sqrt(pooled * (1 - pooled) * (1 / first + 1 / (half - first)))
+    return sure >= FALLS_BY * less and sure - less > FALLS_CLEARLY * error
