@@ -2,8 +2,8 @@
 
     python benchmarks/review_claims.py --out benchmarks/results/review-claims-cpu
 
-Real and made sets of scikit-learn, as they are (clean) and with 5, 10, 20 and 30 % of the labels made wrong (noisy), each
-judged by several cross-fitted models with one temperature, as a review does. Three rules say whether there is a count:
+Real and made sets of scikit-learn, as they are (clean) and with 5, 10, 20 and 30 % of the labels made wrong (noisy),
+each judged by several cross-fitted models with one temperature, as a review does. Three rules say whether to count:
 
     all        every suspected label is counted: confident learning as it is
     review     `softlabel.analysis.strength`

@@ -3,19 +3,18 @@
 From out-of-sample probabilities p (N, K) alone a hard row and a wrong label look alike: another label than the given
 one has the largest. They differ among the rows that the models are surest of. Where labels are right and rows are
 hard, the disagreement goes to 0 there; where labels were made wrong, it stays. With e the share of rows that disagree
-among the surest, a row whose largest probability is p disagrees with probability 1 - p, of which e is a wrong label.
-So
+among the surest, and d the share that disagrees among rows of which the models are as sure as of this one,
 
-    expected wrong among the suspected = sum of min(1, e / (1 - p))
+    expected wrong among the suspected = sum of min(1, e / d)
 
-where e is the lower end of Wilson's interval (1927), and 1 - p at least what as many rows could show (Laplace's rule).
-How sure the models are has no part in what made a label wrong, so e hardly falls with it; where it does, models are
-sure and mistaken, as linear ones are of outliers.
+where e is the lower end of Wilson's interval (1927), and d falls as sureness rises (isotonic regression; Zadrozny and
+Elkan 2002): one temperature does not make every 1 - p honest. Models that disagree far more with the surest rows than
+with the next are sure and mistaken, as linear ones are of outliers: what makes a label wrong knows nothing of them.
 
 This is a reading of the noise of confident learning (Northcutt, Jiang and Chuang 2021), ours. Labels that chance
-decides at one rate in rows that the models are sure of have the very distribution of labels made wrong: they are
-counted. To draw labels from the models' own calibrated probabilities is no way out: models that were trained on wrong
-labels have learnt their rate, so sets of wrong labels are refused as well (`benchmarks/review_claims.py`).
+decides have the very distribution of labels made wrong, and no rule can tell them: they are counted. To draw labels
+from the models' own calibrated probabilities is no way out: models that were trained on wrong labels have learnt their
+rate, so sets of wrong labels are refused as well (`benchmarks/review_claims.py`).
 """
 
 from __future__ import annotations
@@ -31,8 +30,10 @@ MOST_NOISE = 1 / 3
 """Of the surest rows that disagree: beyond, either could be wrong."""
 SUREST = (0.1, 0.25, 0.5)
 FEWEST_SUREST = 30
-NORMAL_90 = 1.2815515655446004
-"""Of a one-sided interval: a count is not claimed where one set in ten would show as much by chance."""
+FEWEST_SUSPECTED = 5
+"""Fewer are looked at sooner than counted, and clean sets have as many."""
+STANDARD_ERRORS = 1.0
+"""Of the interval of the disagreement; the least of three is rather low already."""
 FALLS_CLEARLY = 3.0
 """Standard errors; more than CLEARLY, as it is the one test that speaks against a count."""
 FALLS_BY = 2.0
@@ -53,8 +54,9 @@ def too_weak(probabilities: NDArray[np.floating], given: NDArray[np.int64], qual
     if _falls_with_doubt(surest_first):
         return "the models disagree most with the labels of the rows that they are surest of"
     suspected = quality.suspected
-    doubt = np.maximum(1 - surest[suspected], 1 / (_sizes(len(given))[0] + 2))
-    if 2 * np.minimum(1.0, careful / doubt).sum() < suspected.sum():
+    if 0 < suspected.sum() < FEWEST_SUSPECTED:
+        return f"fewer than {FEWEST_SUSPECTED} labels are suspected"
+    if 2 * np.minimum(1.0, careful / _disagreement_by(surest, differs)[suspected]).sum() < suspected.sum():
         return "most rows that disagree are as likely mistakes of the models, which are unsure of them"
     return None
 
@@ -82,9 +84,18 @@ def _disagreement_of_the_surest(differs: NDArray[np.bool_]) -> tuple[float, floa
 
 def _wilson_lower(number: int, size: int) -> float:
     """The lower end of the interval of a share (Wilson 1927), to which 0 of some is 0."""
-    z = NORMAL_90
+    z = STANDARD_ERRORS
     spread = np.sqrt(number * (size - number) / size + z**2 / 4)
     return max(0.0, float((number + z**2 / 2 - z * spread) / (size + z**2)))
+
+
+def _disagreement_by(surest: NDArray[np.float64], differs: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Per row the share that disagrees where the models are as sure, which falls as they get surer; above 0."""
+    from sklearn.isotonic import IsotonicRegression
+
+    share = IsotonicRegression(increasing=False).fit(surest, differs.astype(np.float64)).predict(surest)
+    found: NDArray[np.float64] = np.maximum(share, 1e-9)
+    return found
 
 
 def _falls_with_doubt(differs: NDArray[np.bool_]) -> bool:

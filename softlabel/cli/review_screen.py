@@ -103,10 +103,11 @@ class _Fold:
 
 
 def verdict_lines(summary: Mapping[str, Any], agreed: str) -> str:
-    """How many labels are probably wrong, or why that is not counted, and how far the models know the labels."""
+    """How many labels are suspected, or why that is not counted, and how far the models know the labels."""
     agreeing = f"{agreed} are what the models find most probable"
     if summary["too_weak"] is None:
-        return line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are probably wrong; {agreeing}")
+        suspected = line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are suspected: {CONTRADICTED}")
+        return suspected + "\n" + line("", agreeing)
     why = line("labels", f"ranked, but none is counted as wrong: {summary['too_weak']}")
     return why + "\n" + line("", f"of {summary['rows']:,} labels {agreeing}")
 
