@@ -24,12 +24,16 @@ from numpy.typing import NDArray
 
 from softlabel.analysis.label_quality import LabelQuality
 
+SUSPECTED = "the models contradict them; labels that chance decides look the same"
+"""What a count of suspected labels is one of, in words."""
 CLEARLY = 2.0
 """Standard errors by which the likelihood must be above that of a constant answer."""
 MOST_NOISE = 1 / 3
 """Of the surest rows that disagree: beyond, either could be wrong."""
 SUREST = (0.1, 0.25, 0.5)
 FEWEST_SUREST = 30
+FEWEST_PER_CLASS = 20
+"""Rows on average: of ten digits each, clean ones, a linear model is sure of wrong answers."""
 FEWEST_SUSPECTED = 5
 """Fewer are looked at sooner than counted, and clean sets have as many."""
 STANDARD_ERRORS = 1.0
@@ -43,11 +47,13 @@ def too_weak(probabilities: NDArray[np.floating], given: NDArray[np.int64], qual
     """Why no label may be counted as wrong, in words; None where the suspected ones may be."""
     if not _knows_more_than_a_constant(quality.confidence, given, probabilities.shape[1]):
         return "the models do not clearly know more than how frequent each label is"
+    if len(given) < FEWEST_PER_CLASS * len(np.unique(given)):
+        return f"there are fewer than {FEWEST_PER_CLASS} rows a class"
     differs = quality.suggested != given
     if 2 * differs.sum() >= len(given):
         return "the models agree with no more than half of the labels"
     surest = probabilities.max(1).astype(np.float64)
-    surest_first = differs[np.argsort(-surest, kind="stable")]
+    surest_first = _shares_by_sureness(surest, differs)
     share, careful = _disagreement_of_the_surest(surest_first)
     if share >= MOST_NOISE:
         return f"the models disagree with {100 * share:.0f} % of the labels even of the rows that they are surest of"
@@ -76,13 +82,23 @@ def _sizes(count: int) -> list[int]:
     return [min(count, max(FEWEST_SUREST, int(np.ceil(part * count)))) for part in SUREST]
 
 
-def _disagreement_of_the_surest(differs: NDArray[np.bool_]) -> tuple[float, float]:
+def _shares_by_sureness(surest: NDArray[np.float64], differs: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Whether each row disagrees, the surest first; among rows of which the models are as sure, the share that does.
+
+    So the order of the rows decides nothing: of a saturated model many are equally sure.
+    """
+    _, group, size = np.unique(-surest, return_inverse=True, return_counts=True)
+    shares: NDArray[np.float64] = np.repeat(np.bincount(group, weights=differs) / size, size)
+    return shares
+
+
+def _disagreement_of_the_surest(differs: NDArray[np.float64]) -> tuple[float, float]:
     """The least share that disagrees among the surest rows, which come first; and the least end of its interval."""
-    found = [(int(differs[:size].sum()), size) for size in _sizes(len(differs))]
-    return min(number / size for number, size in found), min(_wilson_lower(number, size) for number, size in found)
+    found = [(float(differs[:size].sum()), size) for size in _sizes(len(differs))]
+    return min(number / size for number, size in found), min(wilson_lower(number, size) for number, size in found)
 
 
-def _wilson_lower(number: int, size: int) -> float:
+def wilson_lower(number: float, size: int) -> float:
     """The lower end of the interval of a share (Wilson 1927), to which 0 of some is 0."""
     z = STANDARD_ERRORS
     spread = np.sqrt(number * (size - number) / size + z**2 / 4)
@@ -98,7 +114,7 @@ def _disagreement_by(surest: NDArray[np.float64], differs: NDArray[np.bool_]) ->
     return found
 
 
-def _falls_with_doubt(differs: NDArray[np.bool_]) -> bool:
+def _falls_with_doubt(differs: NDArray[np.float64]) -> bool:
     """Whether of the surest rows, which come first, far more disagree than of the others of the surer half."""
     first, _, half = _sizes(len(differs))
     if half <= first:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from softlabel.analysis.strength import SUSPECTED
 from softlabel.cli.console import Console
 from softlabel.cli.plan import tried
 from softlabel.cli.understood import folder_line, line
@@ -106,7 +107,7 @@ def verdict_lines(summary: Mapping[str, Any], agreed: str) -> str:
     """How many labels are suspected, or why that is not counted, and how far the models know the labels."""
     agreeing = f"{agreed} are what the models find most probable"
     if summary["too_weak"] is None:
-        suspected = line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are suspected: {CONTRADICTED}")
+        suspected = line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are suspected: {SUSPECTED}")
         return suspected + "\n" + line("", agreeing)
     why = line("labels", f"ranked, but none is counted as wrong: {summary['too_weak']}")
     return why + "\n" + line("", f"of {summary['rows']:,} labels {agreeing}")

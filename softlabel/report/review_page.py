@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from softlabel import __version__
 from softlabel.analysis.review import KINDS, Filters, Kind, Review
+from softlabel.analysis.strength import SUSPECTED
 from softlabel.report.html import page_template
 from softlabel.report.numbers import DASH, count, number, share
 from softlabel.report.page import Table
@@ -38,7 +39,7 @@ PAIRS_SHOWN = 12
 
 NOT_COUNTED = "Labels are ranked, but none is counted as wrong: {why}."
 _RANKED = "Rows whose labels the models find least probable"
-_TITLES: Mapping[Kind, str] = {"mislabelled": "Probably mislabelled rows", "ambiguous": "Most ambiguous rows"}
+_TITLES: Mapping[Kind, str] = {"mislabelled": "Suspected rows", "ambiguous": "Most ambiguous rows"}
 _LEADS: Mapping[Kind, str] = {
     "mislabelled": "Another label has the largest probability, and as much as rows of that label have on average. "
     "The least probability of the given label stands first. The given label is set in bold.",
@@ -116,7 +117,8 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     if summary["too_weak"] is not None:
         return NOT_COUNTED.format(why=summary["too_weak"])
     share = number(100 * summary["suspected"] / max(1, summary["rows"]), 1)
-    return f"{count(summary['suspected'])} of {count(summary['rows'])} labels are probably wrong ({share} %)."
+    found = f"{count(summary['suspected'])} of {count(summary['rows'])} labels are suspected ({share} %)"
+    return f"{found}: {SUSPECTED}."
 
 
 def _how(summary: Mapping[str, Any]) -> str:
