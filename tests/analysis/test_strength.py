@@ -111,9 +111,9 @@ def test_wrong_labels_are_counted_by_models_whose_probabilities_no_temperature_m
 
 
 def test_a_handful_is_not_counted() -> None:
-    """Five sure contradictions among 300 sure rows are counted, four are not."""
+    """Five sure contradictions among 60 sure rows are counted, four are not."""
     for number in (FEWEST_SUSPECTED - 1, FEWEST_SUSPECTED):
-        given = np.arange(300) % 2
+        given = np.arange(60) % 2
         p = np.where(np.eye(2)[given] > 0, 0.95, 0.05)
         given[:number] ^= 1  # of both classes
         quality = label_quality(p, given)
