@@ -191,18 +191,14 @@ def told(results: Row) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="where to write OUT.json and OUT.txt")
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     asked = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # of MLPs: 60 epochs are what they get
     torch.set_num_threads(1)
     trials = [
-        trial(name, model, noise, seed)
-        for seed in range(asked.seeds)
-        for name in SETS
-        for noise in NOISE
-        for model in MODELS
+        trial(name, model, noise, seed) for seed in asked.seeds for name in SETS for noise in NOISE for model in MODELS
     ]
-    machine = f"{platform.machine()}, scikit-learn {sklearn.__version__}, {FOLDS} folds, {asked.seeds} seeds"
+    machine = f"{platform.machine()}, scikit-learn {sklearn.__version__}, {FOLDS} folds, seeds {asked.seeds}"
     results = {"machine": machine, "trials": trials}
     print(told(results), end="")
     if asked.out:

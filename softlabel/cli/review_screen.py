@@ -108,7 +108,7 @@ def verdict_lines(summary: Mapping[str, Any], agreed: str) -> str:
     agreeing = f"{agreed} are what the models find most probable"
     if summary["too_weak"] is None:
         suspected = line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are suspected: {SUSPECTED}")
-        return suspected + "\n" + line("", agreeing)
+        return suspected + "\n" + line("", f"of all labels {agreeing}")
     why = line("labels", f"ranked, but none is counted as wrong: {summary['too_weak']}")
     return why + "\n" + line("", f"of {summary['rows']:,} labels {agreeing}")
 
