@@ -90,6 +90,7 @@ SETS: dict[str, Callable[[int], tuple[Rows, Labels]]] = {
     "iris": partial(stored, datasets.load_iris),
     "wine": partial(stored, datasets.load_wine),
     "breast cancer": partial(stored, datasets.load_breast_cancer),
+    "60 of breast cancer": partial(stored, datasets.load_breast_cancer, count=60),
     "digits": partial(stored, datasets.load_digits),
     "400 digits": partial(stored, datasets.load_digits, count=400),
     "100 digits": partial(stored, datasets.load_digits, count=100),
