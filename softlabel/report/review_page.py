@@ -15,6 +15,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from softlabel.analysis.review import KINDS, Filters, Kind, Review
+from softlabel.analysis.strength import SUSPECTED
 from softlabel.evaluation.extreme_rows import data_uri
 from softlabel.report.drawing.palette import css_variables
 from softlabel.report.drawing.png import TINY_SIDE
@@ -39,7 +40,7 @@ PAIRS_SHOWN = 12
 
 NOT_COUNTED = "Labels are ranked, but none is counted as wrong: {why}."
 _RANKED = "Rows whose labels the models find least probable"
-_TITLES: Mapping[Kind, str] = {"mislabelled": "Probably mislabelled rows", "ambiguous": "Most ambiguous rows"}
+_TITLES: Mapping[Kind, str] = {"mislabelled": "Suspected rows", "ambiguous": "Most ambiguous rows"}
 _LEADS: Mapping[Kind, str] = {
     "mislabelled": "Another label has the largest probability, and as much as rows of that label have on average. "
     "The least probability of the given label stands first. The given label is set in bold.",
@@ -117,7 +118,8 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     if summary["too_weak"] is not None:
         return NOT_COUNTED.format(why=summary["too_weak"])
     share = number(100 * summary["suspected"] / max(1, summary["rows"]), 1)
-    return f"{count(summary['suspected'])} of {count(summary['rows'])} labels are probably wrong ({share} %)."
+    found = f"{count(summary['suspected'])} of {count(summary['rows'])} labels are suspected ({share} %)"
+    return f"{found}: {SUSPECTED}."
 
 
 def _how(summary: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from softlabel.analysis.review import Filters, Review
+from softlabel.analysis.strength import SUSPECTED
 from softlabel.data.samples import HeldSamples
 from softlabel.report.review_page import PICTURES_AT_MOST, render_review_page
 from softlabel.text.visible import visible
@@ -32,7 +33,9 @@ def test_it_says_how_many_and_shows_each_row_with_its_labels() -> None:
     html = render_review_page(review, Filters())
     page = parse(html)
     suspected = int(review.quality.suspected.sum())
-    assert f"{suspected} of {len(review)} labels are probably wrong" in page.text
+    assert f"{suspected} of {len(review)} labels are suspected" in page.text
+    assert SUSPECTED in page.text
+    assert "probably" not in page.text.lower()
     assert len(page.tags("img")) == suspected + min(48, len(review) - suspected)
     first = int(review.ranked("mislabelled")[0])
     given, suggested = (review.class_names[k] for k in (review.given[first], review.quality.suggested[first]))

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from softlabel.analysis.cross_fitting import FoldProgress
+from softlabel.analysis.strength import SUSPECTED
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.plan import tried
 from softlabel.cli.screens.understood import folder_line, line
@@ -105,10 +106,11 @@ class _Fold(Progress):
 
 
 def verdict_lines(summary: Mapping[str, Any], agreed: str) -> str:
-    """How many labels are probably wrong, or why that is not counted, and how far the models know the labels."""
+    """How many labels are suspected, or why that is not counted, and how far the models know the labels."""
     agreeing = f"{agreed} are what the models find most probable"
     if summary["too_weak"] is None:
-        return line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are probably wrong; {agreeing}")
+        suspected = line("labels", f"{summary['suspected']:,} of {summary['rows']:,} are suspected: {SUSPECTED}")
+        return suspected + "\n" + line("", f"of all labels {agreeing}")
     why = line("labels", f"ranked, but none is counted as wrong: {summary['too_weak']}")
     return why + "\n" + line("", f"of {summary['rows']:,} labels {agreeing}")
 
