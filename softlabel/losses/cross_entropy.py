@@ -7,7 +7,7 @@ from typing import Literal, overload
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
-from softlabel.losses.engine.evaluate import evaluate
+from softlabel.losses.engine.compute import compute
 from softlabel.losses.engine.reduction import Reduction, SumAndMass
 from softlabel.losses.engine.weight import Numbers
 
@@ -83,6 +83,6 @@ def cross_entropy(
     >>> logits.grad  # softmax(logits) - label
     tensor([[ 0.0370, -0.1435,  0.1065]])
     """
-    return evaluate(
+    return compute(
         logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence=False
     )

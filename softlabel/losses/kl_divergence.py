@@ -7,7 +7,7 @@ from typing import Literal, overload
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
-from softlabel.losses.engine.evaluate import evaluate
+from softlabel.losses.engine.compute import compute
 from softlabel.losses.engine.reduction import Reduction, SumAndMass
 from softlabel.losses.engine.weight import Numbers
 
@@ -69,6 +69,6 @@ def kl_divergence(
     >>> sl.losses.kl_divergence(undecided, label)
     tensor(0.1308)
     """
-    return evaluate(
+    return compute(
         logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence=True
     )

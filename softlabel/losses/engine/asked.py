@@ -14,7 +14,7 @@ from softlabel.losses.engine.weight import Numbers, real_numbers
 
 
 @dataclass(frozen=True)
-class Terms:
+class Asked:
     """Shapes, class axis last: label and mass (...), class_mask None, (K,) or (..., K).
 
     No mass means 1 for every element; `divergence` subtracts the label's entropy.

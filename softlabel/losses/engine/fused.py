@@ -19,7 +19,7 @@ from torch import Tensor
 from softlabel.labels import LabelDistribution
 from softlabel.labels.amounts import accumulation_dtype
 from softlabel.labels.distribution import Amount
-from softlabel.losses.engine.asked import Terms
+from softlabel.losses.engine.asked import Asked
 from softlabel.losses.engine.class_mask import without_classes
 
 Block = tuple[slice, ...]
@@ -34,29 +34,29 @@ REFUSAL = (
 )
 
 
-def fused_total(logits: Tensor, terms: Terms, axis: int, factor: Amount) -> Tensor:
+def fused_total(logits: Tensor, asked: Asked, axis: int, factor: Amount) -> Tensor:
     """The sum of the elements' values times a factor: logits with classes on `axis` -> ()."""
     if torch.is_grad_enabled() and logits.requires_grad:
-        return FusedLoss.apply(logits, terms, axis, factor, False)  # type: ignore[no-any-return,no-untyped-call]
-    return sweep(logits.detach().movedim(axis, -1), terms, 1.0, None).sum() * factor
+        return FusedLoss.apply(logits, asked, axis, factor, False)  # type: ignore[no-any-return,no-untyped-call]
+    return sweep(logits.detach().movedim(axis, -1), asked, 1.0, None).sum() * factor
 
 
-def fused_values(logits: Tensor, terms: Terms, axis: int) -> Tensor:
+def fused_values(logits: Tensor, asked: Asked, axis: int) -> Tensor:
     """The value of each element: logits with classes on `axis` -> the shape of the labels."""
     if torch.is_grad_enabled() and logits.requires_grad:
-        return FusedLoss.apply(logits, terms, axis, 1.0, True)  # type: ignore[no-any-return,no-untyped-call]
-    return sweep(logits.detach().movedim(axis, -1), terms, 1.0, None)
+        return FusedLoss.apply(logits, asked, axis, 1.0, True)  # type: ignore[no-any-return,no-untyped-call]
+    return sweep(logits.detach().movedim(axis, -1), asked, 1.0, None)
 
 
 class FusedLoss(torch.autograd.Function):
     """Keeps nothing for backward but the gradient itself."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, terms: Terms, axis: int, factor: Amount, each: bool) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, asked: Asked, axis: int, factor: Amount, each: bool) -> Tensor:
         # float16 has no room for p / N: there the factor waits until a loss scaler has had its say
         late = logits.dtype == torch.float16
         gradient = fresh_like(logits)
-        values = sweep(logits.movedim(axis, -1), terms, 1.0 if late else factor, gradient.movedim(axis, -1))
+        values = sweep(logits.movedim(axis, -1), asked, 1.0 if late else factor, gradient.movedim(axis, -1))
         ctx.save_for_backward(gradient)
         ctx.axis, ctx.each, ctx.late_factor, ctx.spent = axis, each, factor if late else None, False
         return values if each else values.sum() * factor
@@ -87,27 +87,27 @@ def is_one(number: Tensor) -> bool:
     return number.device.type == "cpu" and bool(number == 1)
 
 
-def sweep(logits: Tensor, terms: Terms, factor: Amount, gradient: Tensor | None) -> Tensor:
+def sweep(logits: Tensor, asked: Asked, factor: Amount, gradient: Tensor | None) -> Tensor:
     """Values (...) of logits (..., K); the gradient of their sum times a factor goes into `gradient`, like logits."""
     shape = logits.shape[:-1]
     values = logits.new_empty(shape, dtype=accumulation_dtype(logits.dtype))
     limit = BLOCK_BYTES.get(logits.device.type, 2**26) // (max(logits.shape[-1], 1) * values.element_size())
     for block in blocks(shape, limit):
-        values[block] = sweep_block(logits, terms, factor, gradient, block)
+        values[block] = sweep_block(logits, asked, factor, gradient, block)
     return values
 
 
-def sweep_block(logits: Tensor, terms: Terms, factor: Amount, gradient: Tensor | None, block: Block) -> Tensor:
+def sweep_block(logits: Tensor, asked: Asked, factor: Amount, gradient: Tensor | None, block: Block) -> Tensor:
     """The values of one block, whose gradient is written."""
-    rows, label = logits[block], terms.label.select(block)
-    mass = None if terms.mass is None else terms.mass[block]
-    if terms.class_mask is not None:
-        rows, label = without_classes(rows, label, terms.class_mask.expand(logits.shape)[block])
+    rows, label = logits[block], asked.label.select(block)
+    mass = None if asked.mass is None else asked.mass[block]
+    if asked.class_mask is not None:
+        rows, label = without_classes(rows, label, asked.class_mask.expand(logits.shape)[block])
     target = None if gradient is None else gradient[block]
     label = label.at_hand()
     work = shifted(rows, target)
     inner = label.inner(work)
-    entropy = label.entropy(work.dtype) if terms.divergence else None
+    entropy = label.entropy(work.dtype) if asked.divergence else None
     work.exp_()
     total = work.sum(-1)
     sums = label.row_sums()

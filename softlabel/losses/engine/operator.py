@@ -9,7 +9,7 @@ from torch import Tensor
 
 from softlabel.labels.amounts import accumulation_dtype
 from softlabel.labels.lowered import lower, restore
-from softlabel.losses.engine.asked import Terms
+from softlabel.losses.engine.asked import Asked
 from softlabel.losses.engine.fused import REFUSAL, fresh_like, sweep
 
 
@@ -24,9 +24,9 @@ def loss_and_gradient(
     axis: int,
 ) -> tuple[Tensor, Tensor]:
     """The value of each element, and the gradient of their sum."""
-    terms = Terms(restore(word, label, logits.shape[axis]), mass, class_mask, divergence)
+    asked = Asked(restore(word, label, logits.shape[axis]), mass, class_mask, divergence)
     gradient = fresh_like(logits)
-    return sweep(logits.movedim(axis, -1), terms, 1.0, gradient.movedim(axis, -1)), gradient
+    return sweep(logits.movedim(axis, -1), asked, 1.0, gradient.movedim(axis, -1)), gradient
 
 
 @loss_and_gradient.register_fake
@@ -61,8 +61,8 @@ def hand_out(ctx: Any, upstream: Tensor, twice: Tensor | None) -> tuple[Any, ...
 loss_and_gradient.register_autograd(hand_out, setup_context=keep_gradient)
 
 
-def operator_values(logits: Tensor, terms: Terms, axis: int) -> Tensor:
+def operator_values(logits: Tensor, asked: Asked, axis: int) -> Tensor:
     """The value of each element, by the operator: logits with classes on `axis` -> the shape of the labels."""
-    word, label = lower(terms.label)
-    values: Tensor = loss_and_gradient(logits, word, label, terms.mass, terms.class_mask, terms.divergence, axis)[0]
+    word, label = lower(asked.label)
+    values: Tensor = loss_and_gradient(logits, word, label, asked.mass, asked.class_mask, asked.divergence, axis)[0]
     return values

@@ -10,7 +10,7 @@ from softlabel.labels.amounts import accumulation_dtype
 from softlabel.labels.distribution import Amount
 from softlabel.labels.modes import may_look, transformed
 from softlabel.losses.engine import delegated as delegation
-from softlabel.losses.engine.asked import Terms, element_mass
+from softlabel.losses.engine.asked import Asked, element_mass
 from softlabel.losses.engine.delegated import delegated
 from softlabel.losses.engine.fused import fused_total, fused_values
 from softlabel.losses.engine.operator import operator_values
@@ -20,7 +20,7 @@ from softlabel.losses.engine.target import align_class_mask, as_label, check_kin
 from softlabel.losses.engine.weight import Numbers, class_weight
 
 
-def evaluate(
+def compute(
     logits: Tensor,
     target: Tensor | LabelDistribution,
     weight: Numbers | None,
@@ -45,51 +45,51 @@ def evaluate(
     device = logits.device.type
     if torch.is_autocast_enabled(device):
         with torch.autocast(device, enabled=False):
-            return evaluate(
+            return compute(
                 logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence
             )
     check_reduction(reduction)
     label = as_label(target, logits, ignore_index)
     left = None if class_mask is None else align_class_mask(class_mask, logits, axis)
     mass = element_mass(label, dtype, weight, sample_weight, mask, left)
-    terms = Terms(label, mass, left, divergence)
-    if not fused or terms.learned:
-        return reduced(plain_values(logits.movedim(axis, -1), terms), terms, reduction)
+    asked = Asked(label, mass, left, divergence)
+    if not fused or asked.learned:
+        return reduced(plain_values(logits.movedim(axis, -1), asked), asked, reduction)
     if torch.compiler.is_compiling():
-        return reduced(compiled_values(logits, terms, axis), terms, reduction)
+        return reduced(compiled_values(logits, asked, axis), asked, reduction)
     if transformed():
-        return reduced(plain_values(logits.movedim(axis, -1), terms), terms, reduction)
-    return fused_loss(logits, terms, axis, reduction)
+        return reduced(plain_values(logits.movedim(axis, -1), asked), asked, reduction)
+    return fused_loss(logits, asked, axis, reduction)
 
 
-def compiled_values(logits: Tensor, terms: Terms, axis: int) -> Tensor:
+def compiled_values(logits: Tensor, asked: Asked, axis: int) -> Tensor:
     """Under torch.compile: the operator, or what the compiler makes where all is small or without a gradient."""
     if logits.requires_grad and torch.is_grad_enabled() and logits.numel() > delegation.LIMIT:
-        return operator_values(logits, terms, axis)
-    return plain_values(logits.movedim(axis, -1), terms)
+        return operator_values(logits, asked, axis)
+    return plain_values(logits.movedim(axis, -1), asked)
 
 
-def fused_loss(logits: Tensor, terms: Terms, axis: int, reduction: Reduction) -> Tensor | SumAndMass:
+def fused_loss(logits: Tensor, asked: Asked, axis: int, reduction: Reduction) -> Tensor | SumAndMass:
     if reduction == "none":
-        return fused_values(logits, terms, axis)
+        return fused_values(logits, asked, axis)
     if reduction == "mean":
-        return fused_total(logits, terms, axis, share_of_mass(terms))
-    total = fused_total(logits, terms, axis, 1.0)
-    return total if reduction == "sum" else SumAndMass(total, terms.total_mass(total))
+        return fused_total(logits, asked, axis, share_of_mass(asked))
+    total = fused_total(logits, asked, axis, 1.0)
+    return total if reduction == "sum" else SumAndMass(total, asked.total_mass(total))
 
 
-def share_of_mass(terms: Terms) -> Amount:
+def share_of_mass(asked: Asked) -> Amount:
     """What each unit of mass counts in a mean."""
-    if terms.mass is None:
-        return 1 / max(terms.label.shape.numel(), 1)
-    return inverse(terms.mass.sum())
+    if asked.mass is None:
+        return 1 / max(asked.label.shape.numel(), 1)
+    return inverse(asked.mass.sum())
 
 
-def reduced(values: Tensor, terms: Terms, reduction: Reduction) -> Tensor | SumAndMass:
+def reduced(values: Tensor, asked: Asked, reduction: Reduction) -> Tensor | SumAndMass:
     if reduction == "none":
         return values
     total = values.sum()
     if reduction == "sum":
         return total
-    mass = terms.total_mass(total)
+    mass = asked.total_mass(total)
     return SumAndMass(total, mass) if reduction == "sum_and_mass" else total * inverse(mass)
