@@ -117,7 +117,14 @@ def test_every_option_is_in_one_of_the_tables() -> None:
     assert sorted([*CHANGES, *ONLY_HOW, *REFUSED]) == sorted(names)
 
 
-@pytest.mark.parametrize("name", CHANGES)
+QUICK = 4
+"""Of so many options one is tried in every run of the tests; all of them are slow in number."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if place % QUICK else []) for place, name in enumerate(CHANGES)],
+)
 def test_an_option_changes_the_run(name: str, plain: str, tmp_path: Path) -> None:
     first, _, second = CHANGES[name].partition(" | ")
     other = left_behind(second, tmp_path / "other") if second else plain

@@ -18,7 +18,7 @@ print(found)
 """
 
 
-@pytest.mark.parametrize("how", ["stdin", "file", "argument"])
+@pytest.mark.parametrize("how", ["stdin", *(pytest.param(how, marks=pytest.mark.slow) for how in ("file", "argument"))])
 def test_a_script_needs_neither_a_file_nor_a_guard(how: str, tmp_path: Path) -> None:
     done = script(SCRIPT, how, tmp_path)
     assert "cross_entropy is the only method with a result" in " ".join(done.split())
@@ -26,6 +26,7 @@ def test_a_script_needs_neither_a_file_nor_a_guard(how: str, tmp_path: Path) -> 
     assert max(map(len, done.splitlines()[:-1])) <= 80
 
 
+@pytest.mark.slow
 def test_several_processes_train_from_a_script_without_a_file(tmp_path: Path) -> None:
     text = """
 import softlabel

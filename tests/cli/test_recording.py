@@ -50,6 +50,7 @@ def headings(lines: list[str]) -> list[list[str]]:
     return [re.split(r"  +", line) for line in lines if line.startswith(("#", "method "))]
 
 
+@pytest.mark.slow
 def test_the_same_lines_in_the_same_order(shown: list[str], readme: list[str]) -> None:
     assert titles(shown) == titles(readme)
     assert titles(shown)[:6] == ["folder", "data", "task", "splits", "network", "note"]

@@ -73,6 +73,7 @@ def commands(run: str) -> list[list[str]]:
     ]
 
 
+@pytest.mark.slow
 def test_no_command_touches_what_it_did_not_write(
     canaries: tuple[Path, Tree], compared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,7 +24,12 @@ from tests.training.tiny import fingerprint, tiny_config, tiny_for
 
 KILLS = int(os.environ.get("SOFTLABEL_KILLS", "1"))
 
-every_method = pytest.mark.parametrize("method", method_names())
+QUICK = ("cross_entropy", "dmue", "mislas", "online_label_smoothing")
+"""A plain method, one with branches, one of two stages, one with a running table; the others are slow in number."""
+
+every_method = pytest.mark.parametrize(
+    "method", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in method_names()]
+)
 
 
 POSITION = ("epoch", "steps", "records")

@@ -222,6 +222,7 @@ def test_files_that_are_no_packed_files(files):
             opened(folder, names)
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize(
     ("names", "kind", "parts", "classes"),
@@ -238,6 +239,7 @@ def test_the_real_benchmarks(names, kind, parts, classes):
     assert len(source.class_names) == classes
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_real_ages():
     source = opened(REAL, "utkface_subset1700")

@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from softlabel.experiments.cells import Cell
 from softlabel.runs.run_folder import read_config, read_json
 from softlabel.training.train import train
@@ -50,6 +52,7 @@ class Reader(threading.Thread):
         self.looks += 1
 
 
+@pytest.mark.slow
 def test_twenty_readers_neither_fail_nor_disturb(tmp_path: Path) -> None:
     config = tiny_config(tmp_path, epochs=6)
     train(config, folder=tmp_path / "alone", prepared=tiny_prepared())

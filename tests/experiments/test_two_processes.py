@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from softlabel.report.html import render_report
 
 TIMES = {"created": "", "seconds": 1.0, "total_seconds": 1.0, "images_per_second": 1.0, "bytes": 1}
@@ -35,6 +37,7 @@ def without_times(value: Any) -> Any:
     return [without_times(part) for part in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_results_and_the_same_report(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "other"]
     for process in [started(folder, seed) for seed, folder in enumerate(folders, start=1)]:

@@ -175,6 +175,7 @@ def test_other_tasks_have_no_such_section() -> None:
     assert mask_section(Comparison(comparison_results(1, 1))) is None
 
 
+@pytest.mark.slow
 def test_the_size_is_bounded_for_large_noisy_images_many_classes_and_methods(no_drawing: None) -> None:
     names = tuple(f"class {k}" for k in range(40))
     results = mask_results(1, names=names, side=1000, rows=5)

@@ -54,6 +54,7 @@ def test_the_watch_lets_pass_what_every_program_does() -> None:
     subprocess.run([sys.executable, "-c", watched(code)], cwd=ROOT, check=True)
 
 
+@pytest.mark.slow
 def test_comparing_and_predicting_pass_under_the_watch(tmp_path: Path) -> None:
     """In processes of their own, watched from their first line through a sitecustomize that their children inherit."""
     (tmp_path / "site").mkdir()

@@ -38,6 +38,7 @@ class Plan(Progress):
         assert measured_cost(self.asked, run.prepared).total > 0
 
 
+@pytest.mark.slow
 def test_two_processes_compare_the_rows_of_one(tmp_path: Path) -> None:
     both = config("dmue", processes=2)
     train(config("dmue"), folder=tmp_path / "one")

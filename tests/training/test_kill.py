@@ -7,12 +7,15 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.training.killed_run import run_of, server, started
 from tests.training.tiny import fingerprint
 
 KILLS = int(os.environ.get("SOFTLABEL_KILLS", "5"))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_comes_to_the_same_bits(tmp_path: Path) -> None:
     survive("online_label_smoothing", KILLS, tmp_path)
 

@@ -72,6 +72,7 @@ class StopAfterAnEpoch(Progress):
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_what_two_processes_began_one_goes_on_with(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("softlabel.training.observer.SAVE_SECONDS", 0.0)
     folder = tmp_path / "run"

@@ -33,6 +33,7 @@ def keys(method: str, options: dict[str, Any], **training: Any) -> list[str]:
     return stage_keys(asked, build_method(asked, tiny_prepared()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ema", [None, 0.9])
 def test_sharing_changes_nothing_but_the_time(tmp_path: Path, ema: float | None) -> None:
     first = keys("cross_entropy", {}, ema=ema)[0]
