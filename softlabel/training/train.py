@@ -24,7 +24,7 @@ from softlabel.runs.run_folder import RESULT, RunFolder, refuse_difference, unfi
 from softlabel.runs.trained_on import record, recorded_columns, refuse_changed_data
 from softlabel.tasks.prepared import Prepared, prepare
 from softlabel.training.build_method import build_method
-from softlabel.training.calibrate_and_test import finish
+from softlabel.training.calibrate_and_score import finish
 from softlabel.training.config import RunConfig
 from softlabel.training.ema import AveragedNetwork
 from softlabel.training.engine import Engine, device_name
