@@ -1,4 +1,4 @@
-"""The house stays one in which a person finds the way: rooms and files of a bounded size, and nothing that runs back."""
+"""The house stays one in which people find their way: rooms and files of a bounded size, and nothing that runs back."""
 
 from __future__ import annotations
 
