@@ -37,7 +37,7 @@ def open_source(config: DataConfig, columns: Columns | None = None) -> Source:
     Raises ConfigError for an unknown kind of source or options that do not fit, DataError for data that cannot be used.
     """
     kind, _, argument = config.source.partition(":")
-    found = find(FOLDER, GROUP, "source", kind, repr(config.source))
+    found = find(FOLDER, GROUP, "source", kind, config.source)
     read = getattr(found.load(), "read", None)
     if read is None:
         raise ConfigError(f"source {kind!r}: {found.module} has no function read(config, argument)")
