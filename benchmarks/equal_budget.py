@@ -23,6 +23,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 Json = dict[str, Any]
 RATES = (0.1, 0.3)
 SEED = 100
@@ -71,16 +73,8 @@ def variants(recipe: Json) -> dict[str, Json]:
 
 def toml(recipe: Json, comparison: Json, methods: dict[str, Json], head: str) -> str:
     """The recipe with another comparison and other options of methods."""
-    alone = {name: value for name, value in recipe.items() if not isinstance(value, dict)}
-    tables = {
-        **{name: table for name, table in recipe.items() if name not in (*alone, "comparison", "methods")},
-        "comparison": comparison,
-        **{f"methods.{name}": options for name, options in methods.items()},
-    }
-    lines = [head, *(f"{name} = {json.dumps(value)}" for name, value in alone.items())]
-    for name, table in tables.items():
-        lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
-    return "\n".join(lines) + "\n"
+    tables = {**recipe, "comparison": comparison, "methods": methods}
+    return f"{head}\n\n{tomli_w.dumps(tables)}"
 
 
 def tried(results: Json) -> list[Json]:
