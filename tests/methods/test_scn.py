@@ -79,6 +79,11 @@ def test_the_prediction_that_relabels_is_that_of_the_scaled_logits(relabel_by):
     assert others(data)["classifier"].sum.item() != pytest.approx(found, rel=1e-4)
 
 
+def test_by_default_it_relabels_as_the_released_code_does():
+    method = made("scn")
+    assert (method.config.relabel_by, method.config.relabel_epoch) == ("scaled", 10)
+
+
 def test_a_single_row_is_no_ranking():
     method = made("scn").eval()
     terms = method(batch(1))
