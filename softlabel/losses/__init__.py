@@ -11,6 +11,7 @@ from softlabel.losses.focal import focal_loss
 from softlabel.losses.kl_divergence import kl_divergence
 from softlabel.losses.sigmoid_focal import sigmoid_focal_loss
 from softlabel.losses.similarity import similarity_distance
+from softlabel.losses.sum_and_mass import sum_and_mass
 
 __all__ = [
     "SumAndMass",
@@ -23,4 +24,5 @@ __all__ = [
     "kl_divergence",
     "sigmoid_focal_loss",
     "similarity_distance",
+    "sum_and_mass",
 ]

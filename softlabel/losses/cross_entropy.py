@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import cast
 
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
 from softlabel.losses.engine.compute import compute
-from softlabel.losses.engine.reduction import Reduction, SumAndMass
+from softlabel.losses.engine.reduction import Reduction, check_reduction
 from softlabel.losses.engine.weight import Numbers
-
-
-@overload
-def cross_entropy(
-    logits: Tensor,
-    target: Tensor | LabelDistribution,
-    *,
-    weight: Numbers | None = None,
-    sample_weight: Numbers | None = None,
-    mask: Tensor | None = None,
-    class_mask: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: Literal["none", "mean", "sum"] = "mean",
-    fused: bool = True,
-) -> Tensor: ...
-
-
-@overload
-def cross_entropy(
-    logits: Tensor,
-    target: Tensor | LabelDistribution,
-    *,
-    weight: Numbers | None = None,
-    sample_weight: Numbers | None = None,
-    mask: Tensor | None = None,
-    class_mask: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: Literal["sum_and_mass"],
-    fused: bool = True,
-) -> SumAndMass: ...
 
 
 def cross_entropy(
@@ -53,7 +23,7 @@ def cross_entropy(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     fused: bool = True,
-) -> Tensor | SumAndMass:
+) -> Tensor:
     """logsumexp(z) - <q, z> per element, in float32 at least; its gradient in the logits z is softmax(z) - q.
 
     logits         (K,), (N, K) or (N, K, ...): classes on axis 1, as in PyTorch
@@ -66,7 +36,7 @@ def cross_entropy(
                    conditioned on the classes left (infinite loss where it has nothing there)
     ignore_index   of integer targets; a label distribution brings its own, a row of zeros is ignored as well
     reduction      "mean" divides by the mass once and is 0 for a batch without mass; "sum"; "none" is each element's
-                   mass times its loss; "sum_and_mass" returns both for a division over several batches or processes
+                   mass times its loss; for a division over several batches or processes see `sum_and_mass`
     fused          False takes a chain of ordinary operations: for a second backward through one loss, derivatives of
                    the gradient, and torch.func (which takes it by itself, as does a target or weight with a gradient)
 
@@ -83,6 +53,8 @@ def cross_entropy(
     >>> logits.grad  # softmax(logits) - label
     tensor([[ 0.0370, -0.1435,  0.1065]])
     """
-    return compute(
+    check_reduction(reduction)
+    value = compute(
         logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence=False
     )
+    return cast(Tensor, value)  # which has a mass beside it for `sum_and_mass` alone

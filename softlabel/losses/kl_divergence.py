@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import cast
 
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
 from softlabel.losses.engine.compute import compute
-from softlabel.losses.engine.reduction import Reduction, SumAndMass
+from softlabel.losses.engine.reduction import Reduction, check_reduction
 from softlabel.losses.engine.weight import Numbers
-
-
-@overload
-def kl_divergence(
-    logits: Tensor,
-    target: Tensor | LabelDistribution,
-    *,
-    weight: Numbers | None = None,
-    sample_weight: Numbers | None = None,
-    mask: Tensor | None = None,
-    class_mask: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: Literal["none", "mean", "sum"] = "mean",
-    fused: bool = True,
-) -> Tensor: ...
-
-
-@overload
-def kl_divergence(
-    logits: Tensor,
-    target: Tensor | LabelDistribution,
-    *,
-    weight: Numbers | None = None,
-    sample_weight: Numbers | None = None,
-    mask: Tensor | None = None,
-    class_mask: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: Literal["sum_and_mass"],
-    fused: bool = True,
-) -> SumAndMass: ...
 
 
 def kl_divergence(
@@ -53,7 +23,7 @@ def kl_divergence(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     fused: bool = True,
-) -> Tensor | SumAndMass:
+) -> Tensor:
     """KL(q || softmax(logits)) per element: the cross-entropy less the label's entropy; 0 for a perfect prediction.
 
     Arguments, shapes, errors and the gradient in the logits are those of `cross_entropy`; "mean" is over elements
@@ -69,6 +39,8 @@ def kl_divergence(
     >>> sl.losses.kl_divergence(undecided, label)
     tensor(0.1308)
     """
-    return compute(
+    check_reduction(reduction)
+    value = compute(
         logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence=True
     )
+    return cast(Tensor, value)  # which has a mass beside it for `sum_and_mass` alone

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
@@ -23,7 +23,7 @@ class BalancedSoftmax(Method):
 
     def forward(self, batch: Batch) -> Terms:
         logits = self.network(batch.inputs) + self.log_counts
-        return {"cross_entropy": cross_entropy(logits, self.task.label(batch.annotation), reduction="sum_and_mass")}
+        return {"cross_entropy": sum_and_mass(cross_entropy, logits, self.task.label(batch.annotation))}
 
     @property
     def corrects_prior(self) -> bool:

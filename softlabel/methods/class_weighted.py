@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.losses import cross_entropy, effective_number, inverse_frequency
+from softlabel.losses import cross_entropy, effective_number, inverse_frequency, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
@@ -48,7 +48,7 @@ class ClassWeighted(Method):
     def forward(self, batch: Batch) -> Terms:
         label = self.task.label(batch.annotation)
         weight = self.weight if self.weighs else torch.ones_like(self.weight)
-        loss = cross_entropy(self.network(batch.inputs), label, weight=weight, reduction="sum_and_mass")
+        loss = sum_and_mass(cross_entropy, self.network(batch.inputs), label, weight=weight)
         return {"cross_entropy": loss}
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from softlabel.data.batch import Batch
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, Terms
 
 
@@ -14,4 +14,4 @@ class CrossEntropy(Method):
 
     def forward(self, batch: Batch) -> Terms:
         label = self.task.label(batch.annotation)
-        return {"cross_entropy": cross_entropy(self.network(batch.inputs), label, reduction="sum_and_mass")}
+        return {"cross_entropy": sum_and_mass(cross_entropy, self.network(batch.inputs), label)}

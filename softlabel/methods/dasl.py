@@ -22,7 +22,7 @@ from torch import Tensor
 from softlabel.bounds import MOST_EPOCHS
 from softlabel.data.batch import Batch
 from softlabel.labels import dense
-from softlabel.losses import attention_distance, cross_entropy, kl_divergence
+from softlabel.losses import attention_distance, cross_entropy, kl_divergence, sum_and_mass
 from softlabel.losses.engine.reduction import SumAndMass
 from softlabel.methods.base.decoupled import linear_head
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
@@ -134,8 +134,8 @@ class DaSL(Method):
         fused, auxiliary_logits = self.auxiliary(pyramid.levels)
         label = self.task.label(batch.annotation)
         terms = {
-            "classifier": cross_entropy(logits, label, reduction="sum_and_mass"),
-            "auxiliary": cross_entropy(auxiliary_logits, label, reduction="sum_and_mass"),
+            "classifier": sum_and_mass(cross_entropy, logits, label),
+            "auxiliary": sum_and_mass(cross_entropy, auxiliary_logits, label),
         }
         if self.config.label_weight > 0:
             terms["label_distillation"] = self.label_distillation(logits, auxiliary_logits)
@@ -151,11 +151,11 @@ class DaSL(Method):
         label = self.task.label(batch.annotation)
         terms = {}
         if self.config.classifier_hard:
-            terms["classifier"] = cross_entropy(logits, label, reduction="sum_and_mass")
+            terms["classifier"] = sum_and_mass(cross_entropy, logits, label)
         with torch.set_grad_enabled(self.auxiliary_learns and torch.is_grad_enabled()):
             _, auxiliary_logits = self.auxiliary(pyramid.levels)
         if self.auxiliary_learns:
-            terms["auxiliary"] = cross_entropy(auxiliary_logits, label, reduction="sum_and_mass")
+            terms["auxiliary"] = sum_and_mass(cross_entropy, auxiliary_logits, label)
         teacher = self.classifier_teacher(auxiliary_logits)
         terms["label_distillation"] = self.label_distillation(logits, teacher)
         return terms
@@ -165,7 +165,7 @@ class DaSL(Method):
         temperature = self.config.temperature
         teacher = auxiliary_logits.detach() if self.config.detach else auxiliary_logits  # a label, not a path
         soft = dense(torch.softmax(teacher.float() / temperature, -1), validate=False)
-        loss = kl_divergence(logits / temperature, soft, reduction="sum_and_mass")
+        loss = sum_and_mass(kl_divergence, logits / temperature, soft)
         return SumAndMass(loss.sum * temperature**2, loss.mass) if self.config.scale_by_temperature else loss
 
     def feature_distillation(self, pyramid: Pyramid, fused: list[Tensor]) -> SumAndMass:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from softlabel.data.batch import Batch
 from softlabel.labels import dense
-from softlabel.losses import cross_entropy, kl_divergence
+from softlabel.losses import cross_entropy, kl_divergence, sum_and_mass
 from softlabel.losses.engine.reduction import SumAndMass
 from softlabel.methods.balanced_softmax import BalancedSoftmax
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
@@ -72,7 +72,7 @@ class DiVE(Method):
         balanced = self.config.student_loss == "balanced_softmax"
         own = logits + self._balanced[0].log_counts if balanced else logits
         return {
-            "cross_entropy": cross_entropy(own, label, reduction="sum_and_mass"),
+            "cross_entropy": sum_and_mass(cross_entropy, own, label),
             "distillation": self.distillation(logits, batch.inputs),
         }
 
@@ -81,7 +81,7 @@ class DiVE(Method):
         temperature = self.config.temperature
         with torch.no_grad():  # the teacher is not taught
             virtual = torch.softmax(self.teacher(inputs).float() * (self.config.power / temperature), -1)
-        loss = kl_divergence(logits / temperature, dense(virtual, validate=False), reduction="sum_and_mass")
+        loss = sum_and_mass(kl_divergence, logits / temperature, dense(virtual, validate=False))
         return SumAndMass(loss.sum * temperature**2, loss.mass)
 
     def weights(self) -> Mapping[str, float]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.labels import LabelDistribution
-from softlabel.losses import kl_divergence
+from softlabel.losses import kl_divergence, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Terms
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
@@ -42,7 +42,7 @@ class DLDL(Method):
 
     def terms(self, logits: Tensor, batch: Batch) -> Terms:
         """The loss terms of these logits."""
-        return {"kl_divergence": kl_divergence(logits, self.target(batch.annotation), reduction="sum_and_mass")}
+        return {"kl_divergence": sum_and_mass(kl_divergence, logits, self.target(batch.annotation))}
 
     def target(self, annotation: Tensor) -> LabelDistribution:
         return self.task.spread_label(annotation, self.config.sigma)

@@ -29,7 +29,7 @@ from softlabel.bounds import MOST_EPOCHS
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.global_batch import first_row, gathered
-from softlabel.losses import cross_entropy, similarity_distance
+from softlabel.losses import cross_entropy, similarity_distance, sum_and_mass
 from softlabel.losses.engine.reduction import SumAndMass
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.methods.base.stage import SamplerName, Stage
@@ -173,7 +173,7 @@ class DMUE(Method):
         scaled = logits
         if self.uncertainty is not None:
             scaled = logits * self.confidence(pyramid.pooled, index, pooled, classes)[:, None]
-        terms = {"classifier": cross_entropy(scaled, self.task.label(batch.annotation), reduction="sum_and_mass")}
+        terms = {"classifier": sum_and_mass(cross_entropy, scaled, self.task.label(batch.annotation))}
         if self.branches is None:
             return terms
         kept = self.kept(index)

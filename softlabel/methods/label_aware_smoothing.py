@@ -10,7 +10,7 @@ from torch import Tensor
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
 from softlabel.labels.label_aware import class_epsilon, uniform_share
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.classifier_labels import spread
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
@@ -36,7 +36,7 @@ class LabelAwareSmoothing(Method):
     def forward(self, batch: Batch) -> Terms:
         index = self.task.index(batch.annotation)
         label = spread(self.task.label(batch.annotation), index, self.share[index])
-        return {"cross_entropy": cross_entropy(self.network(batch.inputs), label, reduction="sum_and_mass")}
+        return {"cross_entropy": sum_and_mass(cross_entropy, self.network(batch.inputs), label)}
 
 
 def share_of_classes(method: Method, counts: Tensor, convention: Literal["uniform", "others"]) -> Tensor:

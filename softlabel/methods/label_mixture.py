@@ -22,7 +22,7 @@ from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, dense, gaussian_mixture, levels, mix
 from softlabel.labels.label_distance import cooccurrence_distance, embedding_distance, grid_distance
 from softlabel.labels.levels import DIFFICULT, POSITIVE, check_amounts
-from softlabel.losses import kl_divergence
+from softlabel.losses import kl_divergence, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.multi_label import MultiLabel
@@ -132,7 +132,7 @@ class LabelMixture(Method):
 
     def forward(self, batch: Batch) -> Terms:
         label = self.label(self.levels(batch.annotation))
-        return {"kl_divergence": kl_divergence(self.network(batch.inputs), label, reduction="sum_and_mass")}
+        return {"kl_divergence": sum_and_mass(kl_divergence, self.network(batch.inputs), label)}
 
     def label(self, level: Tensor) -> LabelDistribution:
         """The label of rows of levels (N, K)."""

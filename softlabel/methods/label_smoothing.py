@@ -9,7 +9,7 @@ from pydantic import Field
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
 from softlabel.labels import mix, smoothed
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
@@ -37,7 +37,7 @@ class LabelSmoothing(Method):
         index = self.task.index(batch.annotation)
         uniform = smoothed(index, self.num_classes, 1.0, validate=False)
         label = mix(uniform, self.task.label(batch.annotation), self.uniform_share)
-        return {"cross_entropy": cross_entropy(self.network(batch.inputs), label, reduction="sum_and_mass")}
+        return {"cross_entropy": sum_and_mass(cross_entropy, self.network(batch.inputs), label)}
 
     @property
     def uniform_share(self) -> float:

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.methods.class_weighted import WeightingConfig
 from softlabel.networks.heads import CosineHead, HeadName
@@ -46,7 +46,7 @@ class LDAM(Method):
         # of a soft label each class loses its share of its own margin
         logits = self.network(batch.inputs) - self.config.scale * self.margins * label.dense()
         weight = self.weight if self.weighs else torch.ones_like(self.weight)
-        return {"cross_entropy": cross_entropy(logits, label, weight=weight, reduction="sum_and_mass")}
+        return {"cross_entropy": sum_and_mass(cross_entropy, logits, label, weight=weight)}
 
     @property
     def corrects_prior(self) -> bool:

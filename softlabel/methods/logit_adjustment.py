@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
@@ -34,7 +34,7 @@ class LogitAdjustment(Method):
         logits = self.network(batch.inputs)
         if self.config.when == "loss":
             logits = logits + self.config.tau * self.log_prior
-        return {"cross_entropy": cross_entropy(logits, self.task.label(batch.annotation), reduction="sum_and_mass")}
+        return {"cross_entropy": sum_and_mass(cross_entropy, logits, self.task.label(batch.annotation))}
 
     def adjust(self, logits: Tensor) -> Tensor:
         if self.config.when == "loss":

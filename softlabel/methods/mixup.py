@@ -8,7 +8,7 @@ from pydantic import Field
 
 from softlabel.data.batch import Batch
 from softlabel.labels import mix
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Terms
 
 
@@ -31,4 +31,4 @@ class Mixup(Method):
         label = self.task.label(batch.annotation)
         if batch.partner is not None and batch.own_share is not None:
             label = mix(label, self.task.label(batch.partner), batch.own_share)
-        return {"cross_entropy": cross_entropy(self.network(batch.inputs), label, reduction="sum_and_mass")}
+        return {"cross_entropy": sum_and_mass(cross_entropy, self.network(batch.inputs), label)}

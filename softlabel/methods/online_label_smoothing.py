@@ -8,7 +8,7 @@ from torch import Tensor
 from softlabel.data.batch import Batch
 from softlabel.labels import from_table, mix
 from softlabel.labels.online_table import OnlineTable
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.running_state import AllReduce
@@ -34,7 +34,7 @@ class OnlineLabelSmoothing(Method):
         self.table.observe(logits.detach(), index)  # the table is a label, not a path for gradients
         online = from_table(index, self.table.current, validate=False)
         label = mix(self.task.label(batch.annotation), online, self.config.hard_weight)
-        return {"cross_entropy": cross_entropy(logits, label, reduction="sum_and_mass")}
+        return {"cross_entropy": sum_and_mass(cross_entropy, logits, label)}
 
     def end_epoch(self, all_reduce: AllReduce) -> None:
         self.table.turn(all_reduce)

@@ -21,7 +21,7 @@ from softlabel.bounds import MOST_EPOCHS
 from softlabel.data.batch import Batch
 from softlabel.global_batch import gathered
 from softlabel.labels import hard
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.losses.engine.reduction import SumAndMass
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
@@ -73,7 +73,7 @@ class SCN(Method):
             index = self.relabelled(said, index, importance.detach() < ranked[high - 1].detach())
         label = hard(index, self.num_classes, validate=False)
         return {
-            "classifier": cross_entropy(scaled, label, reduction="sum_and_mass"),
+            "classifier": sum_and_mass(cross_entropy, scaled, label),
             "ranking": self.ranking(ranked[:high], ranked[high:], len(index)),
         }
 

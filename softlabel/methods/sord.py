@@ -10,7 +10,7 @@ from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.labels import LabelDistribution, dense
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.networks.network import Network
 from softlabel.tasks.ordinal import Ordinal
@@ -35,7 +35,7 @@ class SORD(Method):
 
     def forward(self, batch: Batch) -> Terms:
         label = self.target(batch.annotation)
-        return {"cross_entropy": cross_entropy(self.network(batch.inputs), label, reduction="sum_and_mass")}
+        return {"cross_entropy": sum_and_mass(cross_entropy, self.network(batch.inputs), label)}
 
     def target(self, annotation: Tensor) -> LabelDistribution:
         steps = (self.grid - annotation[:, :1]).abs() / self.grid.diff().mean()

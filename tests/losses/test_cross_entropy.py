@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softlabel.labels import dense, from_table, hard, mix, smoothed
-from softlabel.losses import SumAndMass, cross_entropy, kl_divergence
+from softlabel.losses import SumAndMass, cross_entropy, focal_loss, kl_divergence, sum_and_mass
 from softlabel.losses.engine import delegated, fused
 from tests.oracle import losses as oracle
 
@@ -66,7 +66,7 @@ def test_equals_its_twin_with_any_options(loss, names, path):
         np.testing.assert_allclose(value.detach(), oracle.reduced(values, mass, reduction), atol=1e-12)
         divisor = mass.sum() if reduction == "mean" else 1
         np.testing.assert_allclose(found.movedim(1, -1), gradient / divisor, atol=1e-12)
-    both, _ = with_gradient(loss, logits, dense(rows), reduction="sum_and_mass", **options, **path)
+    both = sum_and_mass(loss, logits, dense(rows), **options, **path)
     np.testing.assert_allclose([both.sum.item(), both.mass.item()], [values.sum(), mass.sum()], atol=1e-12)
 
 
@@ -205,7 +205,7 @@ def test_micro_batches_add_up(path):
     leaf = logits.clone().requires_grad_()
     label, mass, total = smoothed(index, 5, 0.1), 0, 0
     for part in (slice(0, 3), slice(3, 6), slice(6, 8), slice(8, 20)):
-        term = cross_entropy(leaf[part], label.select(part), reduction="sum_and_mass", **options)
+        term = sum_and_mass(cross_entropy, leaf[part], label.select(part), **options)
         term.sum.backward()
         total, mass = total + term.sum.detach(), mass + term.mass
     torch.testing.assert_close(total / mass, whole.detach())
@@ -265,3 +265,12 @@ def test_shapes_and_kinds_that_do_not_fit_are_refused():
         cross_entropy(logits, torch.rand(4, 3), class_mask=torch.ones(4, dtype=torch.bool))
     with pytest.raises((IndexError, RuntimeError), match="out of bounds"):
         cross_entropy(logits, torch.tensor([0, 1, 2, 3]))
+
+
+def test_sum_and_mass_is_asked_of_a_loss_by_its_own_function():
+    logits, index = torch.randn(3, 4), torch.tensor([0, 1, 2])
+    with pytest.raises(ValueError, match="loss is 'focal_loss', expected cross_entropy or kl_divergence"):
+        sum_and_mass(focal_loss, logits, index)
+    for loss in (cross_entropy, kl_divergence):
+        with pytest.raises(ValueError, match="reduction is 'sum_and_mass', expected one of 'none', 'mean', 'sum'"):
+            loss(logits, index, reduction="sum_and_mass")

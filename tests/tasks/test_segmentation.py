@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from softlabel.data.augmentation import augment, augment_with_mask
 from softlabel.errors import ConfigError, UnsupportedError
-from softlabel.losses import cross_entropy, kl_divergence
+from softlabel.losses import cross_entropy, kl_divergence, sum_and_mass
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
@@ -35,7 +35,7 @@ def logits(n: int = 3, height: int = 9, width: int = 12, seed: int = 1) -> torch
 
 def test_the_default_label_is_pytorchs_cross_entropy_without_void() -> None:
     z, mask = logits(), masks()
-    loss = cross_entropy(z, TASK.label(mask), reduction="sum_and_mass")
+    loss = sum_and_mass(cross_entropy, z, TASK.label(mask))
     assert float(loss.mass) == int((mask != VOID).sum())
     torch.testing.assert_close(loss.sum / loss.mass, F.cross_entropy(z, mask.long(), ignore_index=VOID))
 
@@ -53,7 +53,7 @@ def test_the_spread_label_is_a_filtered_one_hot_map(sigma: float | None) -> None
     label = TASK.spread_label(torch.from_numpy(mask), sigma)
     np.testing.assert_allclose(label.dense().numpy()[known], q, atol=1e-6)
     p = logits().log_softmax(1).movedim(1, -1).numpy()[known]
-    loss = kl_divergence(logits(), label, reduction="sum_and_mass")
+    loss = sum_and_mass(kl_divergence, logits(), label)
     assert float(loss.sum) == pytest.approx((q * (np.log(np.maximum(q, 1e-30)) - p)).sum(), rel=1e-5)
     assert float(loss.mass) == known.sum()
 

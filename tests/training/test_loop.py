@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from softlabel.data.batch import Batch
 from softlabel.errors import RunError, UnsupportedError
-from softlabel.losses import SumAndMass, cross_entropy
+from softlabel.losses import SumAndMass, cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, Step, Terms
 from softlabel.methods.base.stage import Stage
 from softlabel.running_state import AllReduce, RunningState
@@ -81,7 +81,7 @@ class Everything(Method):
         self.counts.tensor("seen").index_add_(0, batch.annotation, torch.ones(len(batch), dtype=torch.float64))
         label = self.task.label(batch.annotation)
         size = SumAndMass((self.scale**2).sum(), torch.tensor(4.0))
-        return {"cross_entropy": cross_entropy(logits, label, reduction="sum_and_mass"), "size": size}
+        return {"cross_entropy": sum_and_mass(cross_entropy, logits, label), "size": size}
 
     def weights(self) -> dict[str, float]:
         return {"size": 0.1}

@@ -15,7 +15,7 @@ from softlabel.losses.engine.delegated import delegated
 from softlabel.losses.engine.fused import fused_total, fused_values
 from softlabel.losses.engine.operator import operator_values
 from softlabel.losses.engine.plain import plain_values
-from softlabel.losses.engine.reduction import REDUCTIONS, Reduction, SumAndMass, check_reduction, inverse
+from softlabel.losses.engine.reduction import SumAndMass, Way, inverse
 from softlabel.losses.engine.target import align_class_mask, as_label, check_kind, class_axis
 from softlabel.losses.engine.weight import Numbers, class_weight
 
@@ -28,7 +28,7 @@ def compute(
     mask: Tensor | None,
     class_mask: Tensor | None,
     ignore_index: int,
-    reduction: Reduction,
+    reduction: Way,
     fused: bool,
     divergence: bool,
 ) -> Tensor | SumAndMass:
@@ -38,7 +38,7 @@ def compute(
     if weight is not None:
         weight = class_weight(weight, logits.shape[axis], dtype, logits.device)
     plain = sample_weight is None and mask is None and class_mask is None and fused and not divergence
-    if plain and reduction in REDUCTIONS and may_look(logits) and not torch.is_autocast_enabled("cpu"):
+    if plain and may_look(logits) and not torch.is_autocast_enabled("cpu"):
         value = delegated(logits, target, weight, ignore_index, reduction)
         if value is not None:
             return value
@@ -48,7 +48,6 @@ def compute(
             return compute(
                 logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence
             )
-    check_reduction(reduction)
     label = as_label(target, logits, ignore_index)
     left = None if class_mask is None else align_class_mask(class_mask, logits, axis)
     mass = element_mass(label, dtype, weight, sample_weight, mask, left)
@@ -69,7 +68,7 @@ def compiled_values(logits: Tensor, asked: Asked, axis: int) -> Tensor:
     return plain_values(logits.movedim(axis, -1), asked)
 
 
-def fused_loss(logits: Tensor, asked: Asked, axis: int, reduction: Reduction) -> Tensor | SumAndMass:
+def fused_loss(logits: Tensor, asked: Asked, axis: int, reduction: Way) -> Tensor | SumAndMass:
     if reduction == "none":
         return fused_values(logits, asked, axis)
     if reduction == "mean":
@@ -85,7 +84,7 @@ def share_of_mass(asked: Asked) -> Amount:
     return inverse(asked.mass.sum())
 
 
-def reduced(values: Tensor, asked: Asked, reduction: Reduction) -> Tensor | SumAndMass:
+def reduced(values: Tensor, asked: Asked, reduction: Way) -> Tensor | SumAndMass:
     if reduction == "none":
         return values
     total = values.sum()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from softlabel.labels import LabelDistribution, Sparse
 from softlabel.labels.checks import none_ignored
-from softlabel.losses.engine.reduction import Reduction, SumAndMass
+from softlabel.losses.engine.reduction import SumAndMass, Way
 from softlabel.losses.engine.target import batch_shape
 
 LIMIT = 2**17
@@ -27,7 +27,7 @@ def delegated(
     target: Tensor | LabelDistribution,
     weight: Tensor | None,
     ignore_index: int,
-    reduction: Reduction,
+    reduction: Way,
 ) -> Tensor | SumAndMass | None:
     """The loss by PyTorch, or None where it does not apply: an element is ignored, or the result is not finite.
 

@@ -7,8 +7,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-Reduction = Literal["none", "mean", "sum", "sum_and_mass"]
-REDUCTIONS = ("none", "mean", "sum", "sum_and_mass")
+Reduction = Literal["none", "mean", "sum"]
+REDUCTIONS = ("none", "mean", "sum")
+Way = Literal["none", "mean", "sum", "sum_and_mass"]
+"""A reduction, or what `sum_and_mass` asks for."""
 
 
 class SumAndMass(NamedTuple):
@@ -19,8 +21,8 @@ class SumAndMass(NamedTuple):
     >>> import torch
     >>> import softlabel as sl
     >>> logits, index = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 0, 0])
-    >>> first = sl.losses.cross_entropy(logits[:1], index[:1], reduction="sum_and_mass")
-    >>> rest = sl.losses.cross_entropy(logits[1:], index[1:], reduction="sum_and_mass")
+    >>> first = sl.losses.sum_and_mass(sl.losses.cross_entropy, logits[:1], index[:1])
+    >>> rest = sl.losses.sum_and_mass(sl.losses.cross_entropy, logits[1:], index[1:])
     >>> (first.sum + rest.sum) / (first.mass + rest.mass), sl.losses.cross_entropy(logits, index)
     (tensor(0.9823), tensor(0.9823))
     """

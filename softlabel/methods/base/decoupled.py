@@ -13,7 +13,7 @@ from softlabel.bounds import MOST_EPOCHS
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, OnlineTable
-from softlabel.losses import cross_entropy
+from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.classifier_labels import ClassifierLabels, LabelKind
 from softlabel.methods.base.discovery import find_method
 from softlabel.methods.base.method import OF_EVERY_METHOD, Method, MethodConfig, Share, Terms, TrainingSet
@@ -113,7 +113,7 @@ class Decoupled(Method):
             return self.representation(batch)  # type: ignore[no-any-return]
         logits = self.classify(self.frozen_features(batch))
         label = self.classifier_label(batch.annotation, logits)
-        return {"cross_entropy": cross_entropy(logits, label, reduction="sum_and_mass")}
+        return {"cross_entropy": sum_and_mass(cross_entropy, logits, label)}
 
     @torch.no_grad()  # the wall of decoupling: nothing of the second stage reaches the backbone
     def frozen_features(self, batch: Batch) -> Tensor:
