@@ -8,14 +8,17 @@ A package brings one by an entry point in its own pyproject.toml, whose name is 
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
 
 from softlabel.errors import ConfigError
@@ -36,27 +39,37 @@ class Found:
     package: str | None = None
     fault: str | None = None
 
-    def path(self) -> str | None:
-        """The file of the module, found without importing it; None where it cannot be found."""
-        try:
-            spec = importlib.util.find_spec(self.module)
-        except (ImportError, ValueError):
-            return None
-        return spec.origin if spec else None
-
     def load(self) -> ModuleType:
         """The module. Raises ConfigError, naming the package that brings it, where it cannot be had."""
         if self.fault:
             raise ConfigError(self.fault)
-        if self.package is None:
-            return importlib.import_module(self.module)
         try:
             return importlib.import_module(self.module)
         except Exception as error:  # whatever another package's code does when it is imported
-            said = (str(error).splitlines() or [""])[0]
-            raise ConfigError(
-                f"{self.name!r} of the package {self.package} cannot be loaded: {type(error).__name__}: {said}"
-            ) from error
+            if self.package is None:
+                raise
+            raise ConfigError(self._broken(error)) from error
+
+    def docstring(self) -> str:
+        """What the module says of itself, read and not imported; of a package's module the package above it is.
+
+        Raises ConfigError, naming the package that brings it, where it cannot be read.
+        """
+        if self.fault:
+            raise ConfigError(self.fault)
+        try:
+            spec = importlib.util.find_spec(self.module)
+            if spec is None or spec.origin is None:
+                raise ModuleNotFoundError(f"No module named {self.module!r}")
+            return inspect.cleandoc(ast.get_docstring(ast.parse(Path(spec.origin).read_bytes())) or "")
+        except Exception as error:  # as in `load`
+            if self.package is None:
+                raise
+            raise ConfigError(self._broken(error)) from error
+
+    def _broken(self, error: Exception) -> str:
+        said = (str(error).splitlines() or [""])[0]
+        return f"{self.name!r} of the package {self.package} cannot be loaded: {type(error).__name__}: {said}"
 
 
 @cache
@@ -75,7 +88,7 @@ def find_all(folder: str, group: str) -> dict[str, Found]:
     brought = sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value))
     often = Counter(entry.name for entry in brought)
     theirs = {entry.name: _brought(entry, ours, often[entry.name]) for entry in brought}
-    return dict(sorted({**theirs, **ours, **{name: found for name, found in theirs.items() if name in ours}}.items()))
+    return dict(sorted({**ours, **theirs}.items()))  # a name of ours that is brought as well comes with its fault
 
 
 def find(folder: str, group: str, kind: str, name: str, shown: str | None = None) -> Found:

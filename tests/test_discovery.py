@@ -101,6 +101,31 @@ def test_the_list_of_methods_has_a_broken_one_with_its_fault(install, capsys):
     assert '"fault"' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("package", "source", "expected"),
+    [
+        ("raise OSError('no disk')", SOURCE, "OSError: no disk"),
+        ("", "def read(:", "SyntaxError"),
+        ("", None, "ModuleNotFoundError"),
+    ],
+)
+def test_the_list_of_sources_has_a_broken_one_with_its_fault(
+    install, tmp_path, monkeypatch, capsys, package, source, expected
+):
+    monkeypatch.delitem(sys.modules, "their_package", raising=False)
+    (tmp_path / "their_package").mkdir()
+    (tmp_path / "their_package" / "__init__.py").write_text(package, encoding="utf-8")
+    if source is not None:
+        (tmp_path / "their_package" / "broken.py").write_text(source, encoding="utf-8")
+    install("theirs", {}, [("softlabel.sources", "broken = their_package.broken")])
+    assert main(["sources"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"cannot be used: 'broken' of the package theirs cannot be loaded: {expected}" in shown
+    assert " csv " in shown
+    assert main(["sources", "broken"]) == 2
+    assert expected in capsys.readouterr().err
+
+
 def test_a_name_that_is_taken_is_refused_whoever_asks(install):
     install("theirs", {"m": METHOD}, [("softlabel.methods", "dasl = m")])
     with pytest.raises(ConfigError, match="the package theirs brings 'dasl', which softlabel has already"):

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softlabel.analysis.label_quality import LabelQuality
+from softlabel.calibration.bins import wilson_interval
 
 SUSPECTED = "the models contradict them; labels that chance decides look the same"
 """What a count of suspected labels is one of, in words."""
@@ -95,14 +96,8 @@ def _shares_by_sureness(surest: NDArray[np.float64], differs: NDArray[np.bool_])
 def _disagreement_of_the_surest(differs: NDArray[np.float64]) -> tuple[float, float]:
     """The least share that disagrees among the surest rows, which come first; and the least end of its interval."""
     found = [(float(differs[:size].sum()), size) for size in _sizes(len(differs))]
-    return min(number / size for number, size in found), min(wilson_lower(number, size) for number, size in found)
-
-
-def wilson_lower(number: float, size: int) -> float:
-    """The lower end of the interval of a share (Wilson 1927), to which 0 of some is 0."""
-    z = STANDARD_ERRORS
-    spread = np.sqrt(number * (size - number) / size + z**2 / 4)
-    return max(0.0, float((number + z**2 / 2 - z * spread) / (size + z**2)))
+    lower_ends = [wilson_interval(number / size, size, STANDARD_ERRORS)[0] for number, size in found]
+    return min(number / size for number, size in found), min(lower_ends)
 
 
 def _disagreement_by(surest: NDArray[np.float64], differs: NDArray[np.bool_]) -> NDArray[np.float64]:

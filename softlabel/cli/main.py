@@ -65,6 +65,9 @@ DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED, PIPE_CLOSED = 0, 1, 2, 130, 14
 _CONFIG_KEY = re.compile(r"^(?:data|network|training|output|comparison)\.(\w+)(?=:)")
 """How errors name an option that may come from a file or from Python; here it is a flag."""
 
+_WRONG_PLACE = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
+"""A name that no file can have, and a file where a folder is expected, or the other way round."""
+
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM arrived; everything that saves on Ctrl-C saves on this too."""
@@ -110,10 +113,6 @@ def is_bad_input(error: Exception) -> bool:
     if out_of_memory(error) or (isinstance(error, OSError) and error.errno in _WRONG_PLACE):
         return True
     return isinstance(error, SoftlabelError) and not isinstance(error, FailedRunError)
-
-
-_WRONG_PLACE = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
-"""A name that no file can have, and a file where a folder is expected, or the other way round."""
 
 
 def _run(words: list[str]) -> int:

@@ -14,8 +14,9 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
 from softlabel.analysis.label_quality import label_quality
-from softlabel.analysis.strength import FEWEST_PER_CLASS, FEWEST_SUSPECTED, STANDARD_ERRORS, too_weak, wilson_lower
+from softlabel.analysis.strength import FEWEST_PER_CLASS, FEWEST_SUSPECTED, STANDARD_ERRORS, too_weak
 from softlabel.calibration import TemperatureScaling
+from softlabel.calibration.bins import wilson_interval
 
 Rows, Labels = NDArray[np.float64], NDArray[np.int64]
 
@@ -142,7 +143,7 @@ def test_the_order_of_equally_sure_rows_decides_nothing() -> None:
 @pytest.mark.parametrize(("number", "size"), [(0, 30), (1, 180), (4, 30), (15, 30), (30, 30), (450, 9000)])
 def test_the_lower_end_is_that_of_scipy(number: int, size: int) -> None:
     interval = binomtest(number, size).proportion_ci(2 * norm.cdf(STANDARD_ERRORS) - 1, method="wilson")
-    assert wilson_lower(number, size) == pytest.approx(interval.low, abs=1e-12)
+    assert wilson_interval(number / size, size, STANDARD_ERRORS)[0] == pytest.approx(interval.low, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -17,7 +17,7 @@ from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.splits import make_splits
 from softlabel.errors import ConfigError, DataError
 
-REAL = os.environ.get("SOFTLABEL_DATA")
+REAL = os.environ.get("SOFTLABEL_DATA") or None
 needs_data = pytest.mark.skipif(REAL is None, reason="SOFTLABEL_DATA does not name the folder of the real data")
 
 

@@ -14,7 +14,7 @@ from softlabel.data.config import DataConfig
 from softlabel.data.reading.open_source import open_source
 from softlabel.errors import DataError
 
-REAL = os.environ.get("SOFTLABEL_DATA")
+REAL = os.environ.get("SOFTLABEL_DATA") or None
 needs_data = pytest.mark.skipif(REAL is None, reason="SOFTLABEL_DATA does not name the folder of the real data")
 XML = '<?xml version="1.0"?>\n<labels xmlns="http://mulan.sourceforge.net/labels">\n{}</labels>'
 ROWS = ["0.5,1,0,1", "-2e1,0,1,0", "3,1,1,1", "4,0,0,0", "5,1,0,1", "6,0,1,1"]

@@ -18,7 +18,7 @@ from softlabel.data.splitting.long_tail import long_tail_rows
 from softlabel.data.splitting.splits import make_splits
 from softlabel.errors import ConfigError, DataError
 
-REAL = os.environ.get("SOFTLABEL_DATA")
+REAL = os.environ.get("SOFTLABEL_DATA") or None
 needs_data = pytest.mark.skipif(REAL is None, reason="SOFTLABEL_DATA does not name the folder of the real data")
 NAMES = np.array([f"digit {k}" for k in range(10)])
 FACES = np.array([*(f"emotion {k}" for k in range(8)), "unknown", "NF"])

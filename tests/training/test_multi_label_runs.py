@@ -22,7 +22,7 @@ from softlabel.training.train import train
 from tests.oracle import multilabel
 from tests.training.tiny import tiny_config, tiny_levels
 
-REAL = os.environ.get("SOFTLABEL_DATA")
+REAL = os.environ.get("SOFTLABEL_DATA") or None
 needs_data = pytest.mark.skipif(REAL is None, reason="SOFTLABEL_DATA does not name the folder of the real data")
 
 

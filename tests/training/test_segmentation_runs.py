@@ -21,7 +21,7 @@ from softlabel.deployed.rescore import evaluate
 from softlabel.errors import DataError
 from tests.made_masks import CLASSES, write_shapes
 
-REAL = os.environ.get("SOFTLABEL_DATA")
+REAL = os.environ.get("SOFTLABEL_DATA") or None
 needs_data = pytest.mark.skipif(REAL is None, reason="SOFTLABEL_DATA does not name the folder of the real data")
 
 

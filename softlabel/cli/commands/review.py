@@ -1,4 +1,4 @@
-"""`softlabel review`: the labels of a run that are probably wrong, and the rows that are ambiguous."""
+"""`softlabel review`: the labels of a run that are suspected, and the rows that are ambiguous."""
 
 from __future__ import annotations
 

@@ -32,13 +32,22 @@ def run(words: list[str]) -> int:
         near = nearest(name, kinds)
         hint = f"did you mean {near}?" if near else "the sources are " + ", ".join(kinds)
         raise ConfigError(f"NAME: there is no source {name!r}; {hint}")
-    sources = [{"name": kind, "description": describe_source(kind)} for kind in kinds if not name or kind == name]
+    describe = describe_source if name else _described
+    sources = [{"name": kind, "description": describe(kind)} for kind in kinds if not name or kind == name]
     console = Console(arguments.json)
     if arguments.json:
         console.document(sources)
     else:
         console.say("\n".join(_text(source["name"], source["description"], bool(name)) for source in sources))
     return 0
+
+
+def _described(kind: str) -> str:
+    """A source in the list of all, where one of another package that is broken must not hide the others."""
+    try:
+        return describe_source(kind)
+    except ConfigError as error:
+        return f"cannot be used: {error}"
 
 
 def _text(name: str, text: str, detailed: bool) -> str:

@@ -32,8 +32,7 @@ class Root:
 
     def holds(self, path: str) -> bool:
         """Whether a path, links resolved, lies inside the folder."""
-        real = os.path.realpath(path)
-        return real == self.real or real.startswith(self.real.rstrip(os.sep) + os.sep)
+        return self.holds_real(os.path.realpath(path))
 
     def _meant(self, name: str) -> str:
         """The end of a refusal where a path written with backslashes, as on Windows, would be found with slashes."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import os
-from pathlib import Path
 
 from softlabel.data.config import Columns, DataConfig, SettledData
 from softlabel.data.source import Source
@@ -23,10 +20,8 @@ def list_sources() -> list[str]:
 
 
 def describe_source(kind: str) -> str:
-    """What the source's module says of itself; the module is read, not imported."""
-    path = find(FOLDER, GROUP, "source", kind).path()
-    text = ast.get_docstring(ast.parse(Path(path).read_text(encoding="utf-8"))) if path else None
-    return inspect.cleandoc(text or "")
+    """What the source's module says of itself. Raises ConfigError for one of another package that cannot be read."""
+    return find(FOLDER, GROUP, "source", kind).docstring()
 
 
 def open_source(config: DataConfig, columns: Columns | None = None) -> Source:

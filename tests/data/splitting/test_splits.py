@@ -250,7 +250,7 @@ def test_long_tail_of_unequal_classes_keeps_the_profile():
 
 
 def real_data():
-    folder = os.environ.get("SOFTLABEL_DATA")
+    folder = os.environ.get("SOFTLABEL_DATA") or None
     needed = ("cifar10n_cifar100n_train.npz", "cifar_lt_indices.npz")
     if folder is None or not all((Path(folder) / name).is_file() for name in needed):
         pytest.skip("SOFTLABEL_DATA names no folder with " + " and ".join(needed))
