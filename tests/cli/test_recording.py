@@ -10,6 +10,9 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.slow
+"""All of them look at one comparison by the command."""
+
 ROOT = Path(__file__).parents[2]
 METHODS = ("cross_entropy", "label_smoothing", "online_label_smoothing")
 
@@ -50,7 +53,6 @@ def headings(lines: list[str]) -> list[list[str]]:
     return [re.split(r"  +", line) for line in lines if line.startswith(("#", "method "))]
 
 
-@pytest.mark.slow
 def test_the_same_lines_in_the_same_order(shown: list[str], readme: list[str]) -> None:
     assert titles(shown) == titles(readme)
     assert titles(shown)[:6] == ["folder", "data", "task", "splits", "network", "note"]
