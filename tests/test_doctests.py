@@ -15,8 +15,8 @@ from PIL import Image
 
 import softlabel
 from softlabel.metrics.ranking import StreamingRanking
-from softlabel.metrics.statistic import Tally
 from softlabel.running_state import RunningState
+from softlabel.statistic import Tally
 
 FOLDERS = ("softlabel.labels", "softlabel.losses", "softlabel.calibration", "softlabel.metrics")
 COMMANDS = ("train", "evaluate", "predict", "export", "review", "compare")

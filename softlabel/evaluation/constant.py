@@ -10,7 +10,7 @@ from torch import Tensor
 from softlabel.data.samples import Samples
 from softlabel.evaluation.scores import rows_at_once
 from softlabel.metrics.ranking import RankingStatistic, value_once
-from softlabel.metrics.statistic import Contribution, Statistic, total
+from softlabel.statistic import Contribution, Statistic, total
 from softlabel.tasks.evaluator import finite
 from softlabel.tasks.prepared import Prepared
 from softlabel.tasks.task import Evaluator, Scores, Task

@@ -12,7 +12,7 @@ from itertools import combinations
 
 from softlabel.experiments.score_table import ScoreTable
 from softlabel.experiments.summary import Difference, Verdict
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 
 Differences = Mapping[tuple[str, str], Difference]
 """By (method, name of the score)."""

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from softlabel.errors import RunError
 from softlabel.metrics.ranking import RankingStatistic, value_once
-from softlabel.metrics.statistic import Contribution, Statistic, total
+from softlabel.statistic import Contribution, Statistic, total
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -18,10 +18,10 @@ from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.resampling import Rows
 from softlabel.experiments.statistics import summarise
 from softlabel.experiments.summary import Summary
-from softlabel.metrics.statistic import Statistic, unpack
 from softlabel.report.comparison import weakness
 from softlabel.runs.run_folder import read_json
 from softlabel.runs.tensor_files import read_tensors
+from softlabel.statistic import Statistic, unpack
 from softlabel.tasks.prepared import Prepared
 from softlabel.version import __version__
 

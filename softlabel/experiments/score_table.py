@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from softlabel.experiments.noise import Array, Noise, noise_of_mean
 from softlabel.experiments.resampling import Replicates
 from softlabel.experiments.summary import ScoreSummary
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 
 
 class ScoreTable:

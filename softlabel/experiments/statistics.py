@@ -15,7 +15,7 @@ from softlabel.experiments.noise import Noise, pooled
 from softlabel.experiments.resampling import Rows, resample_rows
 from softlabel.experiments.score_table import ScoreTable
 from softlabel.experiments.summary import MethodSummary, Summary
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 
 MORE_SEEDS = 4
 

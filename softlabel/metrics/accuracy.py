@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import read
+from softlabel.statistic import Contribution, Statistic
 
 
 class Accuracy(Statistic):

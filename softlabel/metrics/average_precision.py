@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from softlabel.metrics.ranking import RankingStatistic, kept_rows
-from softlabel.metrics.statistic import Contribution
 from softlabel.metrics.truth import read_levels
+from softlabel.statistic import Contribution
 
 
 class MeanAveragePrecision(RankingStatistic):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from softlabel.metrics.row_mean import mean_over_classes
-from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import read
+from softlabel.statistic import Contribution, Statistic
 
 
 class BalancedAccuracy(Statistic):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from softlabel.calibration import bins as confidence_bins
-from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import read
+from softlabel.statistic import Contribution, Statistic
 
 
 class ClasswiseCalibrationError(Statistic):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.metrics.statistic import Contribution, Tally
 from softlabel.metrics.truth import read
+from softlabel.statistic import Contribution, Tally
 
 
 class Confusion(Tally):
@@ -16,7 +16,7 @@ class Confusion(Tally):
 
     >>> import torch
     >>> from softlabel.metrics.confusion import Confusion
-    >>> from softlabel.metrics.statistic import StreamingTally
+    >>> from softlabel.statistic import StreamingTally
     >>> tally = StreamingTally(Confusion(2))
     >>> tally.update(torch.tensor([[0.9, 0.1]] * 4).log(), torch.tensor([0, 0, 0, 1]))
     >>> tally.tally.table(tally.sums)  # three zeros are right, the one is taken for a zero

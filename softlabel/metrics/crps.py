@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from softlabel.metrics.decoding import cumulative
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
-from softlabel.metrics.statistic import Contribution
 from softlabel.metrics.truth import as_grid, in_unit, read_values
+from softlabel.statistic import Contribution
 
 
 class ContinuousRankedProbabilityScore(RowMean):

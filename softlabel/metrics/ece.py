@@ -12,8 +12,8 @@ from torch import Tensor
 
 from softlabel.calibration import bins as confidence_bins
 from softlabel.calibration.bins import ReliabilityBin
-from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import Truth, read
+from softlabel.statistic import Contribution, Statistic
 
 
 class ExpectedCalibrationError(Statistic):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from softlabel.metrics.pose import PoseDecoding, PoseGrid
-from softlabel.metrics.statistic import Contribution, Tally
+from softlabel.statistic import Contribution, Tally
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ErrorByCell(Tally):
     >>> import torch
     >>> from softlabel.metrics.error_by_cell import ErrorByCell
     >>> from softlabel.metrics.pose import PoseGrid
-    >>> from softlabel.metrics.statistic import StreamingTally
+    >>> from softlabel.statistic import StreamingTally
     >>> tally = StreamingTally(ErrorByCell(PoseGrid(torch.tensor([0.0, 30.0]), torch.tensor([0.0, 40.0])), "joint"))
     >>> tally.update(torch.tensor([[0.6, 0.4, 0.0, 0.0]]).log(), torch.tensor([[30.0, 40.0]]))
     >>> tally.tally.table(tally.sums)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from softlabel.metrics.decoding import Decoding, decode
-from softlabel.metrics.statistic import Contribution, Tally
 from softlabel.metrics.truth import as_grid, nearest_label, read_values
+from softlabel.statistic import Contribution, Tally
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ErrorByValue(Tally):
 
     >>> import torch
     >>> from softlabel.metrics.error_by_value import ErrorByValue
-    >>> from softlabel.metrics.statistic import StreamingTally
+    >>> from softlabel.statistic import StreamingTally
     >>> tally = StreamingTally(ErrorByValue(torch.arange(3.0), "expectation"))
     >>> tally.update(torch.tensor([[0.2, 0.5, 0.3]] * 2).log(), torch.tensor([[0.0, 1.0], [2.0, 1.0]]))
     >>> [(row.value, row.count, round(row.mean_error, 3)) for row in tally.tally.table(tally.sums)]

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from softlabel.metrics.decoding import central_interval, cumulative
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
-from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import as_grid, in_unit, nearest_label, read_values
+from softlabel.statistic import Contribution, Statistic
 
 
 class CoverageError(RowMean):

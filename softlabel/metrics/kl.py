@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import read
+from softlabel.statistic import Contribution, Statistic
 
 
 class KullbackLeibler(Statistic):

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
-from softlabel.metrics.statistic import Contribution
 from softlabel.metrics.truth import LevelsTruth, read_levels
+from softlabel.statistic import Contribution
 
 
 class RankingLoss(RowMean):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from softlabel.metrics.row_mean import mean_over_classes
-from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import Truth, read
+from softlabel.statistic import Contribution, Statistic
 
 
 class NegativeLogLikelihood(Statistic):

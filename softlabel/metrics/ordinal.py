@@ -10,8 +10,8 @@ from torch import Tensor
 
 from softlabel.metrics.decoding import Decoding, decode
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
-from softlabel.metrics.statistic import Contribution
 from softlabel.metrics.truth import ValueTruth, as_grid, in_unit, nearest_label, read_values
+from softlabel.statistic import Contribution
 
 
 class _OfDecodedValue(RowMean):

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from softlabel.metrics.statistic import Contribution, Tally
 from softlabel.metrics.truth import read
+from softlabel.statistic import Contribution, Tally
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class PerClass(Tally):
 
     >>> import torch
     >>> from softlabel.metrics.per_class import PerClass
-    >>> from softlabel.metrics.statistic import StreamingTally
+    >>> from softlabel.statistic import StreamingTally
     >>> tally = StreamingTally(PerClass(2))
     >>> tally.update(torch.tensor([[0.9, 0.1]] * 4).log(), torch.tensor([0, 0, 0, 1]))
     >>> [(row.count, row.accuracy, round(row.mean_confidence, 3)) for row in tally.tally.table(tally.sums)]

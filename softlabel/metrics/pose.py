@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
-from softlabel.metrics.statistic import Contribution
 from softlabel.metrics.truth import as_grid, in_unit, nearest_label
+from softlabel.statistic import Contribution
 
 PoseDecoding = Literal["joint", "marginal", "expectation"]
 Angle = Literal["pitch", "yaw", "both"]

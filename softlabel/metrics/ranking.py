@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from softlabel.metrics.statistic import Contribution, Statistic, StreamingStatistic
+from softlabel.statistic import Contribution, Statistic, StreamingStatistic
 
 
 class RankingStatistic(Statistic):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.metrics.statistic import Contribution, Statistic
+from softlabel.statistic import Contribution, Statistic
 
 
 class RowMean(Statistic):

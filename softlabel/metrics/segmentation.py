@@ -14,7 +14,7 @@ from torch import Tensor
 
 from softlabel.calibration import bins as confidence_bins
 from softlabel.metrics.boundary import VOID, near_boundary
-from softlabel.metrics.statistic import Contribution, Statistic
+from softlabel.statistic import Contribution, Statistic
 
 INTERSECTION, TRUE, PREDICTED = 0, 1, 2
 

@@ -12,8 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from softlabel.metrics.statistic import Contribution, Statistic
 from softlabel.metrics.truth import read_levels
+from softlabel.statistic import Contribution, Statistic
 
 TRUE_POSITIVE, PREDICTED, POSITIVE, WRONG, COUNTED = range(5)
 

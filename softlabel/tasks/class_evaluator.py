@@ -11,7 +11,7 @@ from softlabel.metrics.confusion import Confusion
 from softlabel.metrics.ece import ExpectedCalibrationError
 from softlabel.metrics.groups import class_groups
 from softlabel.metrics.per_class import PerClass
-from softlabel.metrics.statistic import Statistic, StreamingStatistic, Tally
+from softlabel.statistic import Statistic, StreamingStatistic, Tally
 from softlabel.tasks.evaluator import StreamingEvaluator, finite
 
 MOST_CLASSES_FOR_CONFUSION = 100

@@ -19,7 +19,7 @@ from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
 from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationError, ExpectedCalibrationError
 from softlabel.metrics.groups import group_accuracies
 from softlabel.metrics.nll import BalancedNegativeLogLikelihood, NegativeLogLikelihood
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 from softlabel.tasks.class_evaluator import ClassEvaluator
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.link import Link

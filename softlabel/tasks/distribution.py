@@ -10,7 +10,7 @@ from torch import Tensor
 from softlabel.labels import LabelDistribution, dense
 from softlabel.metrics.distances import Canberra, Chebyshev, Clark, Cosine, Intersection
 from softlabel.metrics.kl import KullbackLeibler
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 from softlabel.tasks.class_space import ClassSpace, Groups
 
 

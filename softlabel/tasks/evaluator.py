@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from softlabel.metrics.ranking import stream
-from softlabel.metrics.statistic import Contribution, Statistic, StreamingTally, Tally
+from softlabel.statistic import Contribution, Statistic, StreamingTally, Tally
 from softlabel.tasks.link import Link, log_probabilities
 
 MOST_CELLS_KEPT = 100_000

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from softlabel.metrics.average_precision import MeanAveragePrecision
 from softlabel.metrics.ranking import StreamingRanking
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 from softlabel.tasks.evaluator import StreamingEvaluator, finite
 from softlabel.tasks.link import Link
 

@@ -15,7 +15,7 @@ from softlabel.metrics.segmentation import (
     MeanIntersectionOverUnion,
     PixelCalibrationError,
 )
-from softlabel.metrics.statistic import Statistic, StreamingStatistic
+from softlabel.statistic import Statistic, StreamingStatistic
 from softlabel.tasks.evaluator import StreamingEvaluator, finite
 
 

@@ -13,8 +13,8 @@ from softlabel.labels import LabelDistribution, hard, levels
 from softlabel.labels.levels import DIFFICULT, POSITIVE
 from softlabel.metrics.average_precision import MeanAveragePrecision
 from softlabel.metrics.label_ranking import Coverage, LabelRankingPrecision, OneError, RankingLoss
-from softlabel.metrics.statistic import Statistic
 from softlabel.metrics.thresholded import F1, HammingLoss, present
+from softlabel.statistic import Statistic
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.label_evaluator import LabelEvaluator
 from softlabel.tasks.link import Link

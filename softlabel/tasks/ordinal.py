@@ -15,8 +15,8 @@ from softlabel.metrics.crps import ContinuousRankedProbabilityScore
 from softlabel.metrics.decoding import Decoding, central_interval, decode
 from softlabel.metrics.interval_coverage import CoverageError, IntervalWidth
 from softlabel.metrics.ordinal import CumulativeScore, EpsilonError, MeanAbsoluteError, NearestLabelLikelihood
-from softlabel.metrics.statistic import Statistic
 from softlabel.metrics.truth import nearest_label
+from softlabel.statistic import Statistic
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.grid import grid_names, parse_grid, quantile_strata, spanned_grid

@@ -13,7 +13,7 @@ from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, gaussian_grid, hard
 from softlabel.metrics.decoding import central_interval
 from softlabel.metrics.pose import PoseDecoding, PoseError, PoseGrid, pose_scores
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.grid import MOST_LABELS, parse_grid, quantile_strata, spanned_grid

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from softlabel.metrics.error_by_cell import ErrorByCell
 from softlabel.metrics.pose import PoseDecoding, PoseGrid
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 from softlabel.tasks.evaluator import StreamingEvaluator
 
 

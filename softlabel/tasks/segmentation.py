@@ -17,7 +17,7 @@ from softlabel.metrics.segmentation import (
     PixelCalibrationError,
     PixelLikelihood,
 )
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.mask_evaluator import MaskEvaluator
 from softlabel.tasks.task import ForTemperature

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
-from softlabel.metrics.statistic import Contribution, Statistic
+from softlabel.statistic import Contribution, Statistic
 from softlabel.tasks.link import Link
 
 ForTemperature = tuple[Tensor, Tensor | LabelDistribution, Tensor]

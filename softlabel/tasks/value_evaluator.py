@@ -9,7 +9,7 @@ from torch import Tensor
 
 from softlabel.metrics.decoding import Decoding
 from softlabel.metrics.error_by_value import ErrorByValue
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 from softlabel.tasks.evaluator import StreamingEvaluator
 
 

@@ -23,10 +23,10 @@ from softlabel.evaluation.features import PooledFeatures
 from softlabel.evaluation.row_scores import write_row_scores
 from softlabel.evaluation.scores import collect, evaluate_at
 from softlabel.metrics.feature_spread import FeatureSpread
-from softlabel.metrics.statistic import pack
 from softlabel.networks.network import Network
 from softlabel.runs.atomic import write_bytes, write_json
 from softlabel.runs.openings import record_opening
+from softlabel.statistic import pack
 from softlabel.tasks.prepared import Prepared
 from softlabel.tasks.task import Evaluator
 from softlabel.training.config import RunConfig

@@ -11,7 +11,7 @@ from softlabel.experiments import resampling
 from softlabel.experiments.statistics import summarise
 from softlabel.metrics.average_precision import MeanAveragePrecision
 from softlabel.metrics.label_ranking import OneError
-from softlabel.metrics.statistic import pack, unpack
+from softlabel.statistic import pack, unpack
 
 K, N = 4, 60
 SCORES = (MeanAveragePrecision(K), OneError())

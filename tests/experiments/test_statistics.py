@@ -25,7 +25,7 @@ from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
 from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationError, ExpectedCalibrationError
 from softlabel.metrics.groups import group_accuracies
 from softlabel.metrics.nll import NegativeLogLikelihood
-from softlabel.metrics.statistic import Contribution, Statistic, StreamingStatistic, total
+from softlabel.statistic import Contribution, Statistic, StreamingStatistic, total
 from tests.oracle import statistics as oracle
 
 K = 4

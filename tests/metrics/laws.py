@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from softlabel.metrics.statistic import Contribution, Statistic, StreamingStatistic, total
+from softlabel.statistic import Contribution, Statistic, StreamingStatistic, total
 
 
 def score(statistic: Statistic, log_probabilities: Tensor, truth: Tensor) -> float:

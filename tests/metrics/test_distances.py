@@ -14,7 +14,7 @@ from scipy.spatial import distance
 from torch import Tensor
 
 from softlabel.metrics.distances import Canberra, Chebyshev, Clark, Cosine, Intersection
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 from tests.metrics.laws import check_nothing_to_score, check_streaming, check_weights, score
 from tests.oracle import distances
 

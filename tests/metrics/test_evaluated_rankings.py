@@ -8,7 +8,7 @@ import torch
 from softlabel.metrics.average_precision import MeanAveragePrecision
 from softlabel.metrics.label_ranking import OneError
 from softlabel.metrics.ranking import value_once
-from softlabel.metrics.statistic import total
+from softlabel.statistic import total
 from softlabel.tasks.evaluator import StreamingEvaluator
 
 

@@ -12,7 +12,7 @@ from softlabel.metrics.balanced_accuracy import BalancedAccuracy
 from softlabel.metrics.confusion import Confusion
 from softlabel.metrics.groups import class_groups, group_accuracies
 from softlabel.metrics.per_class import PerClass
-from softlabel.metrics.statistic import StreamingStatistic, StreamingTally
+from softlabel.statistic import StreamingStatistic, StreamingTally
 
 
 def test_groups_by_count_have_the_published_edges() -> None:

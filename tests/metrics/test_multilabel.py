@@ -24,8 +24,8 @@ from torch import Tensor
 from softlabel.metrics.average_precision import MeanAveragePrecision
 from softlabel.metrics.label_ranking import Coverage, LabelRankingPrecision, OneError, RankingLoss
 from softlabel.metrics.ranking import StreamingRanking, stream
-from softlabel.metrics.statistic import Statistic, StreamingStatistic
 from softlabel.metrics.thresholded import F1, HammingLoss
+from softlabel.statistic import Statistic, StreamingStatistic
 from tests.metrics.laws import check_nothing_to_score, check_streaming, check_weights, score
 from tests.oracle import multilabel
 

@@ -16,8 +16,8 @@ from softlabel.metrics.crps import ContinuousRankedProbabilityScore
 from softlabel.metrics.decoding import central_interval, decode
 from softlabel.metrics.interval_coverage import CoverageError, IntervalWidth, QuantileCalibrationError
 from softlabel.metrics.ordinal import CumulativeScore, EpsilonError, MeanAbsoluteError, NearestLabelLikelihood
-from softlabel.metrics.statistic import Statistic, StreamingStatistic, total
 from softlabel.metrics.truth import nearest_label
+from softlabel.statistic import Statistic, StreamingStatistic, total
 from tests.metrics.laws import check_nothing_to_score, check_streaming, check_weights, score
 from tests.oracle import ordinal
 

@@ -19,7 +19,7 @@ from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
 from softlabel.metrics.ece import ExpectedCalibrationError
 from softlabel.metrics.kl import KullbackLeibler
 from softlabel.metrics.nll import NegativeLogLikelihood
-from softlabel.metrics.statistic import Statistic, StreamingStatistic
+from softlabel.statistic import Statistic, StreamingStatistic
 
 K, N, BINS = 4, 500, 15
 GENERATOR = np.random.default_rng(0)

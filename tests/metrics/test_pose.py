@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from softlabel.metrics.pose import NearestCellLikelihood, PoseAccuracy, PoseError, PoseGrid, pose_scores
-from softlabel.metrics.statistic import Statistic
+from softlabel.statistic import Statistic
 from tests.metrics.laws import check_nothing_to_score, check_streaming, check_weights, score
 from tests.oracle import pose
 

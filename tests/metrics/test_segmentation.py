@@ -22,7 +22,7 @@ from softlabel.metrics.segmentation import (
     PixelCalibrationError,
     PixelLikelihood,
 )
-from softlabel.metrics.statistic import Statistic, StreamingStatistic, total
+from softlabel.statistic import Statistic, StreamingStatistic, total
 from tests.metrics.laws import check_nothing_to_score, check_streaming, check_weights, score
 from tests.oracle import segmentation
 

@@ -20,7 +20,7 @@ from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationE
 from softlabel.metrics.groups import GroupAccuracy
 from softlabel.metrics.kl import KullbackLeibler
 from softlabel.metrics.nll import BalancedNegativeLogLikelihood, NegativeLogLikelihood
-from softlabel.metrics.statistic import Contribution, Statistic, StreamingStatistic, add_rows, pack, total, unpack
+from softlabel.statistic import Contribution, Statistic, StreamingStatistic, add_rows, pack, total, unpack
 from tests.oracle import calibration, metrics
 
 K = 5

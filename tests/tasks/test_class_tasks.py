@@ -9,7 +9,7 @@ from scipy.special import rel_entr
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
 from softlabel.errors import ConfigError
-from softlabel.metrics.statistic import total
+from softlabel.statistic import total
 from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig

@@ -67,7 +67,7 @@ class StreamingTally(RunningState):
 
     >>> import torch
     >>> from softlabel.metrics.confusion import Confusion
-    >>> from softlabel.metrics.statistic import StreamingTally
+    >>> from softlabel.statistic import StreamingTally
     >>> tally = StreamingTally(Confusion(2))
     >>> tally.update(torch.tensor([[0.8, 0.2], [0.6, 0.4]]).log(), torch.tensor([0, 1]))
     >>> tally.sums.flatten().tolist()  # (0, 0), (0, 1), (1, 0), (1, 1)
@@ -99,7 +99,7 @@ class StreamingStatistic(StreamingTally):
 
     >>> import torch
     >>> from softlabel.metrics.accuracy import Accuracy
-    >>> from softlabel.metrics.statistic import StreamingStatistic
+    >>> from softlabel.statistic import StreamingStatistic
     >>> score = StreamingStatistic(Accuracy())
     >>> for truth in (0, 1):  # two batches of one row
     ...     score.update(torch.tensor([[0.8, 0.2]]).log(), torch.tensor([truth]))
