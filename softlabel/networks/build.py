@@ -9,6 +9,7 @@ from torch import nn
 
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.networks.config import NetworkConfig
+from softlabel.networks.efficientnet_lite import EfficientNetLite0
 from softlabel.networks.encoder_decoder import EncoderDecoder
 from softlabel.networks.heads import build_head
 from softlabel.networks.hub import PREFIX, load_hub, rebuild_hub
@@ -16,7 +17,8 @@ from softlabel.networks.inputs import InputSpec
 from softlabel.networks.linear import Linear
 from softlabel.networks.mlp import MLP
 from softlabel.networks.network import Backbone, Network
-from softlabel.networks.preprocessing import Standardise
+from softlabel.networks.preprocessing import Standardise, StandardiseAsPublished
+from softlabel.networks.published_weights import pretrained_efficientnet_lite0
 from softlabel.networks.resnet import ResNet
 from softlabel.randomness import addressed
 from softlabel.text.words import nearest
@@ -55,11 +57,18 @@ BACKBONES: dict[str, Callable[[NetworkConfig, InputSpec], Backbone]] = {
     "linear": linear,
 }
 PER_PIXEL = "encoder_decoder"
-FROZEN_PARTS = {"all": (), "head": ("backbone",)}
+PRETRAINED = "efficientnet_lite0"
+"""The backbone whose ImageNet weights are installed with the library."""
+SMALL = 48
+"""Side of images up to which `auto` trains a small network from scratch, in pixels."""
 
 
-def build_network(config: NetworkConfig, inputs: InputSpec, num_outputs: int, seed: int) -> Network:
+def build_network(
+    config: NetworkConfig, inputs: InputSpec, num_outputs: int, seed: int, *, pretrained: bool = True
+) -> Network:
     """The network of a configuration, its new weights drawn from the seed alone.
+
+    pretrained   whether a backbone that has published weights gets them; not where others are loaded into it
 
     Raises ConfigError for an unknown backbone, UnsupportedError where it does not go with the inputs.
     """
@@ -70,6 +79,9 @@ def build_network(config: NetworkConfig, inputs: InputSpec, num_outputs: int, se
             preprocess, backbone = Standardise(inputs), encoder_decoder(config, inputs)
         elif config.backbone.startswith(PREFIX):
             preprocess, backbone = load_hub(config.backbone.removeprefix(PREFIX), inputs)
+        elif backbone_name(config, inputs) == PRETRAINED:
+            preprocess = StandardiseAsPublished(inputs)
+            backbone = pretrained_efficientnet_lite0() if pretrained else EfficientNetLite0()
         else:
             preprocess = Standardise(inputs)
             backbone = build_backbone(config, inputs)
@@ -84,16 +96,14 @@ def rebuild_network(
     origin   `network.backbone.origin` of a pretrained backbone, None for the library's own
     """
     if origin is None:
-        return build_network(config, inputs, num_outputs, seed=0)
+        return build_network(config, inputs, num_outputs, seed=0, pretrained=False)
     preprocess, backbone = rebuild_hub(origin, inputs)
     return Network(preprocess, backbone, build_head(config.head_kind, backbone.num_features, num_outputs))
 
 
 def build_backbone(config: NetworkConfig, inputs: InputSpec) -> Backbone:
     """One of the library's own backbones, with weights from the global generator."""
-    name = config.backbone
-    if name == "auto":
-        name = "resnet8" if inputs.kind == "image" else "mlp"
+    name = backbone_name(config, inputs)
     if name == PER_PIXEL:
         raise UnsupportedError(f"network.backbone: {PER_PIXEL} has features of every pixel, which only masks need")
     if name not in BACKBONES:
@@ -115,12 +125,23 @@ def encoder_decoder(config: NetworkConfig, inputs: InputSpec) -> Backbone:
 
 def unknown_backbone(name: str) -> str:
     """The message for a name that is no backbone."""
-    known = ["auto", *BACKBONES, PER_PIXEL, "hf:PATH_OR_NAME"]
+    known = ["auto", *BACKBONES, PRETRAINED, PER_PIXEL, "hf:PATH_OR_NAME"]
     near = nearest(name, known)
     listing = f"did you mean {near}? There are" if near else "there are"
     return f"network.backbone: {name!r} is not a backbone; {listing} {', '.join(known)}."
 
 
-def frozen_parts(config: NetworkConfig) -> tuple[str, ...]:
-    """Names of the network's parts that do not move in training: bit-identical before and after."""
-    return FROZEN_PARTS[config.trainable]
+def backbone_name(config: NetworkConfig, inputs: InputSpec) -> str:
+    """The backbone that is asked for, or that `auto` stands for where one row of features is wanted of a sample."""
+    if config.backbone != "auto":
+        return config.backbone
+    if inputs.kind != "image":
+        return "mlp"
+    return PRETRAINED if min(inputs.shape[1:]) > SMALL else "resnet8"
+
+
+def is_pretrained(config: NetworkConfig, inputs: InputSpec, *, per_pixel: bool = False) -> bool:
+    """Whether training starts from weights that were learned before; known before anything is built."""
+    if per_pixel:
+        return False
+    return config.backbone.startswith(PREFIX) or backbone_name(config, inputs) == PRETRAINED

@@ -16,10 +16,14 @@ class NetworkConfig(BaseModel):
 
     backbone: str = Field(
         "auto",
-        description="auto (resnet8 for images, mlp for features, encoder_decoder for masks), resnet8, resnet20, "
-        "resnet32, resnet56, mlp, linear or hf:PATH_OR_NAME",
+        description="auto (efficientnet_lite0 with ImageNet weights for images above 48 pixels, resnet8 for smaller "
+        "ones, mlp for features, encoder_decoder for masks), efficientnet_lite0, resnet8, resnet20, resnet32, "
+        "resnet56, mlp, linear or hf:PATH_OR_NAME",
     )
-    trainable: Literal["all", "head"] = Field("all", description="all: fine-tune everything; head: linear probing")
+    trainable: Literal["all", "last", "head"] = Field(
+        "all",
+        description="all: fine-tune everything; last: last stage of the backbone, and head; head: linear probing",
+    )
     head: Literal["auto", "linear", "cosine", "centred", "value", "pixel"] = Field(
         "auto",
         description="auto: what method and task ask for; cosine: lengths of features and weights do not count; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from softlabel.errors import UnsupportedError
 from softlabel.networks.inputs import InputSpec
 
 
@@ -30,3 +31,24 @@ class Standardise(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return torch.addcmul(self.shift, inputs.float(), self.scale)  # one pass: scale * x + shift
+
+
+class StandardiseAsPublished(nn.Module):
+    """(pixel - 127) / 128, by which EfficientNet-Lite was trained: (N, 1 or 3, H, W) -> (N, 3, H, W).
+
+    Raises UnsupportedError for features.
+    """
+
+    def __init__(self, inputs: InputSpec) -> None:
+        super().__init__()
+        if inputs.kind != "image":
+            raise UnsupportedError(
+                f"network.backbone: efficientnet_lite0 needs images, but a row of this source is {inputs.channels} "
+                "features; use mlp"
+            )
+        mean, std = ([level / 255] * inputs.channels for level in (127, 128))
+        self.standardise = Standardise(InputSpec("image", inputs.shape, mean, std))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        standardised: Tensor = self.standardise(inputs)
+        return standardised.expand(-1, 3, -1, -1)

@@ -19,7 +19,7 @@ from softlabel.networks.config import NetworkConfig
 from softlabel.randomness import addressed
 from softlabel.tasks.prepared import Prepared
 from softlabel.tasks.task import Task
-from softlabel.training.config import RunConfig, TrainingConfig
+from softlabel.training.config import RunConfig, SettledTraining, TrainingConfig, settled_training
 
 
 def build_method(config: RunConfig, prepared: Prepared) -> Method:
@@ -95,8 +95,16 @@ def files_of_method(config: RunConfig) -> dict[str, str]:
     return _named(config, kind, kind.files)
 
 
-def own_training(config: RunConfig) -> TrainingConfig:
-    """Optimiser and schedule, with the rate and the weight decay that the method has of its own."""
+def own_training(config: RunConfig, pretrained: bool) -> SettledTraining:
+    """Optimiser and schedule, with the rate and the weight decay that the method has of its own.
+
+    pretrained   whether training starts from weights that were learned before, which large steps would destroy
+    """
+    return settled_training(method_training(config), fine_tuning=pretrained)
+
+
+def method_training(config: RunConfig) -> TrainingConfig:
+    """The same with what is left open still open."""
     options = method_options(find_method(config.method_kind), config.method, config.method_options)
     return config.training.model_copy(update=options.model_dump(include={*OF_EVERY_METHOD}, exclude_none=True))
 

@@ -22,8 +22,14 @@ class TrainingConfig(BaseModel):
     epochs: Epochs = Field(30, description="passes over the training part")
     batch_size: Rows = Field(64, description="samples per step, over all processes")
     accumulate: Rows = Field(1, description="micro-batches per step; the step equals one of the whole batch")
-    optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd (with momentum) or adamw")
-    learning_rate: Rate = Field(0.1, description="peak learning rate")
+    optimiser: Literal["auto", "sgd", "adamw"] = Field(
+        "auto", description="sgd (with momentum) or adamw; auto: adamw for a pretrained backbone, else sgd"
+    )
+    learning_rate: Rate | None = Field(
+        None,
+        description="peak learning rate; by default 0.1 with sgd, 0.001 with adamw, a tenth for a pretrained "
+        "backbone with sgd",
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum (sgd); beta1 (adamw)")
     nesterov: bool = Field(True, description="Nesterov's step of the momentum (sgd)")
     weight_decay: Weight = Field(5e-4, description="weight decay")
@@ -55,6 +61,27 @@ class TrainingConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
     processes: Processes = Field(1, description="processes that share each step")
     checkpoint_every: Epochs = Field(1, description="epochs between checkpoints")
+
+
+class SettledTraining(TrainingConfig):
+    """The same with nothing left to be found out."""
+
+    optimiser: Literal["sgd", "adamw"]
+    learning_rate: Rate
+
+
+def settled_training(asked: TrainingConfig, *, fine_tuning: bool) -> SettledTraining:
+    """Optimiser and rate where they are left open.
+
+    fine_tuning   whether the weights were learned before
+    """
+    values = asked.model_dump()
+    if values["optimiser"] == "auto":
+        values["optimiser"] = "adamw" if fine_tuning else "sgd"
+    if values["learning_rate"] is None:
+        scratch = {"sgd": 0.1, "adamw": 0.001}[values["optimiser"]]
+        values["learning_rate"] = scratch / 10 if fine_tuning and values["optimiser"] == "sgd" else scratch
+    return SettledTraining(**values)
 
 
 class OutputConfig(BaseModel):

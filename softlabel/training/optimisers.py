@@ -12,7 +12,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from softlabel.bounded_files import one_line
 from softlabel.errors import RunError
-from softlabel.training.config import TrainingConfig
+from softlabel.training.config import SettledTraining
 
 _NAME = re.compile(r"(?P<place>\d{1,9})\.(?P<what>\w+)")
 _STATE = {SGD: ("momentum_buffer",), AdamW: ("step", "exp_avg", "exp_avg_sq")}
@@ -20,7 +20,7 @@ _STATE = {SGD: ("momentum_buffer",), AdamW: ("step", "exp_avg", "exp_avg_sq")}
 
 def build_optimiser(
     parameters: Mapping[str, nn.Parameter],
-    config: TrainingConfig,
+    config: SettledTraining,
     weight_decay: float,
     rate_factors: Mapping[str, float] | None = None,
 ) -> Optimizer:

@@ -78,7 +78,7 @@ def stage_keys(config: RunConfig, method: Method) -> list[str]:
         "seed": config.seed,
         "data": config.data.model_dump(mode="json"),
         "network": config.network.model_dump(mode="json") | {"head": method.head_kind},
-        "training": own_training(config).model_dump(mode="json"),
+        "training": own_training(config, method.network.backbone.pretrained).model_dump(mode="json"),
     }
     so_far: list[object] = [common]
     keys = []

@@ -34,7 +34,7 @@ class StageData:
     ) -> None:
         training = prepared.splits.training
         self._config = config.training
-        self._own_training = own_training(config)
+        self._own_training = own_training(config, method.network.backbone.pretrained)
         self._seed = config.seed
         self._method = method
         self._place = place

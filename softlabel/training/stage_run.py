@@ -12,10 +12,11 @@ from softlabel.data.batch import Batch
 from softlabel.errors import UnsupportedError
 from softlabel.methods.base.method import Method
 from softlabel.methods.base.stage import PartMode, Stage
-from softlabel.networks.build import frozen_parts
+from softlabel.networks.network import Network
+from softlabel.networks.trainable import frozen_parts
 from softlabel.randomness import generator, seed_global
 from softlabel.training.build_method import own_training
-from softlabel.training.config import RunConfig, TrainingConfig
+from softlabel.training.config import RunConfig, SettledTraining
 from softlabel.training.engine import Engine
 from softlabel.training.optimisers import build_optimiser, set_rate
 from softlabel.training.part_modes import freeze_parts, set_modes
@@ -43,8 +44,8 @@ class StageRun:
         self._method = method
         self._place = place
         self._engine = engine
-        self._parts = stage_parts(config, stage)
-        training = own_training(config)
+        self._parts = stage_parts(config, stage, method.network)
+        training = own_training(config, method.network.backbone.pretrained)
         self.schedule = _schedule(training, stage, data)
         freeze_parts(method, self._parts)
         self.optimiser = _optimiser(training, config.method, method, stage)
@@ -89,13 +90,13 @@ class StageRun:
         }
 
 
-def stage_parts(config: RunConfig, stage: Stage) -> dict[str, PartMode]:
+def stage_parts(config: RunConfig, stage: Stage, network: Network) -> dict[str, PartMode]:
     """The modes of the stage's parts; what the configuration freezes is frozen in every stage."""
-    frozen: dict[str, PartMode] = {f"network.{name}": "frozen" for name in frozen_parts(config.network)}
+    frozen: dict[str, PartMode] = {f"network.{name}": "frozen" for name in frozen_parts(config.network, network)}
     return {**stage.parts, **frozen}
 
 
-def _optimiser(training: TrainingConfig, name: str, method: Method, stage: Stage) -> Optimizer | None:
+def _optimiser(training: SettledTraining, name: str, method: Method, stage: Stage) -> Optimizer | None:
     if not stage.gradients:
         return None
     moving = {name: parameter for name, parameter in method.named_parameters() if parameter.requires_grad}
@@ -105,7 +106,7 @@ def _optimiser(training: TrainingConfig, name: str, method: Method, stage: Stage
     return build_optimiser(moving, training, weight_decay, stage.rate_factors)
 
 
-def _schedule(asked: TrainingConfig, stage: Stage, data: StageData) -> Schedule:
+def _schedule(asked: SettledTraining, stage: Stage, data: StageData) -> Schedule:
     warmup_epochs = asked.warmup_epochs if stage.warmup_epochs is None else stage.warmup_epochs
     steps = data.epochs * data.steps_per_epoch
     return Schedule(

@@ -92,7 +92,7 @@ _READ_ONLY_WITH: Mapping[str, _Rule] = {
     "validation_share": _HOLD_OUT,
     "validation_weights": _HOLD_OUT,
     "nesterov": (
-        lambda config: config.training.optimiser == "sgd" and config.training.momentum > 0,
+        lambda config: config.training.optimiser != "adamw" and config.training.momentum > 0,
         "--optimiser sgd with --momentum above 0",
     ),
     "balanced_epoch": (_draws_evenly, "--sampler balanced, or a method whose classifier is trained so, such as crt"),

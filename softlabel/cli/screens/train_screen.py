@@ -15,7 +15,7 @@ from softlabel.cli.screens.understood import folder_line, line, understood
 from softlabel.report.comparison import weakness
 from softlabel.runs.checkpoint import CheckpointFolder
 from softlabel.text.words import counted, roughly
-from softlabel.training.build_method import own_training
+from softlabel.training.build_method import method_training
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import Progress, ReadTerms, RunStart, progress_for
 from softlabel.training.train import RunResult
@@ -35,7 +35,8 @@ class TrainScreen(Progress):
         folder, rows = str(start.folder.resolve()), start.prepared.rows
         self._console.event("begin", folder=folder, rows=rows, epochs=start.epochs, resumed=start.resumed)
         self._console.say(folder_line(start.folder))
-        self._console.say(understood(start.prepared, self._config.network, own_training(self._config)))
+        own = method_training(self._config)
+        self._console.say(understood(start.prepared, self._config.network, own))
         method = f"{self._config.method}, seed {self._config.seed}, {start.precision}"
         going_on = f"; goes on after {start.images_done:,} of {start.images:,} images" if start.resumed else ""
         self._console.say(line("method", method + going_on))

@@ -23,6 +23,7 @@ NAME_WIDTH = 24
 NOTES_SHOWN = 2
 SAID_ANYWAY = ("images are held in memory", "test part", "protocol ")
 """Beginnings of notes that repeat the line on the splits, or say that all is as usual."""
+_TRAINED = {"all": "", "last": ", of which the last stage is trained", "head": ", of which none is trained"}
 CORRECTED = "corrections: "
 """The beginning of the note that tells how many labels a table of corrections changed."""
 
@@ -142,9 +143,16 @@ def _splits(prepared: Prepared) -> str:
 
 
 def _network(prepared: Prepared, network: NetworkConfig, training: TrainingConfig) -> str:
-    automatic = {"image": "resnet8 (auto: images)", "features": "mlp (auto: features)"}[prepared.inputs.kind]
-    if prepared.task.per_pixel:
-        automatic = "encoder_decoder (auto: masks)"
-    backbone = automatic if network.backbone == "auto" else network.backbone
+    from softlabel.networks.build import PRETRAINED, SMALL, backbone_name, is_pretrained
+    from softlabel.training.config import settled_training
+
+    per_pixel = prepared.task.per_pixel
+    name = backbone_name(network, prepared.inputs)
+    why = {"mlp": "features", "resnet8": "images", PRETRAINED: f"images above {SMALL} pixels"}
+    automatic = "encoder_decoder (auto: masks)" if per_pixel else f"{name} (auto: {why.get(name)})"
+    backbone = automatic if network.backbone == "auto" else name
+    fine_tuning = is_pretrained(network, prepared.inputs, per_pixel=per_pixel)
+    settled = settled_training(training, fine_tuning=fine_tuning)
+    begun = f" with its ImageNet weights{_TRAINED[network.trainable]}" if name == PRETRAINED and fine_tuning else ""
     steps = f"{counted(training.epochs, 'epoch')}, batches of {training.batch_size}"
-    return f"{backbone}, {steps}, {training.optimiser}, rate {training.learning_rate:g}"
+    return f"{backbone}{begun}, {steps}, {settled.optimiser}, rate {settled.learning_rate:g}"
