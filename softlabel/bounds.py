@@ -17,6 +17,7 @@ LONGEST_NAME = 200
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 Rows = Annotated[int, Field(ge=1, le=100_000_000)]
+Views = Annotated[int, Field(ge=1, le=1000)]
 Processes = Annotated[int, Field(ge=1, le=MOST_PROCESSES)]
 Width = Annotated[int, Field(ge=1, le=MOST_WIDTH)]
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]

@@ -69,6 +69,11 @@ class Cell:
         return self.folder.parent / "shared-stages"
 
     @property
+    def features_folder(self) -> Path:
+        """Where what a frozen part makes of the samples is kept, for all runs of the comparison."""
+        return self.folder.parent / "features"
+
+    @property
     def comparison(self) -> Path:
         """The folder in which the comparison's data are recorded."""
         return self.folder.parent.parent
@@ -235,7 +240,8 @@ def _train_cell(cell: Cell, threads: int, answer: connection.Connection) -> None
         shared = SharedStages(cell.shared_folder, cell.shared)
         prepared = prepare(config.data, config.task, config.axis, recorded_columns(cell.comparison))
         refuse_changed_data(cell.comparison, fingerprint_for(prepared, [config]))
-        train(config, folder=cell.folder, resume=cell.folder.exists(), shared=shared, prepared=prepared)
+        resume, features = cell.folder.exists(), cell.features_folder
+        train(config, folder=cell.folder, resume=resume, shared=shared, prepared=prepared, features=features)
     except SoftlabelError as error:
         answer.send_bytes(str(error).encode())
     except Exception as error:  # whatever it is, the other cells go on

@@ -79,6 +79,7 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         )
         progress.end()
         forget(run.path / "cells" / "shared-stages")
+        shutil.rmtree(run.path / "cells" / "features", ignore_errors=True)
         _refuse_all_failed(cells, failures)
         seconds = run.add_seconds(time.perf_counter() - started)
         openings = count_openings(run.path)

@@ -28,6 +28,7 @@ from softlabel.methods.base.decoupled import linear_head
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.methods.base.stage import PartMode, SamplerName, Stage
 from softlabel.networks.auxiliary import AuxiliaryNetwork
+from softlabel.networks.entry import FeatureLevels
 from softlabel.networks.initialise import initialise
 from softlabel.networks.network import Network, Pyramid
 from softlabel.tasks.task import Task
@@ -67,6 +68,7 @@ class DaSL(Method):
 
     needs_one_class = True
     Config: ClassVar[type[MethodConfig]] = DaSLConfig
+    feature_levels: ClassVar[FeatureLevels] = "pyramid"
 
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -35,6 +35,7 @@ from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingS
 from softlabel.methods.base.stage import SamplerName, Stage
 from softlabel.networks.branches import BranchClassifiers, Branches, BranchOutputs
 from softlabel.networks.class_means import ClassMeans
+from softlabel.networks.entry import FeatureLevels
 from softlabel.networks.network import Network, Pyramid
 from softlabel.networks.uncertainty import PairwiseUncertainty, class_similarity, min_max_scaled
 from softlabel.tasks.task import Task
@@ -50,6 +51,7 @@ class DMUE(Method):
 
     needs_one_class = True
     compares_rows = True
+    feature_levels: ClassVar[FeatureLevels] = "last"
 
     class Config(MethodConfig):
         temperature: float = Field(

@@ -7,18 +7,21 @@ compare with the target's features by similarity preserving are their logits, as
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
 
 from softlabel.methods.dmue import DMUE
 from softlabel.networks.branches import BranchClassifiers
+from softlabel.networks.entry import FeatureLevels
 from softlabel.networks.network import Network, Pyramid
 
 
 class DMUEShared(DMUE):
     """The terms of dmue, at the cost of a plain network, for many classes too."""
+
+    feature_levels: ClassVar[FeatureLevels] = "pooled"
 
     class Config(DMUE.Config):
         similarity_of: Literal["features", "logits"] = Field(

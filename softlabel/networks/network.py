@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from softlabel.networks.entry import Entry
 
 
 class Pyramid(NamedTuple):
@@ -52,7 +55,12 @@ class Backbone(nn.Module):
 
 
 class Network(nn.Module):
-    """Raw inputs -> logits (N, K)."""
+    """Raw inputs -> logits (N, K).
+
+    entry   where a first part is frozen, how rows (N, size) that it made before enter instead of raw inputs
+    """
+
+    entry: Entry | None = None
 
     def __init__(self, preprocess: nn.Module, backbone: Backbone, head: nn.Module) -> None:
         super().__init__()
@@ -61,7 +69,9 @@ class Network(nn.Module):
         self.head = head
 
     def features(self, inputs: Tensor) -> Pyramid:
-        """Raw inputs -> the pyramid of features."""
+        """Raw inputs, or rows that the frozen part made of them, -> the pyramid of features."""
+        if self.entry is not None and inputs.ndim == 2:
+            return self.entry.pyramid(self, inputs)
         pyramid: Pyramid = self.backbone(self.preprocess(inputs))
         return pyramid
 

@@ -16,6 +16,7 @@ from softlabel.methods.base.method import OF_EVERY_METHOD, Method, MethodConfig,
 from softlabel.methods.base.stage import Stage
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
+from softlabel.networks.entry import entry_for
 from softlabel.randomness import addressed
 from softlabel.tasks.prepared import Prepared
 from softlabel.tasks.task import Task
@@ -31,6 +32,7 @@ def build_method(config: RunConfig, prepared: Prepared) -> Method:
     options = method_options(kind, config.method, config.method_options)
     network_config = with_head(config, kind, prepared.task)
     network = build_network(network_config, prepared.inputs, prepared.task.num_classes, config.seed)
+    network.entry = entry_for(network_config, network, prepared.inputs, kind.feature_levels)
     reason = kind.refusal(prepared.task, network)
     if reason is not None:
         raise UnsupportedError(f"method {config.method!r} cannot be used here: {reason}")

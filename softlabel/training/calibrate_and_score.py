@@ -58,16 +58,18 @@ class Tested:
         return {"before": self.before.scores(), "after": None if self.after is None else self.after.scores()}
 
 
-def finish(config: RunConfig, prepared: Prepared, state: TrainingState, folder: Path) -> dict[str, Any]:
+def finish(config: RunConfig, prepared: Prepared, state: TrainingState, folder: Path, read: Prepared) -> dict[str, Any]:
     """Calibrate and test the last and the selected network, write evaluation and model, and return the result.
+
+    read   the data as networks read them: `prepared`, or what a frozen part made of it
 
     Under the published protocol nothing is selected and nothing calibrated: the last network is all there is.
     """
     record_opening(folder, "train")  # before the rows are read: an interrupted look was a look
-    last = _test(state.evaluated, prepared, state)
-    selected = last if state.best is None else _test(_selected_network(state), prepared, state)
+    last = _test(state.evaluated, prepared, state, read)
+    selected = last if state.best is None else _test(_selected_network(state), prepared, state, read)
     _write_evaluation(folder / "evaluation", selected, state)
-    write_row_scores(folder, state.method, prepared.splits.training, config.training.batch_size)
+    write_row_scores(folder, state.method, read.splits.training, config.training.batch_size)
     result = _result(config, prepared, state, last, selected)
     _save_model(config, prepared, state, selected, folder / "model", result)
     return result
@@ -81,15 +83,15 @@ def _selected_network(state: TrainingState) -> nn.Module:
     return network
 
 
-def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Tested:
+def _test(network: nn.Module, prepared: Prepared, state: TrainingState, read: Prepared) -> Tested:
     task = state.method.task  # which reads logits as the method trains them
     answering = Inference(network, state.method).eval()
     scaling = TemperatureScaling()
     validation = None
-    if prepared.splits.validation is not None:
-        logits, annotation = collect(answering, prepared.splits.validation, answering.device)
+    if read.splits.validation is not None:
+        logits, annotation = collect(answering, read.splits.validation, answering.device)
         scaling = fitted(task, logits, annotation, cautious=True)
-        validation = scores_at(scaling.temperature, task, logits, prepared.splits.validation, prepared)
+        validation = scores_at(scaling.temperature, task, logits, read.splits.validation, prepared)
     temperatures = [1.0] if prepared.splits.validation is None else [1.0, scaling.temperature]
     test = prepared.splits.test
     undecided = entropy if task.link == "softmax" else entropy_of_each
@@ -115,7 +117,7 @@ def _test(network: nn.Module, prepared: Prepared, state: TrainingState) -> Teste
 
         before, *after = evaluate_at(
             answering,
-            test,
+            read.splits.test,
             task,
             prepared.class_counts,
             prepared.config.groups,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from softlabel.bounds import LONGEST_NAME, MOST_EPOCHS, Epochs, Factor, Processes, Rate, Rows, Seed, Weight
+from softlabel.bounds import LONGEST_NAME, MOST_EPOCHS, Epochs, Factor, Processes, Rate, Rows, Seed, Views, Weight
 from softlabel.data.config import BalancedEpoch, DataConfig, Share
 from softlabel.networks.config import NetworkConfig
 from softlabel.tasks.config import AxisConfig
@@ -43,6 +43,12 @@ class TrainingConfig(BaseModel):
     ema: float | None = Field(None, gt=0, lt=1, description="decay of an exponential moving average of the weights")
     augment: Literal["auto", "none", "shift", "crop-flip", "colour"] = Field(
         "auto", description="auto: shift for grey images, crop-flip for colour; colour adds colour jitter"
+    )
+    views: Views = Field(
+        4, description="augmented views of each training image, which a frozen backbone computes once for all epochs"
+    )
+    cache_limit: float = Field(
+        20.0, ge=0, le=1e6, description="most gigabytes on the disk for what a frozen backbone computes once"
     )
     sampler: Literal["instance", "square-root", "balanced", "progressive", "every-class"] = Field(
         "instance",

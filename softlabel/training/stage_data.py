@@ -20,6 +20,7 @@ from softlabel.tasks.prepared import Prepared
 from softlabel.training.build_method import own_training
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine
+from softlabel.training.frozen_features import Views
 
 
 class StageData:
@@ -30,8 +31,16 @@ class StageData:
     """
 
     def __init__(
-        self, config: RunConfig, prepared: Prepared, method: Method, place: int, stage: Stage, engine: Engine
+        self,
+        config: RunConfig,
+        prepared: Prepared,
+        method: Method,
+        place: int,
+        stage: Stage,
+        engine: Engine,
+        views: Views | None = None,
     ) -> None:
+        """`views` are of the training rows where `prepared` holds what a frozen part made of them."""
         training = prepared.splits.training
         self._config = config.training
         self._own_training = own_training(config, method.network.backbone.pretrained)
@@ -42,6 +51,7 @@ class StageData:
         self._engine = engine
         self._training = training
         self._samples = training
+        self._views = views
         self._index = prepared.task.index(training.annotation)
         self._validation = prepared.splits.validation
         self._second = self._validation if stage.second_source == "validation" else training
@@ -60,15 +70,22 @@ class StageData:
         """This process's share of each batch, on the device, and of the second batch where the stage has one."""
         if self._stage.cached_features and self._samples is self._training:
             self._cache_features()
-        first = self._prepared(self._samples, self._order(epoch), epoch, "augmentation")
+        first = self._prepared(*self._viewed(self._samples, self._order(epoch), epoch, "view"), epoch, "augmentation")
         if self._stage.second_source is None:
             for step, (batch, shared) in enumerate(first):
                 yield self._share(self._transform(batch, epoch, step, shared), shared), None
             return
         assert self._second is not None  # a run without a validation part was refused before it began
-        second = self._prepared(self._second, self._second_order(epoch), epoch, "second augmentation")
+        order = self._second_order(epoch)
+        second = self._prepared(*self._viewed(self._second, order, epoch, "second view"), epoch, "second augmentation")
         for step, ((batch, shared), (other, other_shared)) in enumerate(zip(first, second, strict=True)):
             yield self._share(self._transform(batch, epoch, step, shared), shared), self._share(other, other_shared)
+
+    def _viewed(self, samples: Samples, order: Tensor, epoch: int, purpose: str) -> tuple[Samples, Tensor]:
+        """Training rows in views of their own, where there are views; other samples as they are."""
+        if self._views is None or samples is not self._training:
+            return samples, order
+        return self._views.samples, self._views.drawn(order, generator(self._seed, self._place, epoch, purpose))
 
     def _cache_features(self) -> None:
         """Only when the stage is trained, as its backbone is not finished before."""

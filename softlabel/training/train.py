@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ from softlabel.training.config import RunConfig
 from softlabel.training.ema import AveragedNetwork
 from softlabel.training.engine import Engine, device_name
 from softlabel.training.fingerprinted import fingerprint_for
+from softlabel.training.frozen_features import FrozenFeatures, frozen_features
 from softlabel.training.loop import Observer, train_stages
 from softlabel.training.observer import FirstProcess
 from softlabel.training.position import refuse_other_best, refuse_other_position
@@ -39,6 +41,8 @@ from softlabel.training.stage_data import StageData
 from softlabel.training.state import TrainingState, best_from_checkpoint
 from softlabel.training.workers import Workers
 
+FEATURES = "features"
+"""The folder inside a run for what a frozen part makes of the samples, until the run is finished."""
 BEGIN_ANEW = "; bring the old data back, or begin anew in another folder"
 
 
@@ -63,6 +67,7 @@ def train(
     progress: Progress | None = None,
     prepared: Prepared | None = None,
     shared: SharedStages | None = None,
+    features: Path | None = None,
 ) -> RunResult:
     """Train, calibrate and test; all of it lands in a run folder.
 
@@ -70,6 +75,7 @@ def train(
     resume     go on with the run in `folder`, or with the newest unfinished one of the same configuration
     prepared   data that were prepared before, for several runs on the same ones
     shared     stages that other runs have too, which are trained once; for runs in one process
+    features   folder for what a frozen part makes of the samples, where other runs read it too
 
     Raises SoftlabelError for input that cannot be used, before a new folder is made; RunError when the folder is in
     use, belongs to another configuration or is damaged, and when a loss is not finite. KeyboardInterrupt leaves a
@@ -87,7 +93,7 @@ def train(
         if run.finished:
             return RunResult(run.path, run.read_json(RESULT["train"]), already_finished=True)
         try:
-            return RunResult(run.path, _train_in(run, config, prepared, method, progress, shared))
+            return RunResult(run.path, _train_in(run, config, prepared, method, progress, shared, features))
         except KeyboardInterrupt:
             _last_words(run, "interrupted; `softlabel train --resume` goes on from the last checkpoint")
             raise
@@ -104,6 +110,7 @@ class Training:
     def __init__(
         self, config: RunConfig, prepared: Prepared, engine: Engine, state: TrainingState, checkpoint: Checkpoint | None
     ) -> None:
+        self.features: FrozenFeatures | None = None
         self.config = config
         self.prepared = prepared
         self.engine = engine
@@ -116,7 +123,17 @@ class Training:
 
     def data(self, place: int, stage: Stage) -> StageData:
         """The batches of a stage."""
-        return StageData(self.config, self.prepared, self.state.method, place, stage, self.engine)
+        views = None if self.features is None else self.features.views
+        return StageData(self.config, self.read, self.state.method, place, stage, self.engine, views)
+
+    @property
+    def read(self) -> Prepared:
+        """The data as they are read: what a frozen part made of them, or themselves."""
+        return self.prepared if self.features is None else self.features.prepared
+
+    def keep_features(self, folder: Path, say: Callable[[str], None]) -> None:
+        """Compute once what a frozen part makes of the samples, where that pays off."""
+        self.features = frozen_features(self.config, self.prepared, self.state.method, folder, say, self.engine.device)
 
     def size(self) -> tuple[int, int]:
         """Samples and epochs of the whole run."""
@@ -191,6 +208,7 @@ def _train_in(
     method: Method,
     progress: Progress,
     shared: SharedStages | None,
+    features: Path | None,
 ) -> dict[str, Any]:
     started = time.perf_counter()
     precision = _settle_environment(run, config, prepared, method, progress)
@@ -200,9 +218,12 @@ def _train_in(
         )
         if shared is not None and training.checkpoint is None:
             training.checkpoint = shared.latest(method.stages(), config.training.epochs)
+        training.keep_features(features or run.path / FEATURES, progress.message)
         state = _run_first(run, training, progress, shared)
     state.total_seconds = max(state.total_seconds, time.perf_counter() - started)
-    result = finish(config, prepared, state, run.path)
+    result = finish(config, prepared, state, run.path, training.read)
+    if features is None:
+        shutil.rmtree(run.path / FEATURES, ignore_errors=True)
     run.write_json(RESULT["train"], result)
     run.log(f"finished: {result['selected']['after'] or result['selected']['before']}")
     stored: dict[str, Any] = run.read_json(RESULT["train"])
@@ -223,7 +244,7 @@ def _run_first(run: RunFolder, training: Training, progress: Progress, shared: S
     make_folder(checkpoints.path)
     try:
         with contextlib.closing(MetricsLog(run.path, state.records)) as metrics, training:
-            training.run(FirstProcess(config, training.prepared, state, checkpoints, metrics, progress, shared))
+            training.run(FirstProcess(config, training.read, state, checkpoints, metrics, progress, shared))
     finally:
         progress.end()
     return state

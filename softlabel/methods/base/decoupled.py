@@ -105,6 +105,10 @@ class Decoupled(Method):
         if not self._second:
             self.representation.begin_epoch(epoch, epochs)
 
+    @property
+    def needs_inputs(self) -> bool:
+        return self.representation.needs_inputs
+
     def transform(self, batch: Batch, generator: torch.Generator) -> Batch:
         return batch if self._second else self.representation.transform(batch, generator)
 

@@ -15,6 +15,7 @@ from softlabel.data.config import BalancedEpoch
 from softlabel.labels import LabelDistribution
 from softlabel.losses import SumAndMass
 from softlabel.methods.base.stage import SamplerName, Stage
+from softlabel.networks.entry import FeatureLevels
 from softlabel.networks.heads import HeadName
 from softlabel.networks.network import Network
 from softlabel.running_state import AllReduce, RunningState
@@ -104,6 +105,8 @@ class Method(nn.Module):
     """Its options that name the folder of a trained network, whose contents decide the training."""
     files: ClassVar[tuple[str, ...]] = ()
     """Its options that name a file, whose contents do too."""
+    feature_levels: ClassVar[FeatureLevels] = "pooled"
+    """What it reads of the pyramid: pooled features, also the level before the last stage, or every level."""
     any_shape: ClassVar[bool] = False
     """Whether its terms are right for logits (N, K, H, W) of pixels too; said by each class for itself."""
 
@@ -152,6 +155,13 @@ class Method(nn.Module):
     def transform(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Change a training batch before the step (mixup); draw only from `generator`."""
         return batch
+
+    @property
+    def needs_inputs(self) -> bool:
+        """Whether it reads raw inputs, so that what a frozen backbone makes of them cannot stand in their place."""
+        return type(self).transform is not Method.transform or any(
+            getattr(self.config, name) is not None for name in self.trained_networks
+        )
 
     def forward(self, batch: Batch) -> Terms:
         """Named loss terms of one batch, each as sum and mass. Called once a step through the engine's wrapper."""
