@@ -55,9 +55,11 @@ class StageData:
         self._index = prepared.task.index(training.annotation)
         self._validation = prepared.splits.validation
         self._second = self._validation if stage.second_source == "validation" else training
-        self._augmentation: Augmentation = augmentation_for(
-            config.training.augment, training.input_kind, training.input_shape, mirrors=prepared.task.mirrors
-        )
+        self._augmentation: Augmentation = "none"  # views were changed when they were made
+        if views is None:
+            self._augmentation = augmentation_for(
+                config.training.augment, training.input_kind, training.input_shape, mirrors=prepared.task.mirrors
+            )
         self.epochs = stage.epochs_of(config.training.epochs)
         self.images_per_epoch = len(self._order(0)) if stage.gradients else len(training)
         self.steps_per_epoch = num_batches(self.images_per_epoch, config.training.batch_size) if stage.gradients else 0

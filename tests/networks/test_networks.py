@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from softlabel.errors import ConfigError, UnsupportedError
-from softlabel.networks.build import BACKBONES, build_network, frozen_parts, rebuild_network
+from softlabel.networks.build import BACKBONES, build_network, rebuild_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.initialise import initialise
 from softlabel.networks.inputs import InputSpec
@@ -209,16 +209,6 @@ def test_auto_is_a_small_resnet_for_images_and_an_mlp_for_features() -> None:
     assert isinstance(network("auto", IMAGES).backbone, ResNet)
     assert count(network("auto", IMAGES)) == count(network("resnet8", IMAGES))
     assert network("auto", FEATURES, hidden=[6, 7]).backbone.widths == (6, 7)
-
-
-def test_linear_probing_freezes_the_backbone() -> None:
-    net = network()
-    frozen = frozen_parts(NetworkConfig(trainable="head"))
-    for name in frozen:
-        net.get_submodule(name).requires_grad_(False)
-    moving = [key for key, parameter in net.named_parameters() if parameter.requires_grad]
-    assert moving == ["head.weight", "head.bias"]
-    assert frozen_parts(NetworkConfig()) == ()
 
 
 @pytest.mark.parametrize(
