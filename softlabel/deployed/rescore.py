@@ -21,10 +21,11 @@ from softlabel.errors import ConfigError, DataError, RunError
 from softlabel.evaluation.scores import evaluate_at
 from softlabel.runs.openings import record_opening
 from softlabel.runs.trained_on import recorded_columns, refuse_changed_rows
-from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.evaluator import Groups
 from softlabel.tasks.prepared import prepare
 from softlabel.tasks.resolve import GIVEN, task_for, task_from_json
+from softlabel.tasks.task import Task
 from softlabel.text.words import among
 
 Split = Literal["training", "validation", "test", "all"]
@@ -77,7 +78,7 @@ class LabelledPart:
     source: str
     split: Split
     samples: Samples
-    task: ClassSpace
+    task: Task
     notes: list[str]
 
 
@@ -182,7 +183,7 @@ def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> Labelle
     return LabelledPart(data.source, split, samples, task, [*source.warnings, *source.notes])
 
 
-def _refuse_other_numbers(task: ClassSpace, source: Source) -> None:
+def _refuse_other_numbers(task: Task, source: Source) -> None:
     """Raises DataError where numbers meet classes, or one number meets two."""
     own, given = task.annotation_kind, source.annotation_kind
     if own != given and not NUMBERS.isdisjoint((own, given)):

@@ -20,7 +20,6 @@ from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingS
 from softlabel.metrics.truth import read_levels
 from softlabel.networks.network import Network
 from softlabel.tasks.link import Link
-from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.task import Task
 
 
@@ -40,7 +39,7 @@ class Focal(Method):
     @classmethod
     def link_of(cls, config: MethodConfig, task: Task) -> Link:
         decides = isinstance(config, cls.Config) and config.form == "sigmoid"
-        return "sigmoid" if decides and isinstance(task, MultiLabel) else "softmax"
+        return "sigmoid" if decides and task.several_labels else "softmax"
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)

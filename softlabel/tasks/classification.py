@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution, hard
-from softlabel.tasks.class_space import ClassSpace
+from softlabel.tasks.task import Task
 
 
-class Classification(ClassSpace):
+class Classification(Task):
     """The annotation is a class index, int64 (N,); the default label is all of its class."""
 
     name = "classification"

@@ -11,10 +11,11 @@ from softlabel.labels import LabelDistribution, dense
 from softlabel.metrics.distances import Canberra, Chebyshev, Clark, Cosine, Intersection
 from softlabel.metrics.kl import KullbackLeibler
 from softlabel.statistic import Statistic
-from softlabel.tasks.class_space import ClassSpace, Groups
+from softlabel.tasks.evaluator import Groups
+from softlabel.tasks.task import Task
 
 
-class Distribution(ClassSpace):
+class Distribution(Task):
     """The annotation is votes or probabilities, float (N, K); the default label is their share of the sum."""
 
     name = "distribution"

@@ -17,10 +17,10 @@ from softlabel.data.samples import Samples
 from softlabel.data.source import Source
 from softlabel.data.splitting.splits import Splits, make_splits
 from softlabel.networks.inputs import InputSpec
-from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.grid import coarse_axis
 from softlabel.tasks.resolve import task_for
+from softlabel.tasks.task import Task
 
 MOST_ROWS_FOR_STATISTICS = 20_000
 CHUNK = 1024
@@ -37,7 +37,7 @@ class Prepared:
 
     config: DataConfig
     source: Source
-    task: ClassSpace
+    task: Task
     splits: Splits
     class_counts: Tensor
     inputs: InputSpec

@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor
 
 from softlabel.errors import ConfigError
-from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.distribution import Distribution
@@ -16,8 +15,9 @@ from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.pose import Pose
 from softlabel.tasks.segmentation import Segmentation
+from softlabel.tasks.task import Task
 
-_TASKS: dict[str, type[ClassSpace]] = {
+_TASKS: dict[str, type[Task]] = {
     task.name: task for task in (Classification, Distribution, Ordinal, Pose, MultiLabel, Segmentation)
 }
 GIVEN = {
@@ -30,9 +30,7 @@ GIVEN = {
 }
 
 
-def task_for(
-    name: str, annotation_kind: str, class_names: Sequence[str], annotation: Tensor, axis: AxisConfig
-) -> ClassSpace:
+def task_for(name: str, annotation_kind: str, class_names: Sequence[str], annotation: Tensor, axis: AxisConfig) -> Task:
     """The task of this name, or, for 'auto', the one that the annotation asks for.
 
     Raises ConfigError when the source's annotation cannot feed the task, or when the label axis does not fit it.
@@ -48,6 +46,6 @@ def task_for(
     return task.for_source(class_names, annotation, axis)
 
 
-def task_from_json(saved: Mapping[str, Any]) -> ClassSpace:
+def task_from_json(saved: Mapping[str, Any]) -> Task:
     """The task that `to_json` described."""
     return _TASKS[saved["name"]].from_json(saved)

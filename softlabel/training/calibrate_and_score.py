@@ -27,8 +27,8 @@ from softlabel.networks.network import Network
 from softlabel.runs.atomic import write_bytes, write_json
 from softlabel.runs.openings import record_opening
 from softlabel.statistic import pack
+from softlabel.tasks.evaluator import Evaluator
 from softlabel.tasks.prepared import Prepared
-from softlabel.tasks.task import Evaluator
 from softlabel.training.config import RunConfig
 from softlabel.training.state import TrainingState
 

@@ -14,14 +14,14 @@ from softlabel.methods.label_smoothing import LabelSmoothing
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
-from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.distribution import Distribution
+from softlabel.tasks.task import Task
 
 CLASSES = ["a", "b", "c", "d", "e"]
 
 
-def method(task: ClassSpace, **options: object) -> LabelSmoothing:
+def method(task: Task, **options: object) -> LabelSmoothing:
     inputs = InputSpec(kind="features", shape=(3,), mean=[0.0] * 3, std=[1.0] * 3)
     network = build_network(NetworkConfig(backbone="mlp", hidden=[8]), inputs, len(CLASSES), 0)
     counts = torch.ones(len(CLASSES), dtype=torch.float64)

@@ -10,18 +10,18 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
 from softlabel.errors import ConfigError
 from softlabel.statistic import total
-from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.distribution import Distribution
 from softlabel.tasks.resolve import task_for, task_from_json
+from softlabel.tasks.task import Task
 from tests.oracle import distances
 
 CLASSES = ["cat", "dog", "eel"]
 COUNTS = torch.tensor([200.0, 50.0, 5.0], dtype=torch.float64)
 
 
-def evaluated(task: ClassSpace, logits: torch.Tensor, annotation: torch.Tensor, chunk: int = 7):  # type: ignore[no-untyped-def]
+def evaluated(task: Task, logits: torch.Tensor, annotation: torch.Tensor, chunk: int = 7):  # type: ignore[no-untyped-def]
     evaluator = task.evaluator(COUNTS, "counts", keep_rows=True)
     for z, a in zip(logits.split(chunk), annotation.split(chunk), strict=True):
         evaluator.update(z, a)
@@ -166,6 +166,6 @@ def test_the_annotation_chooses_the_task() -> None:
 
 
 @pytest.mark.parametrize("task", [Classification(CLASSES), Distribution(CLASSES)])
-def test_round_trip_through_json(task: ClassSpace) -> None:
+def test_round_trip_through_json(task: Task) -> None:
     again = task_from_json(task.to_json())
     assert (type(again), again.class_names) == (type(task), CLASSES)

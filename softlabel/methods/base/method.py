@@ -19,7 +19,6 @@ from softlabel.networks.heads import HeadName
 from softlabel.networks.network import Network
 from softlabel.running_state import AllReduce, RunningState
 from softlabel.tasks.link import Link
-from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.task import Task
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -96,8 +95,6 @@ class Method(nn.Module):
     """How its logits become probabilities."""
     needs_one_class: ClassVar[bool] = False
     """Whether it draws rows by class, or keeps tables by class."""
-    needs_axis: ClassVar[bool] = False
-    """Whether it needs one label axis, on which each row has a number."""
     compares_rows: ClassVar[bool] = False
     """Whether a term depends on which rows are in a batch together, so that a batch must not be taken in parts."""
     trained_networks: ClassVar[tuple[str, ...]] = ()
@@ -118,8 +115,6 @@ class Method(nn.Module):
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
         """None when the method can be used, otherwise the reason why not, for the user to read."""
-        if cls.needs_axis and not isinstance(task, Ordinal):
-            return f"it needs one label axis, which the task {task.name} has not"
         if cls.needs_one_class and not task.one_class:
             return f"it needs one class that stands for each row, and a row of the task {task.name} can have several"
         return None
