@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,66 @@ def test_floors_and_no_circles() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "0 broken" in done.stdout
+
+
+def task_classes() -> dict[str, str | None]:
+    """Every class of a task, with its name; of the base None."""
+    found: dict[str, str | None] = {"Task": None}
+    for file in (HOUSE / "tasks").glob("*.py"):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and any(isinstance(b, ast.Name) and b.id == "Task" for b in node.bases):
+                (name,) = (ast.literal_eval(line.value) for line in node.body if _sets_name(line))
+                found[node.name] = name
+    return found
+
+
+def _sets_name(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Assign) and [ast.unparse(target) for target in line.targets] == ["name"]
+
+
+def asks_which_task(code: str, classes: dict[str, str | None]) -> Iterator[int]:
+    """The lines where code asks which task it has, by its class or by its name, and not what it wants to know."""
+    said = {*classes.values()} - {None, "distribution"}  # which is a kind of annotation too
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass", "cast", "typing.cast"):
+            asked: list[ast.AST] = [*node.args]
+        elif isinstance(node, ast.Compare):
+            asked = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchClass):
+            asked = [node.cls]
+        else:
+            continue
+        inside = [part for one in asked for part in ast.walk(one)]
+        by_class = any(isinstance(part, ast.Name) and part.id in classes for part in inside)
+        by_class |= any(isinstance(part, ast.Attribute) and part.attr in classes for part in inside)
+        by_name = any(isinstance(part, ast.Constant) and part.value in said for part in inside)
+        by_name |= any(ast.unparse(part).endswith(("task.name", "task['name']", "task_json['name']")) for part in asked)
+        if by_class or by_name:
+            yield node.lineno
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "isinstance(task, Ordinal)",
+        "isinstance(self.task, MultiLabel | ordinal.Ordinal)",
+        "issubclass(type(task), (str, Pose))",
+        "cast(Segmentation, task)",
+        "type(prepared.task) is Pose",
+        "prepared.task.name not in TASKS",
+        "results['task'] == 'multi-label'",
+        "model.task_json['name'] != name",
+        "match task:\n    case Ordinal(): pass",
+    ],
+)
+def test_a_question_for_the_class_of_a_task_is_found(line: str) -> None:
+    assert list(asks_which_task(line, task_classes()))
+
+
+def test_no_floor_but_the_tasks_own_asks_which_task_it_is() -> None:
+    """What another floor wants to know is a question that the task answers, so that a new task is one more file."""
+    classes = task_classes()
+    assert {"Classification", "Distribution", "Ordinal", "Pose", "MultiLabel", "Segmentation"} < {*classes}
+    files = [file for file in HOUSE.rglob("*.py") if HOUSE / "tasks" not in file.parents]
+    asking = {file: [*asks_which_task(file.read_text(encoding="utf-8"), classes)] for file in files}
+    assert {file.relative_to(ROOT).as_posix(): lines for file, lines in asking.items() if lines} == {}

@@ -40,7 +40,7 @@ class MultiLabel(Task):
     several_labels = True
     selects_calibrated = False
     selects: ClassVar[Literal["lowest", "highest"]] = "highest"
-    answer_fields: ClassVar[tuple[str, ...]] = ("labels",)
+    answer_fields: ClassVar[Mapping[str, type]] = {"labels": str}
 
     def __init__(self, class_names: Sequence[str], link: Link = "softmax") -> None:
         super().__init__(class_names)

@@ -40,7 +40,7 @@ class Ordinal(Task):
     annotation_kind = "value"
     spreads = True
     selects_calibrated = False
-    answer_fields: ClassVar[tuple[str, ...]] = ("value", "low", "high")
+    answer_fields: ClassVar[Mapping[str, type]] = dict.fromkeys(("value", "low", "high"), float)
 
     grid: Tensor
 

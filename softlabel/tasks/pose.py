@@ -40,7 +40,9 @@ class Pose(Task):
     annotation_kind = "values"
     spreads = True
     selects_calibrated = False
-    answer_fields: ClassVar[tuple[str, ...]] = tuple(angle + end for angle in ANGLES for end in ("", "_low", "_high"))
+    answer_fields: ClassVar[Mapping[str, type]] = {
+        angle + end: float for angle in ANGLES for end in ("", "_low", "_high")
+    }
 
     def __init__(self, pitch: Tensor, yaw: Tensor, axis: AxisConfig) -> None:
         super().__init__([f"pitch {a:g} yaw {b:g}" for a in pitch.tolist() for b in yaw.tolist()])

@@ -44,7 +44,7 @@ class Segmentation(Task):
     per_pixel = True
     selects_calibrated = False
     selects = "highest"
-    answer_fields: ClassVar[tuple[str, ...]] = ("uncertainty",)
+    answer_fields: ClassVar[Mapping[str, type]] = {"uncertainty": float}
 
     def label(self, annotation: Tensor) -> LabelDistribution:
         return hard(annotation.long(), self.num_classes, ignore_index=VOID, validate=False)

@@ -55,8 +55,8 @@ class Task(ABC):
     """Whether what is true of a mirrored image lies in the label space, so that images may be mirrored."""
     link: Link = "softmax"
     """How logits become probabilities."""
-    answer_fields: ClassVar[tuple[str, ...]] = ("label", "confidence")
-    """What an answer says besides the distribution."""
+    answer_fields: ClassVar[Mapping[str, type]] = {"label": str, "confidence": float}
+    """What an answer says besides the distribution: numbers (float) and text, as which lists are written too (str)."""
 
     def __init__(self, class_names: Sequence[str]) -> None:
         self.class_names = list(class_names)

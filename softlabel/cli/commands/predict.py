@@ -107,7 +107,8 @@ def run(words: list[str]) -> int:
         console.say(f"left out: {refusal}")
     class_names = predictions.model.class_names
     top = None if arguments.top is None else min(arguments.top, len(class_names))
-    names = columns(class_names, predictions.places, predictions.task.answer_fields, top)
+    fields = predictions.task.answer_fields
+    names = columns(class_names, predictions.places, list(fields), top)
     answers = Told(predictions)
     if pictures:
         from softlabel.deployed.predicted_masks import write_masks
@@ -119,7 +120,9 @@ def run(words: list[str]) -> int:
         console.say(f"{len(predictions):,} masks, uncertainty and answers.csv in {arguments.out.resolve()}")
     elif arguments.out:
         json_file = arguments.out.suffix.lower() == ".json"
-        write_file(arguments.out, names, _rows(answers, top, as_cells=not json_file), overwrite=arguments.overwrite)
+        numbers = [name for name, kind in fields.items() if kind is float]
+        cells = _rows(answers, top, as_cells=not json_file)
+        write_file(arguments.out, names, cells, numbers=numbers, overwrite=arguments.overwrite)
         console.say(f"{len(predictions):,} answers in {arguments.out.resolve()}")
     elif arguments.json:
         write_json(sys.stdout, names, _rows(answers, top, as_cells=False))
