@@ -43,18 +43,19 @@ def test_floors_and_no_circles() -> None:
 
 
 def task_classes() -> dict[str, str | None]:
-    """Every class of a task, with its name; of the base None."""
+    """Every class in the folder of the tasks that has a name to be asked for by, with that name; of the base None."""
     found: dict[str, str | None] = {"Task": None}
     for file in (HOUSE / "tasks").glob("*.py"):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and any(isinstance(b, ast.Name) and b.id == "Task" for b in node.bases):
-                (name,) = (ast.literal_eval(line.value) for line in node.body if _sets_name(line))
-                found[node.name] = name
+            lines = node.body if isinstance(node, ast.ClassDef) else []
+            names = [line.value for line in lines if isinstance(line, ast.Assign | ast.AnnAssign) and _sets_name(line)]
+            found |= {node.name: ast.literal_eval(name) for name in names if name and isinstance(node, ast.ClassDef)}
     return found
 
 
-def _sets_name(line: ast.stmt) -> bool:
-    return isinstance(line, ast.Assign) and [ast.unparse(target) for target in line.targets] == ["name"]
+def _sets_name(line: ast.Assign | ast.AnnAssign) -> bool:
+    targets = [line.target] if isinstance(line, ast.AnnAssign) else line.targets
+    return [ast.unparse(target) for target in targets] == ["name"]
 
 
 def asks_which_task(code: str, classes: dict[str, str | None]) -> Iterator[int]:

@@ -30,7 +30,8 @@ ForTemperature = tuple[Tensor, Tensor | LabelDistribution, Tensor]
 class Task(ABC):
     """The contract between data, methods, loop and report: no other floor asks which task it is.
 
-    A new task says how an annotation becomes a label; all else is as of K named classes, until it says otherwise.
+    A new task says what label, class, truth and stratum an annotation has; all else is as of K named classes until it
+    says otherwise.
     """
 
     name: ClassVar[str]
@@ -38,7 +39,7 @@ class Task(ABC):
     spreads: ClassVar[bool] = False
     """Whether labels have neighbours, so that `spread_label` can be asked for."""
     grid: Tensor | None = None
-    """The values of the labels on the one axis that they lie on, ascending float (K,); None where they are no such."""
+    """The values of the labels, ascending float (K,), where they lie on one axis; None where on none or on several."""
     one_class: ClassVar[bool] = True
     """Whether one class stands for each sample, so that rows can be drawn, or tables be kept, by class."""
     several_labels: ClassVar[bool] = False
