@@ -47,15 +47,19 @@ def task_classes() -> dict[str, str | None]:
     found: dict[str, str | None] = {"Task": None}
     for file in (HOUSE / "tasks").glob("*.py"):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            lines = node.body if isinstance(node, ast.ClassDef) else []
-            names = [line.value for line in lines if isinstance(line, ast.Assign | ast.AnnAssign) and _sets_name(line)]
-            found |= {node.name: ast.literal_eval(name) for name in names if name and isinstance(node, ast.ClassDef)}
+            name = _name_of(node) if isinstance(node, ast.ClassDef) else None
+            if isinstance(node, ast.ClassDef) and name is not None:
+                found[node.name] = name
     return found
 
 
-def _sets_name(line: ast.Assign | ast.AnnAssign) -> bool:
-    targets = [line.target] if isinstance(line, ast.AnnAssign) else line.targets
-    return [ast.unparse(target) for target in targets] == ["name"]
+def _name_of(node: ast.ClassDef) -> str | None:
+    """What a class sets as its `name`."""
+    for line in node.body:
+        targets = [line.target] if isinstance(line, ast.AnnAssign) else getattr(line, "targets", [])
+        if [ast.unparse(target) for target in targets] == ["name"] and getattr(line, "value", None) is not None:
+            return str(ast.literal_eval(line.value))  # type: ignore[attr-defined]
+    return None
 
 
 def asks_which_task(code: str, classes: dict[str, str | None]) -> Iterator[int]:
