@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from softlabel.cli.screens.answers import columns, flat, write_parquet
+from softlabel.runs.atomic import to_json
+from softlabel.runs.drawn_records import DetailsRecord
 from softlabel.tasks.evaluator import Evaluator
 from softlabel.tasks.task import Task
 from tests.contract.test_methods import NUM_CLASSES, TASKS, batch_for
@@ -57,7 +59,7 @@ def test_a_row_has_one_drawing_or_none(task: Task) -> None:
     annotation = batch_for(task, ROWS).annotation
     drawn = task.along_axes(annotation, probabilities(task), task.label(annotation))
     assert len(drawn) == ROWS
-    assert all(len(row) == (task.describe_axes() is not None) for row in drawn)
+    assert {tuple(row) for row in drawn} <= {(), ("axis",), ("grid",)}  # what a report knows to draw
 
 
 @every_task
@@ -68,8 +70,8 @@ def test_an_evaluator_serves_scores_and_what_a_report_draws(task: Task) -> None:
     evaluator.update(probabilities(task).log(), annotation)
     assert list(evaluator.scores()) == [statistic.name for statistic in evaluator.statistics]
     assert task.selection_score() in evaluator.scores()
-    assert evaluator.details()
-    assert isinstance(evaluator.reliability(), list)
+    stored = {"reliability": evaluator.reliability(), **evaluator.details()}
+    DetailsRecord.model_validate_json(to_json(stored))  # what a report knows to read
     alone = evaluator.alone(task.selection_score())
     alone.update(probabilities(task).log(), annotation)
     assert alone.scores() == {task.selection_score(): evaluator.scores()[task.selection_score()]}
