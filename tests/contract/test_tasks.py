@@ -10,7 +10,7 @@ import torch
 
 from softlabel.cli.screens.answers import columns, flat, write_parquet
 from softlabel.runs.atomic import to_json
-from softlabel.runs.drawn_records import DetailsRecord
+from softlabel.runs.drawn_records import DetailsRecord, Reliability
 from softlabel.tasks.evaluator import Evaluator
 from softlabel.tasks.task import Task
 from tests.contract.test_methods import NUM_CLASSES, TASKS, batch_for
@@ -70,8 +70,8 @@ def test_an_evaluator_serves_scores_and_what_a_report_draws(task: Task) -> None:
     evaluator.update(probabilities(task).log(), annotation)
     assert list(evaluator.scores()) == [statistic.name for statistic in evaluator.statistics]
     assert task.selection_score() in evaluator.scores()
-    stored = {"reliability": evaluator.reliability(), **evaluator.details()}
-    DetailsRecord.model_validate_json(to_json(stored))  # what a report knows to read
+    DetailsRecord.model_validate_json(to_json(evaluator.details()))  # what a report knows to read
+    Reliability.model_validate_json(to_json({"before": evaluator.reliability()}))
     alone = evaluator.alone(task.selection_score())
     alone.update(probabilities(task).log(), annotation)
     assert alone.scores() == {task.selection_score(): evaluator.scores()[task.selection_score()]}
