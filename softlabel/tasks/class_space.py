@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import AnnotationKind
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.labels import LabelDistribution
 from softlabel.metrics.accuracy import Accuracy
@@ -32,7 +33,7 @@ class ClassSpace(ABC):
     """A task whose answer is a distribution over K named classes."""
 
     name: ClassVar[str]
-    annotation_kind: ClassVar[str]
+    annotation_kind: ClassVar[AnnotationKind]
     spreads: ClassVar[bool] = False
     one_class: ClassVar[bool] = True
     per_pixel: ClassVar[bool] = False

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import VALUES
 from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, gaussian_grid, hard
 from softlabel.metrics.decoding import central_interval
@@ -33,7 +34,7 @@ class Pose(ClassSpace):
     """
 
     name = "pose"
-    annotation_kind = "values"
+    annotation_kind = VALUES
     spreads = True
     selects_calibrated = False
     answer_fields: ClassVar[tuple[str, ...]] = tuple(angle + end for angle in ANGLES for end in ("", "_low", "_high"))

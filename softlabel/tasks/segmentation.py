@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import MASK
 from softlabel.labels import LabelDistribution, hard, spatial
 from softlabel.metrics.boundary import VOID
 from softlabel.metrics.segmentation import (
@@ -35,7 +36,7 @@ class Segmentation(ClassSpace):
     """
 
     name = "segmentation"
-    annotation_kind = "mask"
+    annotation_kind = MASK
     spreads = True
     one_class = False
     per_pixel = True

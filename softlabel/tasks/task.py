@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 from torch import Tensor
 
+from softlabel.data.annotation import AnnotationKind
 from softlabel.labels import LabelDistribution
 from softlabel.statistic import Contribution, Statistic
 from softlabel.tasks.link import Link
@@ -49,7 +50,7 @@ class Task(Protocol):
     """The contract between data, methods, loop and report. No other floor knows what is predicted."""
 
     name: ClassVar[str]
-    annotation_kind: ClassVar[str]
+    annotation_kind: ClassVar[AnnotationKind]
     spreads: ClassVar[bool]
     """Whether labels have neighbours, so that `spread_label` can be asked for."""
     class_balanced: bool
