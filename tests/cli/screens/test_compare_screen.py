@@ -42,6 +42,7 @@ PREPARED: Any = SimpleNamespace(
     source=SimpleNamespace(
         description="9 rows",
         annotation_kind=LABEL,
+        class_names=["a", "b"],
         warnings=["the same file twice"],
         notes=[],
         samples=SimpleNamespace(annotation=LABELS),
