@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import softlabel.tasks
-from softlabel.data.annotation import LABEL, MASK, VALUE, AnnotationKind
+from softlabel.data.annotation import LABEL, MASK, AnnotationKind
 from softlabel.deployed import rescore
 from softlabel.errors import ConfigError, DataError
 from softlabel.tasks.config import AxisConfig
@@ -80,7 +80,7 @@ def test_a_second_task_on_a_kind_is_asked_for_by_name() -> None:
     for name in tasks_for(LABEL):
         task = task_for(name, LABEL, CLASSES, torch.zeros(3), AxisConfig())
         assert task.name == task_from_json(task.to_json()).name == name
-    assert task_for("auto", VALUE, [], torch.tensor([[0.0, 1.0], [4.0, 1.0]]), AxisConfig()).name == "ordinal"
+    assert task_for("auto", MASK, CLASSES, torch.zeros(3), AxisConfig()).name == "segmentation"
 
 
 @pytest.mark.usefixtures("second")

@@ -13,6 +13,7 @@ from softlabel.data.annotation import KINDS, VALUE, VALUES
 from softlabel.data.augmentation import augment_with_annotation, augmentation_for
 from softlabel.errors import ConfigError, DataError
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.discovery import tasks_for
 from softlabel.tasks.pose import Pose
 from softlabel.tasks.resolve import task_for, task_from_json
 from tests.made_poses import turned_digits
@@ -196,5 +197,5 @@ def test_every_kind_of_annotation_has_its_task() -> None:
             else nullcontext()
         ):
             task_for("classification", kind, ["a", "b"], annotation((0, 3), (5, 4)), AxisConfig())
-        auto = task_for("auto", kind, ["a", "b"], annotation((0, 3), (5, 4)), AxisConfig())
-        assert auto.annotation_kind is kind
+        name = tasks_for(kind)[0]
+        assert task_for(name, kind, ["a", "b"], annotation((0, 3), (5, 4)), AxisConfig()).annotation_kind is kind

@@ -23,6 +23,6 @@ def shares(root: Path) -> DataConfig:
 def test_decimals_that_would_share_few_labels_are_warned_of_unless_a_grid_is_given(
     grid: list[str], told: int, tmp_path: Path
 ) -> None:
-    prepared = prepare(shares(tmp_path), axis=AxisConfig(grid=grid))
+    prepared = prepare(shares(tmp_path), "ordinal", AxisConfig(grid=grid))
     warnings = [text for text in prepared.source.warnings if "--grid 0:1:0.01 tells more apart" in text]
     assert len(warnings) == told
