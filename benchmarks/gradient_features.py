@@ -40,9 +40,9 @@ def described(source: Source, cell: int) -> NDArray[np.float32]:
 def annotations(source: Source) -> dict[str, pa.Array]:
     """The columns of labels or votes."""
     found = source.samples.annotation
-    if source.annotation_kind == "label":
+    if source.annotation_kind.is_index:
         return {"label": pa.array([source.class_names[row] for row in found.tolist()])}
-    if source.annotation_kind != "distribution":
+    if not source.annotation_kind.are_votes:
         raise SystemExit(f"{source.name} has neither labels nor votes")
     return {f"votes_{name}": pa.array(found[:, k].numpy()) for k, name in enumerate(source.class_names)}
 

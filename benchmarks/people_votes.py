@@ -71,7 +71,7 @@ def of_run(run: Path, source: str) -> dict[str, list[Row]]:
     for cell in sorted((run / "cells").iterdir()):
         method = cell.name.rpartition("-seed")[0]
         found.setdefault(method, []).append(of_model(cell, others).to_json())
-        if whole.annotation_kind == "distribution" and (cell / "training-rows.safetensors").exists():
+        if whole.annotation_kind.are_votes and (cell / "training-rows.safetensors").exists():
             rows = of_training_rows(cell, whole.samples.annotation, given)
             if rows is not None:
                 found.setdefault(f"{method}, alpha and latent of its training rows", []).append(rows.to_json())

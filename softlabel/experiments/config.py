@@ -12,6 +12,7 @@ from softlabel.bounds import Processes, Seed
 from softlabel.data.config import DataConfig
 from softlabel.networks.config import NetworkConfig
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.discovery import TaskName
 from softlabel.training.config import OutputConfig, RunConfig, TrainingConfig
 
 MOST_SEEDS = 10_000
@@ -65,9 +66,7 @@ class CompareConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["auto", "classification", "distribution", "ordinal", "pose", "multi-label", "segmentation"] = Field(
-        "auto", description="what is predicted"
-    )
+    task: TaskName = Field("auto", description="what is predicted")
     comparison: ComparisonConfig = ComparisonConfig()
     data: DataConfig = DataConfig()
     axis: AxisConfig = AxisConfig()

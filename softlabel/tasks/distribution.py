@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from softlabel.data.annotation import VOTES
 from softlabel.labels import LabelDistribution, dense
 from softlabel.metrics.distances import Canberra, Chebyshev, Clark, Cosine, Intersection
 from softlabel.metrics.kl import KullbackLeibler
@@ -19,7 +20,7 @@ class Distribution(Task):
     """The annotation is votes or probabilities, float (N, K); the default label is their share of the sum."""
 
     name = "distribution"
-    annotation_kind = "distribution"
+    annotation_kind = VOTES
 
     def label(self, annotation: Tensor) -> LabelDistribution:
         return dense(self.truth(annotation), validate=False)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import LEVELS
 from softlabel.labels import LabelDistribution, hard, levels
 from softlabel.labels.levels import DIFFICULT, POSITIVE
 from softlabel.metrics.average_precision import MeanAveragePrecision
@@ -35,7 +36,7 @@ class MultiLabel(Task):
     """
 
     name = "multi-label"
-    annotation_kind = "levels"
+    annotation_kind = LEVELS
     one_class = False
     several_labels = True
     selects_calibrated = False

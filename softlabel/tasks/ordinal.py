@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import VALUE
 from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, gaussian, hard
 from softlabel.metrics.crps import ContinuousRankedProbabilityScore
@@ -37,7 +38,7 @@ class Ordinal(Task):
     """
 
     name = "ordinal"
-    annotation_kind = "value"
+    annotation_kind = VALUE
     spreads = True
     selects_calibrated = False
     answer_fields: ClassVar[Mapping[str, type]] = dict.fromkeys(("value", "low", "high"), float)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import VALUES
 from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, gaussian_grid, hard
 from softlabel.metrics.decoding import central_interval
@@ -37,7 +38,7 @@ class Pose(Task):
     """
 
     name = "pose"
-    annotation_kind = "values"
+    annotation_kind = VALUES
     spreads = True
     selects_calibrated = False
     answer_fields: ClassVar[Mapping[str, type]] = {

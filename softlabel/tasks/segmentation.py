@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from softlabel.calibration import bins as confidence_bins
+from softlabel.data.annotation import MASK
 from softlabel.labels import LabelDistribution, hard, spatial
 from softlabel.metrics.boundary import VOID
 from softlabel.metrics.segmentation import (
@@ -38,7 +39,7 @@ class Segmentation(Task):
     """
 
     name = "segmentation"
-    annotation_kind = "mask"
+    annotation_kind = MASK
     spreads = True
     one_class = False
     per_pixel = True

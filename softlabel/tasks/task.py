@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import AnnotationKind
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.labels import LabelDistribution
 from softlabel.metrics.accuracy import Accuracy
@@ -35,7 +36,7 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
-    annotation_kind: ClassVar[str]
+    annotation_kind: ClassVar[AnnotationKind]
     spreads: ClassVar[bool] = False
     """Whether labels have neighbours, so that `spread_label` can be asked for."""
     grid: Tensor | None = None

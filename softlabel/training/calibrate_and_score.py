@@ -233,7 +233,7 @@ def _save_model(
             "protocol": config.data.protocol,
             "selected_epoch": result["selected_epoch"],
             "test_hash": prepared.splits.test_hash,
-            "value_columns": prepared.source.annotation_columns if prepared.task.annotation_kind == "values" else [],
+            "value_columns": prepared.source.annotation_columns if prepared.task.annotation_kind.numbers else [],
             "rows": prepared.rows,
             "training_counts": prepared.class_counts.tolist(),
             "groups": prepared.config.groups,

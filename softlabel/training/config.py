@@ -10,6 +10,7 @@ from softlabel.bounds import LONGEST_NAME, MOST_EPOCHS, Epochs, Factor, Processe
 from softlabel.data.config import BalancedEpoch, DataConfig, Share
 from softlabel.networks.config import NetworkConfig
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.discovery import TaskName
 
 LONGEST_PART, LONGEST_PATH = 255, 3000
 
@@ -88,9 +89,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["auto", "classification", "distribution", "ordinal", "pose", "multi-label", "segmentation"] = Field(
-        "auto", description="what is predicted"
-    )
+    task: TaskName = Field("auto", description="what is predicted")
     method: str = Field("cross_entropy", description="how labels are softened: see `softlabel methods`")
     seed: Seed = Field(0, description="seed of the training")
     data: DataConfig = DataConfig()

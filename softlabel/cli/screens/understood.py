@@ -78,30 +78,12 @@ def _tail(prepared: Prepared) -> str:
 
 def _reason(prepared: Prepared) -> str:
     """What in the data made it this task."""
-    config = prepared.config
-    if prepared.source.annotation_kind == "label":
-        where = f" (column {config.label_column!r})" if config.label_column else ""
-        return f"each row has one label{where}"
-    if prepared.source.annotation_kind == "value":
-        where = f" (column {config.value_column!r})" if config.value_column else ""
-        return f"each row has a number{where}"
-    if prepared.source.annotation_kind == "values":
-        return f"each row has two numbers (columns {', '.join(map(repr, prepared.source.class_names))})"
-    if prepared.source.annotation_kind == "levels":
-        return "each row has any number of labels"
-    if prepared.source.annotation_kind == "mask":
-        return "each image has a mask"
-    where = f" (columns {', '.join(map(repr, config.vote_columns))})" if config.vote_columns else ""
-    return f"each row has {_votes(prepared)}{where}"
-
-
-def _votes(prepared: Prepared) -> str:
-    """How many votes a row has; rows that all sum to 1 hold probabilities."""
-    sums = prepared.source.samples.annotation.sum(-1)
-    fewest, most = float(sums.min()), float(sums.max())
-    if most - fewest < 1e-3 and abs(most - 1) < 1e-3:
-        return "probabilities"
-    return f"{count(fewest)} votes" if fewest == most else f"{count(fewest)} to {count(most)} votes"
+    source, kind = prepared.source, prepared.source.annotation_kind
+    asked: str | list[str] | None = getattr(prepared.config, kind.option) if kind.option else None
+    one = [asked] if isinstance(asked, str) else []
+    columns = kind.told_columns(one or asked or [], source.class_names)
+    where = f" (column{'' if one else 's'} {', '.join(map(repr, columns))})" if columns else ""
+    return kind.reason(source.samples.annotation) + where
 
 
 def _amount(prepared: Prepared, place: int) -> str:

@@ -18,6 +18,7 @@ from softlabel.cli.screens import compare_screen
 from softlabel.cli.screens.compare_screen import MOST_LINES, CompareScreen
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.time_left import CLOSING_SECONDS, TimeLeft
+from softlabel.data.annotation import LABEL
 from softlabel.experiments.config import CompareConfig
 from softlabel.tasks.classification import Classification
 from softlabel.training.config import RunConfig
@@ -41,7 +42,8 @@ LABELS = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 0])
 PREPARED: Any = SimpleNamespace(
     source=SimpleNamespace(
         description="9 rows",
-        annotation_kind="label",
+        annotation_kind=LABEL,
+        class_names=["a", "b"],
         warnings=["the same file twice"],
         notes=[],
         samples=SimpleNamespace(annotation=LABELS),
