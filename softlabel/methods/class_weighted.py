@@ -18,6 +18,9 @@ from softlabel.tasks.task import Task
 _WEIGHTS = ReadOnlyWith(
     "an epoch after the share `defer`", lambda own, run: own.weighs(run.training.epochs - 1, run.training.epochs)
 )
+_UNEQUAL = ReadOnlyWith(
+    "beta above 0 or another weighting", lambda own, _: own.beta > 0 or own.weighting != "effective"
+)
 _EFFECTIVE = ReadOnlyWith("weighting effective", lambda own, _: own.weighting == "effective")
 
 
@@ -30,7 +33,9 @@ class WeightingConfig(MethodConfig):
     beta: Annotated[float, _EFFECTIVE, _WEIGHTS] = Field(
         0.9999, ge=0, lt=1, description="beta of the effective numbers"
     )
-    defer: Share = Field(0.0, description="share of the epochs before the weights count (0.8: DRW of Cao et al., 2019)")
+    defer: Annotated[Share, _UNEQUAL] = Field(
+        0.0, description="share of the epochs before the weights count (0.8: DRW of Cao et al., 2019)"
+    )
 
     def weighs(self, epoch: int, epochs: int) -> bool:
         """Whether the weights count in this epoch, from 0, of so many."""

@@ -43,6 +43,11 @@ _TEACHES = ReadOnlyWith(
         own.label_weight > 0 or own.feature_weight > 0 or (own.auxiliary_learns and own.classifier_label_weight > 0)
     ),
 )
+_SOFT_STAGE_2 = ReadOnlyWith(
+    "classifier_label_weight above 0",
+    # or clipped gradients, in whose norm those of the auxiliary network count too
+    lambda own, run: own.classifier_label_weight > 0 or run.training.clip_norm is not None,
+)
 
 
 class AuxiliaryLabelsConfig(MethodConfig):
@@ -80,7 +85,7 @@ class AuxiliaryLabelsConfig(MethodConfig):
 class DaSLConfig(AuxiliaryLabelsConfig):
     """What becomes of it besides."""
 
-    classifier_auxiliary: Literal["retrain", "reinitialise", "frozen"] = Field(
+    classifier_auxiliary: Annotated[Literal["retrain", "reinitialise", "frozen"], _SOFT_STAGE_2] = Field(
         "retrain", description="auxiliary network in stage 2: trained on, trained anew, or frozen as it is"
     )
 

@@ -102,7 +102,7 @@ def test_an_option_of_a_method_is_refused_where_its_others_leave_it_unread(
 def test_what_an_option_needs_is_another_option() -> None:
     flags = {*iter_flags(RunConfig)}
     for option, rule in rules(RunConfig):
-        words = re.findall(r"--[a-z][a-z-]*", rule.need_spelled(spell_flag))
+        words = re.findall(r"--[a-z][a-z-]*", rule.refusal(spell_flag))
         assert {*words} <= flags - {option.flag}
         assert words or rule.of_parts
     for name, option, rule in OF_METHODS:
