@@ -16,7 +16,8 @@ from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.task import Task
 
 _WEIGHTS = ReadOnlyWith(
-    "an epoch after the share `defer`", lambda own, run: own.weighs(run.training.epochs - 1, run.training.epochs)
+    "an epoch left after the share `defer` of them",
+    lambda own, run: own.weighs(run.training.epochs - 1, run.training.epochs),
 )
 _UNEQUAL = ReadOnlyWith(
     "beta above 0 or another weighting", lambda own, _: own.beta > 0 or own.weighting != "effective"
