@@ -8,7 +8,7 @@ read by the softmax.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -19,8 +19,11 @@ from softlabel.losses import SumAndMass, effective_number, focal_loss, inverse_f
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.metrics.truth import read_levels
 from softlabel.networks.network import Network
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.link import Link
 from softlabel.tasks.task import Task
+
+_EFFECTIVE = ReadOnlyWith("weighting effective", lambda own, _: own.weighting == "effective")
 
 
 class Focal(Method):
@@ -32,7 +35,7 @@ class Focal(Method):
         )
         gamma: float = Field(2.0, ge=0, le=1e6, description="power of 1 - p; 0 is cross-entropy")
         weighting: Literal["none", "inverse", "effective"] = Field("none", description="weights of the classes")
-        beta: float = Field(0.9999, ge=0, lt=1, description="beta of the effective numbers")
+        beta: Annotated[float, _EFFECTIVE] = Field(0.9999, ge=0, lt=1, description="beta of the effective numbers")
 
     weight: Tensor | None
 

@@ -26,7 +26,10 @@ Terms = Mapping[str, SumAndMass]
 
 
 class MethodConfig(BaseModel):
-    """Options of a method; every field becomes an option of the command line. Those here every method has."""
+    """Options of a method; every field becomes an option of the command line. Those here every method has.
+
+    A field that other options leave unread says so: `power: Annotated[float, ReadOnlyWith("share above 0", …)]`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,10 +42,6 @@ class MethodConfig(BaseModel):
     balanced_epoch: BalancedEpoch | None = Field(
         None, description="its own length of an epoch of class-balanced sampling, not the one of all methods"
     )
-
-    def unread(self) -> dict[str, str]:
-        """The options that a run with these values would not read, each with what it needs: another's value."""
-        return {}
 
 
 OF_EVERY_METHOD = tuple(MethodConfig.model_fields)
