@@ -199,7 +199,7 @@ class DaSL(Method):
         """The attention of each level is drawn to that of the fused one, summed over the levels."""
         teachers = [level.detach() if self.config.detach else level for level in fused]  # no path either
         pairs = zip(pyramid.levels, teachers, strict=True)
-        values = torch.stack([attention_distance(level, teacher) for level, teacher in pairs]).sum(0)
+        values = torch.stack([attention_distance(level, teacher, reduction="none") for level, teacher in pairs]).sum(0)
         return SumAndMass(values.sum(), values.new_full((), len(values)))
 
     def weights(self) -> Mapping[str, float]:

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.losses import expectation_loss
+from softlabel.losses import expectation_loss, sum_and_mass
 from softlabel.methods.base.axis_method import AxisMethod
 from softlabel.methods.base.method import Terms
 from softlabel.methods.dldl import DLDL
@@ -28,7 +28,7 @@ class DLDLv2(DLDL, AxisMethod):
         )
 
     def terms(self, logits: Tensor, batch: Batch) -> Terms:
-        expectation = expectation_loss(logits, batch.annotation[:, 0], self.grid)
+        expectation = sum_and_mass(expectation_loss, logits, batch.annotation[:, 0], self.grid)
         return {**super().terms(logits, batch), "expectation": expectation}
 
     def weights(self) -> Mapping[str, float]:

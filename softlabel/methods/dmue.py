@@ -200,7 +200,8 @@ class DMUE(Method):
         """Equation 5, summed over the kept pairs of each branch, (B,): of rows (n, D) with all rows (N, D)."""
         own = said.features if self.config.similarity_of == "features" else said.logits
         everyone = gathered(own.transpose(0, 1).contiguous()).transpose(0, 1)
-        return similarity_distance(own @ everyone.mT, features @ others.T, kept, others_kept)
+        alike, expected = own @ everyone.mT, features @ others.T
+        return similarity_distance(alike, expected, kept, others_kept, reduction="none").sum(-1)
 
     def kept(self, index: Tensor) -> Tensor:
         """Which rows (N,) each branch learns from, (B, N): all but those of its own class."""

@@ -15,7 +15,14 @@ from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
-from softlabel.losses import SumAndMass, effective_number, focal_loss, inverse_frequency, sigmoid_focal_loss
+from softlabel.losses import (
+    SumAndMass,
+    effective_number,
+    focal_loss,
+    inverse_frequency,
+    sigmoid_focal_loss,
+    sum_and_mass,
+)
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.metrics.truth import read_levels
 from softlabel.networks.network import Network
@@ -63,7 +70,8 @@ class Focal(Method):
         logits = self.network(batch.inputs)
         if self.config.form == "softmax":
             label = self.task.label(batch.annotation)
-            return {"focal": focal_loss(logits, label, self.config.gamma, weight=self.weight)}
+            gamma, weight = self.config.gamma, self.weight
+            return {"focal": sum_and_mass(focal_loss, logits, label, gamma, weight=weight, fused=False)}
         if self.task.link == "sigmoid":
             return {"focal": self._of_levels(logits, batch.annotation)}
         return {"focal": self._of_one_class(logits, batch.annotation)}
@@ -71,13 +79,14 @@ class Focal(Method):
     def _of_levels(self, logits: Tensor, level: Tensor) -> SumAndMass:
         """The sum over the labels of a row that are not difficult, as `binary_cross_entropy` has it."""
         true = read_levels(level)
-        loss = (sigmoid_focal_loss(logits, true.positive, self.config.gamma) * true.counted).sum()
+        each = sigmoid_focal_loss(logits, true.positive, self.config.gamma, reduction="none")
+        loss = (each * true.counted).sum()
         return SumAndMass(loss, loss.new_tensor(float(len(logits))))
 
     def _of_one_class(self, logits: Tensor, annotation: Tensor) -> SumAndMass:
         """The sum over the classes of a row, which its label's weight multiplies as a whole (Cui et al., CVPR 2019)."""
         label = self.task.label(annotation)
-        loss = sigmoid_focal_loss(logits, label.dense(), self.config.gamma).sum(-1)
+        loss = sigmoid_focal_loss(logits, label.dense(), self.config.gamma, reduction="none").sum(-1)
         mass = label.mass.to(loss.dtype)
         if self.weight is not None:
             mass = mass * label.expectation(self.weight)
