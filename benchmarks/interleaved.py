@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-ORDER = "rounds of A B C, C B A, A B C, ..."
+ORDER = "in the order A B C, C B A, A B C, ..."
 """The order of the blocks, as it is stored with what they measured."""
 Step = Callable[[], float]
 """Does its work once, and says what that took, or how quick it was."""

@@ -5,8 +5,8 @@
 For each split seed the digits are given wrong labels (a tenth, evenly), a run is trained, and its labels are reviewed.
 The same confidence from the run itself, which has seen its training rows, is the rival. Then every suggestion that the
 review counts is accepted unseen, the recipe is trained again on these labels, and the test accuracy of both runs is
-compared. All of it by a recipe as it comes (ResNet-8, selected on validation rows), and by one that learns its labels by
-heart (an MLP, long, without augmentation or selection).
+compared. All of it by a recipe as it comes (ResNet-8, selected on validation rows), and by one that learns its labels
+by heart (an MLP, long, without augmentation or selection).
 """
 
 from __future__ import annotations
