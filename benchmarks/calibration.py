@@ -85,7 +85,7 @@ def temperature(rows: int, rounds: int) -> Json:
     works = {OURS: ours, "scikit-learn": public, "scikit-learn, bare fit": bare}
     times = raced(works, rounds)
     exact = exact_temperature(logits, index)
-    fits = {name: {**times[name], "temperature": t, "error": abs(t - exact)} for name, t in found.items()}
+    fits = {name: {**own, "temperature": found[name], "error": abs(found[name] - exact)} for name, own in times.items()}
     return {"shape": list(logits.shape), "exact": exact, "fits": fits}
 
 
@@ -115,7 +115,7 @@ def stream(rows: int, rounds: int) -> Json:
 
     rivals = {"torchmetrics": True, "torchmetrics, unchecked": False}
     times = raced({OURS: ours, **{name: theirs(name, validate) for name, validate in rivals.items()}}, rounds)
-    streams = {name: {**times[name], "value": value, "state_bytes": states[name]} for name, value in values.items()}
+    streams = {name: {**own, "value": values[name], "state_bytes": states[name]} for name, own in times.items()}
     return {"shape": [rows // 100 * 100, 1000], "streams": streams}
 
 

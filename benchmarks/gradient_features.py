@@ -1,6 +1,6 @@
 """Images as histograms of oriented gradients: a table on which thousands of steps take seconds without a GPU.
 
-    python benchmarks/gradient_features.py packed:DATA/ferplus_train_00000_14278,ferplus_test --out faces.parquet
+    python -m benchmarks.gradient_features packed:DATA/ferplus_train_00000_14278,ferplus_test --out faces.parquet
     softlabel compare --recipe recipes/wrong-labels-features.toml --source parquet:faces.parquet
         --vote-columns 'votes_*'
 

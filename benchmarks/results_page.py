@@ -1,6 +1,6 @@
 """From finished comparisons to the tables of a results page, and the raw numbers beside them.
 
-    python benchmarks/results_page.py runs/cifar100-0001 runs/digits-0003 --out docs/results/long-tail
+    python -m benchmarks.results_page runs/cifar100-0001 runs/digits-0003 --out docs/results/long-tail
 
 Writes OUT.json (every run: scores of the last and of the selected epoch, before and after temperature, settings) and
 prints Markdown tables: mean ± standard deviation over seeds, of the last epoch and of the selected one.
