@@ -100,11 +100,22 @@ def told(measured: Json) -> str:
     """A line a setting, best first within its method."""
     rows = measured["rows"]
     lines = [f"{'method':24}{'rate':>6}   {'option':34}{'NLL, validation':>16}"]
-    for row in sorted(rows, key=lambda row: (list(OPTIONS).index(row["name"]), row["nll"])):
-        option = OPTIONS[row["name"]][0]
+    methods = list(dict.fromkeys(row["name"] for row in rows))
+    for row in sorted(rows, key=lambda row: (methods.index(row["name"]), row["nll"])):
+        option = _tried([other["options"] for other in rows if other["name"] == row["name"]])
         shown = f"{option} {row['options'][option]}"
         lines.append(f"{row['name']:24}{row['options']['learning_rate']:>6}   {shown:34}{row['nll']:>16.4f}")
     return "\n".join(lines)
+
+
+def _tried(settings: list[Json]) -> str:
+    """The option besides the learning rate in which settings of a method differ."""
+    (option,) = [
+        name
+        for name in settings[0]
+        if name != "learning_rate" and any(other[name] != settings[0][name] for other in settings)
+    ]
+    return option
 
 
 def _without_own_name(options: Json, name: str) -> Json:

@@ -92,7 +92,7 @@ COLUMNS = {
 def table(results: Json, epoch: str) -> list[str]:
     """One row per method; `epoch` is last or selected."""
     methods = list(dict.fromkeys(cell["method"] for cell in results["cells"]))
-    columns = COLUMNS.get(results["task"], CLASSES)
+    columns = COLUMNS.get(results.get("task", ""), CLASSES)
     lines = [f"| method | {' | '.join(columns)} | variance | images/s |", "|---" * (len(columns) + 3) + "|"]
     for method in methods:
         cells = [c for c in results["cells"] if c["method"] == method and c["status"] == "finished"]
