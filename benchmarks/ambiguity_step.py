@@ -115,7 +115,7 @@ def operations(step: TrainingStep) -> int:
     """Floating-point operations of matrix products and convolutions in a step."""
     with FlopCounterMode(display=False) as counter:
         step.loss().backward()
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -26,7 +26,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import stats
-from torch import Tensor
 
 from benchmarks import markdown
 from benchmarks.benchmark import Json
@@ -36,6 +35,7 @@ from softlabel.experiments.statistics import summarise
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.ece import ExpectedCalibrationError
 from softlabel.metrics.nll import NegativeLogLikelihood
+from softlabel.statistic import Contribution
 
 RIVAL = "the plain hierarchical bootstrap; the t-interval over seeds; the truth of the simulation"
 PACKAGES = ("scipy",)
@@ -54,13 +54,13 @@ def simulate(
     seeds: int,
     spread: tuple[float, float],
     scores: Sequence[Any] = SCORES,
-) -> dict[str, list[dict[str, Tensor]]]:
+) -> dict[str, list[dict[str, Contribution]]]:
     """Contributions by method and seed; a method is (gain of the true class, factor of all logits)."""
     of_seed, of_rows = spread
     truth = generator.integers(0, NUM_CLASSES, NUM_ROWS)
     base = generator.normal(0, 1, (NUM_ROWS, NUM_CLASSES))
     base[np.arange(NUM_ROWS), truth] += generator.normal(1.5, 1.5, NUM_ROWS)
-    runs: dict[str, list[dict[str, Tensor]]] = {}
+    runs: dict[str, list[dict[str, Contribution]]] = {}
     for name, (gain, factor) in methods.items():
         runs[name] = []
         for _ in range(seeds):

@@ -94,7 +94,7 @@ def measure(options: Namespace) -> Json:
         for kind, (make, read) in KINDS.items():
             config = DataConfig(**make(folder, options.rows))
             known = prepare(config)
-            works = {
+            works: dict[str, Callable[[], object]] = {
                 "read": partial(read, folder),
                 "open": partial(open_source, config),
                 "split": partial(make_splits, known.source, config, known.task.stratify),

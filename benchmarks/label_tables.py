@@ -32,7 +32,9 @@ import torch
 from numpy.typing import NDArray
 
 import softlabel
+from benchmarks import markdown
 from benchmarks.benchmark import Json
+from benchmarks.results_page import shown
 from softlabel.data.config import DataConfig
 from softlabel.deployed.model_folder import load_model
 from softlabel.tasks.config import AxisConfig
@@ -47,6 +49,21 @@ TABLES = ("SJAFFE", "SBU_3DFE", "SCUT_FBP", "FG-Net", "Movie")
 CUT = {"FG-Net"}
 """Tables whose rows do not sum to 1, and are divided by their sum."""
 SCORES = ("chebyshev", "clark", "canberra", "kl_divergence", "cosine", "intersection")
+TITLES = {
+    "SJAFFE": "SJAFFE (213 rows, 6 emotions)",
+    "SBU_3DFE": "SBU-3DFE (2,500, 6 emotions)",
+    "SCUT_FBP": "SCUT-FBP (1,500, 5 grades)",
+    "FG-Net": "FG-Net (1,002, 70 ages)",
+    "Movie": "Movie",
+}
+PAGE_SCORES = {
+    "KL": ("kl_divergence", ".4f"),
+    "Chebyshev": ("chebyshev", ".4f"),
+    "Clark": ("clark", ".3f"),
+    "Canberra": ("canberra", ".3f"),
+    "cosine ↑": ("cosine", ".4f"),
+    "intersection ↑": ("intersection", ".4f"),
+}
 LEARNERS: dict[str, Row] = {
     "AA_KNN": {"k": 5},
     "AA_KNN, k 10": {"k": 10},
@@ -78,6 +95,7 @@ class TooLongError(Exception):
 
 def parts_of(settings: Row) -> dict[str, Part]:
     splits = prepare(DataConfig(**settings), "auto", AxisConfig()).splits
+    assert splits.validation is not None
     found = {"training": splits.training, "validation": splits.validation, "test": splits.test}
     read = {name: (part.read(torch.arange(len(part))).numpy(), part.annotation.numpy()) for name, part in found.items()}
     return {name: Part(features, labels / labels.sum(1, keepdims=True)) for name, (features, labels) in read.items()}
@@ -179,6 +197,17 @@ def of_split(folder: Path, table: str, seed: int, too_long: set[str], runs: str)
         {"table": table, "split_seed": seed, "side": side, "chosen": best(settings), "settings": settings}
         for side, settings in sides.items()
     ]
+
+
+def tables(measured: Json) -> dict[str, str]:
+    """The table of docs/results/label-distributions.md."""
+    rows = []
+    for table in dict.fromkeys(row["table"] for row in measured["rows"]):
+        for side in ("python-ldl", "softlabel"):
+            scores = [row["chosen"]["test"] for row in measured["rows"] if (row["table"], row["side"]) == (table, side)]
+            entries = [shown([one[name] for one in scores], 1, form) for name, form in PAGE_SCORES.values()]
+            rows.append((TITLES[table] if side == "python-ldl" else "", side, *entries))
+    return {"scores": markdown.table(("table", "by", *PAGE_SCORES), rows)}
 
 
 def told(measured: Json) -> str:

@@ -146,7 +146,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def measure(options: Namespace) -> Json:
     sizes = [tuple(map(int, size.split("x"))) for size in options.sizes]
-    found = [row for size in sizes for row in measured_size(*size, options)]
+    found = [row for rows, num_classes in sizes for row in measured_size(rows, num_classes, options)]
     return {"rounds": options.rounds, "order": ORDER, "rows": found}
 
 

@@ -18,6 +18,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from benchmarks.benchmark import Json
 from benchmarks.child import called
@@ -59,6 +60,7 @@ def record(words: Sequence[str]) -> Json:
     """Run one comparison in this process: what was told and when."""
     from softlabel.cli.main import main
     from softlabel.cli.screens import compare_screen
+    from softlabel.cli.screens.plan import time_left as measured
     from softlabel.cli.screens.time_left import TimeLeft
 
     told: list[tuple[float, float | None]] = []
@@ -69,17 +71,16 @@ def record(words: Sequence[str]) -> Json:
             super().update(standings)
             told.append((time.monotonic() - begun[0], self.seconds()))
 
-    measured = compare_screen.time_left
-
     def time_left(*arguments: Any) -> TimeLeft:
         left = measured(*arguments)
+        assert left is not None, "there is nothing left to train"
         left.__class__ = Recorded
         begun.append(time.monotonic())
         told.append((0.0, left.seconds()))
         return left
 
-    compare_screen.time_left = time_left
-    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+    patched = mock.patch.object(compare_screen, "time_left", time_left)
+    with patched, open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
         code = main(list(words))
     return {"code": code, "seconds": time.monotonic() - begun[0], "told": told}
 

@@ -37,6 +37,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks import markdown
 from softlabel.analysis.label_quality import label_quality
 from softlabel.analysis.strength import too_weak
 from softlabel.calibration import TemperatureScaling
@@ -47,7 +48,9 @@ QUICK = ("--seeds", "1", "--sets", "iris", "--models", "LDA")
 NOISE, FOLDS, DRAWS = (0.0, 0.05, 0.1, 0.2, 0.3), 5, 99
 LEAST = 1e-6
 RULES = ("all", "review", "null")
-Rows, Labels, Flags = NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]
+Rows = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Row = dict[str, Any]
 
 
@@ -182,6 +185,32 @@ def measure(options: Namespace) -> Row:
     return {"folds": FOLDS, "seeds": options.seeds, "trials": trials}
 
 
+def tables(measured: Row) -> dict[str, str]:
+    """The table of docs/label-review.md."""
+    titles = {
+        "others": "eleven real and made ones",
+        "outliers": "outliers",
+        "coins": "coins: chance decides 5 or 20 % of labels",
+    }
+    rows = []
+    for kind, title in titles.items():
+        counts, precisions = [], []
+        for noise in NOISE:
+            these, claimed = claimed_of(measured["trials"], kind, noise)
+            counts.append(f"{len(claimed)} of {len(these)}" if noise == 0 else str(len(claimed)))
+            if noise > 0:
+                precisions.append(100 * float(np.mean([row["precision"] for row in claimed])))
+        rows.append((title, *counts, f"{min(precisions):.0f} to {max(precisions):.0f} %"))
+    heads = ("sets", "clean", "5 % wrong", "10 %", "20 %", "30 %", "of those counted wrong, noisy sets")
+    return {"claims": markdown.table(heads, rows)}
+
+
+def claimed_of(rows: list[Row], kind: str, noise: float) -> tuple[list[Row], list[Row]]:
+    """Trials of a kind of set with a share of wrong labels, and those of them whose review claims a count."""
+    these = [row for row in rows if kind_of(row["set"]) == kind and row["noise"] == noise]
+    return these, [row for row in these if row["claims"]["review"]]
+
+
 def told(measured: Row) -> str:
     """Claims of all pairs of a set and a model, by kind of set and share of wrong labels."""
     rows = measured["trials"]
@@ -192,10 +221,9 @@ def told(measured: Row) -> str:
     ]
     for kind in ("others", "outliers", "coins"):
         for noise in NOISE:
-            these = [row for row in rows if kind_of(row["set"]) == kind and row["noise"] == noise]
+            these, claimed = claimed_of(rows, kind, noise)
             claims = [sum(row["claims"][rule] for row in these) for rule in RULES]
-            precise = [row["precision"] for row in these if row["claims"]["review"]]
-            precision = f"{np.mean(precise):.2f}" if precise else "-"
+            precision = f"{np.mean([row['precision'] for row in claimed]):.2f}" if claimed else "-"
             if not these:
                 continue
             counts = "{:6} {:7} {:6}".format(*claims)

@@ -50,7 +50,7 @@ class TrainingStep:
             method.begin_stage(begun)
         freeze_parts(method, stages[stage].parts)
         set_modes(method, stages[stage].parts)
-        method.to(batch.inputs.device).to(memory_format=torch.channels_last)
+        method.to(batch.inputs.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         moving = [parameter for parameter in method.parameters() if parameter.requires_grad]
         self.optimiser = torch.optim.SGD(moving, lr=0.001, momentum=0.9, fused=True)
 
