@@ -22,8 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from cleanlab.filter import find_label_issues
-from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
@@ -61,6 +59,9 @@ def of_comparison(run: Path, method: str, seed: int, clean: str | None) -> Row:
 
 def judged(run: Path, clean: str | None) -> Row:
     """The review of a run, and what each way makes of its labels."""
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
     found = review(run, FOLDS)
     trained = np.isin(found.sample_id, trained_rows(run))
     ids = found.sample_id[trained]

@@ -37,7 +37,7 @@ def described(source: Source, cell: int) -> NDArray[np.float32]:
     return np.stack(rows).astype(np.float32)
 
 
-def annotations(source: Source) -> dict[str, pa.Array]:
+def label_columns(source: Source) -> dict[str, pa.Array]:
     """The columns of labels or votes."""
     found = source.samples.annotation
     if source.annotation_kind == "label":
@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     source = open_source(DataConfig(source=options.source))
     features = described(source, options.cell)
-    columns = {f"f{d}": pa.array(features[:, d]) for d in range(features.shape[1])} | annotations(source)
+    columns = {f"f{d}": pa.array(features[:, d]) for d in range(features.shape[1])} | label_columns(source)
     if source.split is not None:
         columns["split"] = pa.array([SPLIT_NAMES[part] for part in source.split.tolist()])
     pq.write_table(pa.table(columns), options.out)
