@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.benchmark import Benchmark, Entry, entries, load
+from benchmarks.options import whole
 from softlabel.errors import SoftlabelError
 
 PROBLEMS = (AssertionError, OSError, SoftlabelError, ValueError, subprocess.CalledProcessError)
@@ -76,7 +77,7 @@ def parsed(name: str, benchmark: Benchmark, words: Sequence[str]) -> argparse.Na
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--out", type=Path, help="write PATH.json and PATH.txt")
-    parser.add_argument("--threads", type=int, default=1, help="threads of this process (default: 1)")
+    parser.add_argument("--threads", type=whole, default=1, help="threads of this process (default: 1)")
     parser.add_argument("--quick", action="store_true", help="a smoke run, whose numbers say nothing")
     benchmark.add_options(parser)
     if "--quick" in words:

@@ -27,6 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.benchmark import Json
 from benchmarks.held_memory import kept_for_backward
 from benchmarks.interleaved import ORDER, in_turn
+from benchmarks.options import whole
 from benchmarks.ratios import ratios, shown
 from benchmarks.training_step import TrainingStep, clock, method_of, random_batch
 from softlabel.data.batch import Batch
@@ -119,7 +120,7 @@ def operations(step: TrainingStep) -> int:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=whole, default=15)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
 
 

@@ -24,6 +24,7 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 from benchmarks.benchmark import Json
 from benchmarks.interleaved import ORDER, in_turn, timed
+from benchmarks.options import whole
 from benchmarks.ratios import compared, shown
 from softlabel.calibration import StreamingCalibrationError, TemperatureScaling
 
@@ -124,8 +125,8 @@ def raced(works: dict[str, Callable[[], None]], rounds: int) -> dict[str, Any]:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--rows", type=int, help="rows in place of 50,000 for the temperature and 51,200 for the ECE")
+    parser.add_argument("--rounds", type=whole, default=11)
+    parser.add_argument("--rows", type=whole, help="rows in place of 50,000 for the temperature and 51,200 for the ECE")
 
 
 def measure(options: Namespace) -> Json:

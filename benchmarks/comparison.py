@@ -29,6 +29,7 @@ from scipy import stats
 
 from benchmarks import markdown
 from benchmarks.benchmark import Json
+from benchmarks.options import whole
 from softlabel.experiments.noise import POWER, Noise, noise_of_mean
 from softlabel.experiments.resampling import resample_rows
 from softlabel.experiments.statistics import summarise
@@ -142,7 +143,7 @@ def formula(noise: Noise, trials: int) -> dict[str, float]:
 
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--comparisons", type=int, default=2000, help="A/A comparisons a line; a quarter for the other lines"
+        "--comparisons", type=whole, default=2000, help="A/A comparisons a line; a quarter for the other lines"
     )
 
 

@@ -28,6 +28,7 @@ from sklearn.metrics import roc_auc_score
 import softlabel
 from benchmarks.benchmark import Json
 from benchmarks.doubted_rows import area_within, doubts
+from benchmarks.options import whole
 from softlabel.analysis.review import review
 from softlabel.evaluation.row_scores import read_row_scores
 from softlabel.runs.run_folder import read_settings
@@ -131,11 +132,11 @@ def hit(flags: Flags, wrong: Flags) -> dict[str, float]:
 
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--noise", type=float, nargs="*", default=NOISE, help="shares of wrong labels among the digits")
-    parser.add_argument("--epochs", type=int, default=30, help="epochs on the digits")
+    parser.add_argument("--epochs", type=whole, default=30, help="epochs on the digits")
     parser.add_argument("--run", type=Path, help="a comparison whose runs are reviewed instead")
     parser.add_argument("--methods", nargs="*", default=["dmue"], help="methods of the comparison")
     parser.add_argument("--clean", help="source of the comparison's rows with right labels")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=whole, default=3)
 
 
 def measure(options: Namespace) -> Json:

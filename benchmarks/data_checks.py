@@ -23,6 +23,7 @@ import pyarrow.csv
 from PIL import Image
 
 from benchmarks.benchmark import Json
+from benchmarks.options import whole
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.splits import make_splits
@@ -99,7 +100,7 @@ def checked(config: DataConfig) -> dict[str, Spent]:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--rows", type=whole, default=50_000)
 
 
 def measure(options: Namespace) -> Json:

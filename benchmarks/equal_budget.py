@@ -26,6 +26,7 @@ import tomli_w
 
 from benchmarks.benchmark import Json
 from benchmarks.child import SOFTLABEL
+from benchmarks.options import whole
 
 RIVAL = "the other methods of a recipe, with as many settings to choose among"
 PACKAGES = ()
@@ -126,7 +127,7 @@ def _without_own_name(options: Json, name: str) -> Json:
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--source", required=True, help="data without the final test rows")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=whole, default=2)
     parser.add_argument("--chosen", type=Path, required=True, help="the recipe to write")
 
 

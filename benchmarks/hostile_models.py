@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks.benchmark import Json
 from benchmarks.child import called
+from benchmarks.options import whole
 from softlabel.networks.config import NetworkConfig
 from tests.security import audit
 from tests.security.judgement import MEBIBYTE, judge
@@ -106,7 +107,7 @@ def summary(parts: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--count", type=whole, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 import softlabel
+from benchmarks.options import whole
 from softlabel.analysis.label_quality import label_quality
 from softlabel.analysis.review import Review, review
 from softlabel.deployed.model_folder import load_model
@@ -39,8 +40,8 @@ RECIPES: dict[str, Row] = {"ResNet-8, 30 epochs": {}, "MLP, 100 epochs, nothing 
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--seeds", type=int, default=3, help="split seeds (default: 3)")
-    parser.add_argument("--epochs", type=int, help="epochs in place of the recipes' own")
+    parser.add_argument("--seeds", type=whole, default=3, help="split seeds (default: 3)")
+    parser.add_argument("--epochs", type=whole, help="epochs in place of the recipes' own")
 
 
 def measure(options: Namespace) -> Row:

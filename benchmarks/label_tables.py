@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 import softlabel
 from benchmarks import markdown
 from benchmarks.benchmark import Json
+from benchmarks.options import whole
 from benchmarks.results_page import shown
 from softlabel.data.config import DataConfig
 from softlabel.deployed.model_folder import load_model
@@ -170,7 +171,7 @@ def best(rows: list[Row]) -> Row:
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("data", type=Path, help="folder of the .mat files")
     parser.add_argument("--tables", nargs="*", default=TABLES)
-    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--splits", type=whole, default=5)
 
 
 def measure(options: Namespace) -> Json:

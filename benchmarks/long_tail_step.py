@@ -16,6 +16,7 @@ import torch
 
 from benchmarks.benchmark import Json
 from benchmarks.interleaved import ORDER, in_turn
+from benchmarks.options import whole
 from benchmarks.ratios import compared, shown
 from benchmarks.training_step import TrainingStep, method_of, random_batch
 
@@ -38,7 +39,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], int]] = {
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=whole, default=15)
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="VARIANT")
 
 

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from benchmarks.benchmark import Json
 from benchmarks.interleaved import ORDER, in_turn
+from benchmarks.options import whole
 from benchmarks.ratios import ratios, shown
 from softlabel.networks.build import build_network
 from softlabel.networks.network import Network
@@ -107,7 +108,7 @@ def precisions() -> dict[str, Any]:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--rounds", type=whole, default=11)
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), metavar="SETTING")
     parser.add_argument("--no-precision", action="store_true", help="leave bf16 out")
 

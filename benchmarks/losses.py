@@ -26,6 +26,7 @@ from benchmarks.benchmark import Json
 from benchmarks.child import called
 from benchmarks.held_memory import RETURN_MEMORY_AT_ONCE, kept_for_backward, peak_extra
 from benchmarks.interleaved import ORDER, in_turn, timed
+from benchmarks.options import pair, whole
 from benchmarks.ratios import compared, shown
 from softlabel.labels import hard, mix, smoothed
 from softlabel.losses import cross_entropy
@@ -33,7 +34,7 @@ from softlabel.losses import cross_entropy
 RIVAL = "PyTorch's cross-entropy, the copied formula, mixup of timm and of its authors; each compiled too; float32"
 PACKAGES = ()
 QUICK = ("--rounds", "1", "--sizes", "128x10", "--kinds", "hard")
-SIZES = ("128x10", "256x1000", "1024x10000", "64x128000")
+SIZES = ((128, 10), (256, 1000), (1024, 10_000), (64, 128_000))
 KINDS = ("hard", "smoothing", "dense", "mixup")
 OURS = "softlabel"
 SMALL = 10**6
@@ -139,14 +140,13 @@ def memory(rows: int, num_classes: int, device: str, kinds: list[str]) -> dict[s
 
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--sizes", nargs="+", default=SIZES, help="N x K of the logits")
+    parser.add_argument("--rounds", type=whole, default=15)
+    parser.add_argument("--sizes", type=pair, nargs="+", default=SIZES, help="N x K of the logits")
     parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS, help="kinds of labels")
 
 
 def measure(options: Namespace) -> Json:
-    sizes = [tuple(map(int, size.split("x"))) for size in options.sizes]
-    found = [row for rows, num_classes in sizes for row in measured_size(rows, num_classes, options)]
+    found = [row for rows, num_classes in options.sizes for row in measured_size(rows, num_classes, options)]
     return {"rounds": options.rounds, "order": ORDER, "rows": found}
 
 

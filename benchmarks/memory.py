@@ -23,6 +23,7 @@ from PIL import Image
 from benchmarks import markdown
 from benchmarks.benchmark import Json
 from benchmarks.child import SOFTLABEL
+from benchmarks.options import whole
 
 RIVAL = "the same command on a tenth of the rows"
 PACKAGES = ()
@@ -70,7 +71,7 @@ def peaks_of(folder: Path, number: int) -> dict[str, tuple[float, float]]:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--rows", type=int, default=2000, help="images of the smaller folder")
+    parser.add_argument("--rows", type=whole, default=2000, help="images of the smaller folder")
 
 
 def measure(options: Namespace) -> Json:

@@ -29,6 +29,7 @@ from typing import Any
 from benchmarks.benchmark import Json
 from benchmarks.child import SOFTLABEL
 from benchmarks.interleaved import ORDER, in_turn
+from benchmarks.options import whole
 from benchmarks.ratios import ratios, shown
 
 RIVAL = "the same comparison without readers"
@@ -135,8 +136,8 @@ def trained(epochs: int, interval: float | None) -> dict[str, Any]:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--pairs", type=whole, default=9)
+    parser.add_argument("--epochs", type=whole, default=40)
 
 
 def measure(options: Namespace) -> Json:

@@ -38,6 +38,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import markdown
+from benchmarks.options import whole
 from softlabel.analysis.label_quality import label_quality
 from softlabel.analysis.strength import too_weak
 from softlabel.calibration import TemperatureScaling
@@ -168,7 +169,7 @@ def kind_of(name: str) -> str:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--seeds", type=whole, nargs="+", default=[1, 2])
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), metavar="SET")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL")
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.benchmark import Json
 from benchmarks.child import SOFTLABEL
+from benchmarks.options import whole
 from benchmarks.ratios import middle, shown
 
 RIVAL = "one training with cross-entropy"
@@ -47,7 +48,7 @@ def seconds_of_runs(source: str, epochs: int) -> list[dict[str, float]]:
 
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--source", required=True)
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=whole, default=60)
 
 
 def measure(options: Namespace) -> Json:

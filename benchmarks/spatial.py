@@ -30,6 +30,7 @@ from benchmarks.child import called
 from benchmarks.held_memory import RETURN_MEMORY_AT_ONCE
 from benchmarks.interleaved import ORDER, in_turn, timed
 from benchmarks.losses import OURS, Loss, forward_and_backward, memory_of
+from benchmarks.options import shape, whole
 from benchmarks.ratios import compared, shown
 from softlabel.labels import spatial
 from softlabel.losses import cross_entropy
@@ -37,7 +38,7 @@ from softlabel.losses import cross_entropy
 RIVAL = "one-hot map, depthwise convolution and PyTorch's cross-entropy, also compiled; the mask itself; float32"
 PACKAGES = ()
 QUICK = ("--rounds", "1", "--sizes", "1x3x16x16")
-SIZES = ("4x21x256x256", "4x11x360x480")
+SIZES = ((4, 21, 256, 256), (4, 11, 360, 480))
 VOID = 255
 Size = tuple[int, ...]
 
@@ -102,15 +103,16 @@ def memory(size: Size, file: str | None, device: str) -> dict[str, dict[str, flo
 
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--sizes", nargs="+", default=SIZES, help="N x K x H x W of the logits")
+    parser.add_argument("--rounds", type=whole, default=21)
+    parser.add_argument("--sizes", type=shape, nargs="+", default=SIZES, help="N x K x H x W of the logits")
     parser.add_argument("--masks", help="packed CamVid file with real masks, of the last size")
 
 
 def measure(options: Namespace) -> Json:
     torch.manual_seed(0)
-    sizes = [tuple(map(int, size.split("x"))) for size in options.sizes]
-    contests = [(size, None) for size in sizes] + ([(sizes[-1], options.masks)] if options.masks else [])
+    contests = [(size, None) for size in options.sizes] + (
+        [(options.sizes[-1], options.masks)] if options.masks else []
+    )
     rows = [row for size, file in contests for row in measured_size(size, file, options)]
     return {"rounds": options.rounds, "order": ORDER, "rows": rows}
 

@@ -19,6 +19,7 @@ SHARED = {
     "held_memory",
     "interleaved",
     "markdown",
+    "options",
     "ratios",
     "recording",
     "results_page",
@@ -104,3 +105,20 @@ def test_without_a_quick_form_that_is_said(capsys: pytest.CaptureFixture[str]) -
 
 def test_a_function_answers_in_a_process_of_its_own() -> None:
     assert called("benchmarks.markdown", "table", ["a"], [[1], [2]]) == "| a |\n| --- |\n| 1 |\n| 2 |"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["losses", "--rounds", "0"], "'0' is not a whole number from 1"),
+        (["losses", "--rounds", "²"], "'²' is not a whole number from 1"),
+        (["losses", "--sizes", "12y"], "'12y' is not a whole number from 1"),
+        (["losses", "--sizes", "12"], "'12' is not of the form NxK"),
+        (["data_checks", "--rows", "-3"], "'-3' is not a whole number from 1"),
+    ],
+)
+def test_a_number_that_is_none_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
