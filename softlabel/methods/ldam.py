@@ -36,7 +36,8 @@ class LDAM(ClassWeighted):
 
     def logits(self, batch: Batch, label: LabelDistribution) -> Tensor:
         # of a soft label each class loses its share of its own margin
-        return super().logits(batch, label) - self.config.scale * self.margins * label.dense()
+        logits: Tensor = super().logits(batch, label) - self.config.scale * self.margins * label.dense()
+        return logits
 
     @property
     def corrects_prior(self) -> bool:

@@ -31,7 +31,7 @@ class Regression(Method):
         share = training_set.class_counts.double() / training_set.class_counts.sum()
         center = float(share @ task.grid.double())
         variance = float(share @ (task.grid.double() - center).square())
-        network.head.place(task.grid, center, max(variance, 1e-12) ** 0.5)
+        network.head.set_axis(task.grid, center, max(variance, 1e-12) ** 0.5)
 
     def forward(self, batch: Batch) -> Terms:
         head = self.network.head

@@ -35,9 +35,9 @@ def batch(n: int = 16, seed: int = 0) -> Batch:
     return Batch(inputs, torch.randint(0, 4, (n,), generator=g), torch.arange(n))
 
 
-def enter(method: Method, place: int) -> None:
+def enter(method: Method, stage_index: int) -> None:
     """Begin a stage: its modules, its gradients, its modes."""
-    stage = method.stages()[place]
+    stage = method.stages()[stage_index]
     own = own_gradients(method)
     restore_gradients(method, own)
     method.begin_stage(stage)
