@@ -30,9 +30,9 @@ from scipy import stats
 from benchmarks import markdown
 from benchmarks.benchmark import Json
 from benchmarks.options import whole
-from softlabel.experiments.noise import POWER, Noise, noise_of_mean
 from softlabel.experiments.resampling import resample_rows
 from softlabel.experiments.statistics import summarise
+from softlabel.experiments.variance import POWER, VarianceComponents, variance_of_mean
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.ece import ExpectedCalibrationError
 from softlabel.metrics.nll import NegativeLogLikelihood
@@ -46,7 +46,12 @@ NUM_CLASSES, NUM_ROWS, RESAMPLES = 4, 200, 200
 # How much a seed moves the whole model, against how much it moves its answers to single rows.
 SPREADS = {"rows dominate": (0.02, 0.3), "both": (0.15, 0.3), "seeds dominate": (0.6, 0.3)}
 INTERVALS = ("ours", "plain bootstrap", "t over seeds")
-KNOWN = (Noise(3, 1.2, 0.2, 0.5), Noise(3, 0.3, 0.2, 0.5), Noise(5, 1.2, 0.2, 0.0), Noise(10, 1.2, 0.2, 0.5))
+KNOWN = (
+    VarianceComponents(3, 1.2, 0.2, 0.5),
+    VarianceComponents(3, 0.3, 0.2, 0.5),
+    VarianceComponents(5, 1.2, 0.2, 0.0),
+    VarianceComponents(10, 1.2, 0.2, 0.5),
+)
 
 
 def simulate(
@@ -97,14 +102,14 @@ def coverage(seeds: int, spread: tuple[float, float], comparisons: int) -> dict[
         for name, one in found.items():
             difference = one.estimate[seeds:] - one.estimate[:seeds]
             replicates = one.replicates[seeds:] - one.replicates[:seeds]
-            noise = noise_of_mean(difference, replicates)
+            variance = variance_of_mean(difference, replicates)
             drawn = replicates[generator.integers(0, seeds, replicates.shape), np.arange(RESAMPLES)].mean(axis=0)
             error = difference.std(ddof=1) / math.sqrt(seeds)
             estimates[name].append(difference.mean())
-            visible[name].append((noise.visible_difference(0.05), noise.visible_estimate(0.05)))
+            visible[name].append((variance.visible_difference(0.05), variance.visible_estimate(0.05)))
             intervals[name].append(
                 [
-                    noise.interval(difference.mean(), 0.95),
+                    variance.interval(difference.mean(), 0.95),
                     tuple(np.quantile(drawn, [0.025, 0.975])),
                     stats.t.interval(0.95, seeds - 1, difference.mean(), error),
                 ]
@@ -128,17 +133,17 @@ def _covered(estimates: NDArray[np.float64], intervals: NDArray[np.float64], vis
     }
 
 
-def formula(noise: Noise, trials: int) -> dict[str, float]:
+def formula(variance: VarianceComponents, trials: int) -> dict[str, float]:
     """The difference that the formula says is visible with known variances, and the one that trials show to be."""
     generator = np.random.default_rng(0)
     needed = []
     for _ in range(trials):
-        values = generator.normal(0, math.sqrt(noise.shared)) + generator.normal(
-            0, math.sqrt(noise.between), noise.seeds
+        values = generator.normal(0, math.sqrt(variance.shared)) + generator.normal(
+            0, math.sqrt(variance.between), variance.seeds
         )
-        found = Noise(noise.seeds, float(values.var(ddof=1)), noise.own, noise.shared)
+        found = VarianceComponents(variance.seeds, float(values.var(ddof=1)), variance.own, variance.shared)
         needed.append(found.visible_estimate(0.05) - values.mean())
-    return {"said": noise.visible_difference(0.05), "seen": float(np.quantile(needed, POWER))}
+    return {"said": variance.visible_difference(0.05), "seen": float(np.quantile(needed, POWER))}
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -159,9 +164,9 @@ def measure(options: Namespace) -> Json:
         found = setting | claims(methods, seeds, SPREADS[name], number)
         results["claims"].append(found)
         print(found, file=sys.stderr)
-    for noise in KNOWN:
-        parts = {"seeds": noise.seeds, "between": noise.between, "own": noise.own, "shared": noise.shared}
-        results["formula"].append(parts | formula(noise, comparisons))
+    for variance in KNOWN:
+        parts = {"seeds": variance.seeds, "between": variance.between, "own": variance.own, "shared": variance.shared}
+        results["formula"].append(parts | formula(variance, comparisons))
     for name in SPREADS:
         for seeds in (3, 5, 10):
             for score, found in coverage(seeds, SPREADS[name], fewer).items():

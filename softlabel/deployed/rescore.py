@@ -168,7 +168,7 @@ def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> Labelle
     )
     _refuse_nameless(model, source)
     task = task_from_json(model.task_json)
-    _refuse_other_annotation(task, source)
+    refuse_other_annotation(task, source)
     samples = _in_model_classes(source, model.class_names, model.card.get("value_columns"))
     if task.annotation_kind is not source.annotation_kind:
         task = task_for("auto", source.annotation_kind, model.class_names, source.samples.annotation, AxisConfig())
@@ -182,7 +182,7 @@ def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> Labelle
     return LabelledPart(data.source, split, samples, task, [*source.warnings, *source.notes])
 
 
-def _refuse_other_annotation(task: Task, source: Source) -> None:
+def refuse_other_annotation(task: Task, source: Source) -> None:
     """Raises DataError where numbers meet classes, one number meets two, or other classes fit no task or several."""
     own, given = task.annotation_kind, source.annotation_kind
     if own is not given and (own.numbers or given.numbers or len(tasks_for(given)) != 1):

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
+from softlabel.labels import LabelDistribution
 from softlabel.losses import cross_entropy, effective_number, inverse_frequency, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
@@ -66,8 +67,11 @@ class ClassWeighted(Method):
     def forward(self, batch: Batch) -> Terms:
         label = self.task.label(batch.annotation)
         weight = self.weight if self.weighs else torch.ones_like(self.weight)
-        loss = sum_and_mass(cross_entropy, self.network(batch.inputs), label, weight=weight)
-        return {"cross_entropy": loss}
+        return {"cross_entropy": sum_and_mass(cross_entropy, self.logits(batch, label), label, weight=weight)}
+
+    def logits(self, batch: Batch, label: LabelDistribution) -> Tensor:
+        """Those (N, K) that are compared with the label while training."""
+        return self.network(batch.inputs)  # type: ignore[no-any-return]
 
     @property
     def corrects_prior(self) -> bool:

@@ -29,7 +29,7 @@ class Regression(AxisMethod):
         share = training_set.class_counts.double() / training_set.class_counts.sum()
         center = float(share @ self.grid.double())
         variance = float(share @ (self.grid.double() - center).square())
-        network.head.place(self.grid, center, max(variance, 1e-12) ** 0.5)
+        network.head.set_axis(self.grid, center, max(variance, 1e-12) ** 0.5)
 
     def forward(self, batch: Batch) -> Terms:
         head = self.network.head

@@ -30,14 +30,14 @@ class StageData:
     """
 
     def __init__(
-        self, config: RunConfig, prepared: Prepared, method: Method, place: int, stage: Stage, engine: Engine
+        self, config: RunConfig, prepared: Prepared, method: Method, stage_index: int, stage: Stage, engine: Engine
     ) -> None:
         training = prepared.splits.training
         self._config = config.training
         self._own_training = own_training(config)
         self._seed = config.seed
         self._method = method
-        self._place = place
+        self._stage_index = stage_index
         self._stage = stage
         self._engine = engine
         self._training = training
@@ -114,7 +114,7 @@ class StageData:
         return self._method.transform(batch, self._generator(epoch, step, "transform", shared))
 
     def _generator(self, epoch: int, step: int, purpose: str, shared: bool) -> torch.Generator:
-        address: list[Address] = [self._seed, self._place, epoch, step, purpose]
+        address: list[Address] = [self._seed, self._stage_index, epoch, step, purpose]
         return generator(*address, self._engine.rank) if shared else generator(*address)
 
     def _share(self, batch: Batch, shared: bool) -> Batch:
@@ -124,7 +124,7 @@ class StageData:
 
     def _order(self, epoch: int) -> Tensor:
         sampler = self._stage.sampler or self._config.sampler
-        draws, limit = generator(self._seed, self._place, epoch, "order"), self._config.head_limit
+        draws, limit = generator(self._seed, self._stage_index, epoch, "order"), self._config.head_limit
         if sampler == "every-class":
             order = every_class_order(self._index, self._config.batch_size, generator=draws, head_limit=limit)
         else:
@@ -156,7 +156,7 @@ class StageData:
                 sampler,
                 epoch=epoch,
                 epochs=self.epochs,
-                generator=generator(self._seed, self._place, epoch, "second order", number),
+                generator=generator(self._seed, self._stage_index, epoch, "second order", number),
             )
             for number in range(passes)
         ]

@@ -116,6 +116,6 @@ def test_a_second_task_on_labels_takes_votes_for_labels_too(tmp_path: Path) -> N
 @pytest.mark.usefixtures("second")
 def test_a_model_is_scored_by_its_own_task_and_not_by_one_of_several(tmp_path: Path) -> None:
     source = prepare(made.features(tmp_path), "head-count").source
-    rescore._refuse_other_annotation(find_task("head-count")(CLASSES), source)
+    rescore.refuse_other_annotation(find_task("head-count")(CLASSES), source)
     with pytest.raises(DataError, match="has one class label per row, and the model's task distribution needs votes"):
-        rescore._refuse_other_annotation(find_task("distribution")(CLASSES), source)
+        rescore.refuse_other_annotation(find_task("distribution")(CLASSES), source)

@@ -112,9 +112,9 @@ def run(words: list[str]) -> int:
     answers = Told(predictions)
     if pictures:
         from softlabel.deployed.predicted_masks import write_masks
-        from softlabel.runs.publish import new_place
+        from softlabel.runs.publish import new_path
 
-        with new_place(arguments.out, overwrite=arguments.overwrite) as folder:
+        with new_path(arguments.out, overwrite=arguments.overwrite) as folder:
             folder.mkdir()
             write_file(folder / "answers.csv", names, _rows(write_masks(predictions, folder), top, as_cells=True))
         console.say(f"{len(predictions):,} masks, uncertainty and answers.csv in {arguments.out.resolve()}")
