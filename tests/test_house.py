@@ -66,7 +66,7 @@ def _name_of(node: ast.ClassDef) -> str | None:
 
 def asks_which_task(code: str, classes: dict[str, str | None]) -> Iterator[int]:
     """The lines where code asks which task it has, by its class or by its name, and not what it wants to know."""
-    said = {*classes.values()} - {None}
+    said = {*classes.values()} - {None, "distribution"}  # which is a part of an answer too
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass", "cast", "typing.cast"):
             asked: list[ast.AST] = [*node.args]
