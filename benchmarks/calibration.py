@@ -1,127 +1,111 @@
 """Time of a temperature fit against scikit-learn, and of a streamed ECE against torchmetrics.
 
-    python benchmarks/calibration.py --out benchmarks/results/calibration-cpu
+    python -m benchmarks calibration --out benchmarks/results/calibration-cpu
 
-Each pair is timed in turn, so that both see the same load; told are the median times and the median of the ratios,
-with their quartiles. scikit-learn is given the logits twice: by its public way (`CalibratedClassifierCV` around a
-frozen classifier whose decision function hands the logits over), and as the bare fit inside it.
+All take turns, so that they see the same load; told are the median times and the median of the ratios to ours, with the
+middle half of them. scikit-learn is given the logits twice: by its public way (`CalibratedClassifierCV` around a frozen
+classifier whose decision function hands the logits over), and as the bare fit inside it.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
-import statistics
-import time
-from pathlib import Path
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import sklearn
 import torch
-import torchmetrics
 from scipy import optimize
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV, _TemperatureScaling
 from sklearn.frozen import FrozenEstimator
+from torch import Tensor
 from torchmetrics.classification import MulticlassCalibrationError
 
+from benchmarks.benchmark import Json
+from benchmarks.interleaved import ORDER, in_turn, timed
+from benchmarks.options import whole
+from benchmarks.ratios import compared, shown
 from softlabel.calibration import StreamingCalibrationError, TemperatureScaling
 
+RIVAL = "temperature scaling of scikit-learn (public, and the bare fit); ECE of torchmetrics (checked, and unchecked)"
+PACKAGES = ("scikit-learn", "torchmetrics")
+QUICK = ("--rounds", "1", "--rows", "4000")
+OURS = "softlabel"
 
-class HandsOver(ClassifierMixin, BaseEstimator):
+
+class HandsOver(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A trained classifier whose decision function is its input."""
 
-    def fit(self, X, y):
+    def fit(self, X: Any, y: Any) -> HandsOver:
         self.classes_ = np.unique(y)
         return self
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> Any:
         return X
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         return self.classes_[X.argmax(1)]
 
 
-def in_turn(functions, rounds):
-    """Seconds of each function, by round; one round to warm up is not counted."""
-    times = {name: [] for name in functions}
-    for counted in range(-1, rounds):
-        for name, function in functions.items():
-            started = time.perf_counter()
-            function()
-            if counted >= 0:
-                times[name].append(time.perf_counter() - started)
-    return times
-
-
-def compare(times, ours):
-    """Median seconds, and the median and quartiles of the ratio to ours."""
-    found = {}
-    for name, seconds in times.items():
-        low, middle, high = np.quantile(np.array(seconds) / np.array(times[ours]), [0.25, 0.5, 0.75]).tolist()
-        found[name] = {"seconds": statistics.median(seconds), "ratio": middle, "quartiles": [low, high]}
-    return found
-
-
-def exact_temperature(logits, index):
+def exact_temperature(logits: Tensor, index: Tensor) -> float:
     """The optimum in double precision, to 1e-12, by bisection."""
     logits = logits.double()
 
-    def slope(beta):
+    def slope(beta: float) -> float:
         expected = ((beta * logits).softmax(-1) * logits).sum(-1)
         return float((expected - logits.gather(1, index[:, None])[:, 0]).mean())
 
-    return 1 / optimize.brentq(slope, 0.1, 10, xtol=1e-12)
+    return 1 / float(optimize.brentq(slope, 0.1, 10, xtol=1e-12))
 
 
-def temperature(rounds, say):
-    generator = torch.Generator().manual_seed(0)
-    logits = 2 * torch.randn(50_000, 100, generator=generator)
-    index = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+def drawn(rows: int, num_classes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Logits, and labels that they draw."""
+    logits = 2 * torch.randn(rows, num_classes, generator=generator)
+    return logits, torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+
+
+def temperature(rows: int, rounds: int) -> Json:
+    """The fit of rows x 100 logits that are over-confident by a known factor."""
+    logits, index = drawn(rows, 100, torch.Generator().manual_seed(0))
     logits = 1.2 * logits
-    rows, labels = logits.numpy(), index.numpy()
-    frozen = FrozenEstimator(HandsOver().fit(rows[:1000], labels))
-    temperatures = {}
+    values, labels = logits.numpy(), index.numpy()
+    frozen = FrozenEstimator(HandsOver().fit(values, labels))
+    found: dict[str, float] = {}
 
-    def ours():
-        temperatures["softlabel"] = TemperatureScaling().fit(logits, index).temperature
+    def ours() -> None:
+        found[OURS] = float(TemperatureScaling().fit(logits, index).temperature)
 
-    def public():
-        fitted = CalibratedClassifierCV(frozen, method="temperature", cv=2).fit(rows, labels)
-        temperatures["scikit-learn"] = 1 / float(fitted.calibrated_classifiers_[0].calibrators[0].beta_)
+    def public() -> None:
+        fitted = CalibratedClassifierCV(frozen, method="temperature", cv=2).fit(values, labels)
+        found["scikit-learn"] = 1 / float(fitted.calibrated_classifiers_[0].calibrators[0].beta_)
 
-    def bare():
-        temperatures["scikit-learn, bare fit"] = 1 / float(_TemperatureScaling().fit(rows, labels).beta_)
+    def bare() -> None:
+        found["scikit-learn, bare fit"] = 1 / float(_TemperatureScaling().fit(values, labels).beta_)
 
-    times = in_turn({"softlabel": ours, "scikit-learn": public, "scikit-learn, bare fit": bare}, rounds)
+    works = {OURS: ours, "scikit-learn": public, "scikit-learn, bare fit": bare}
+    times = raced(works, rounds)
     exact = exact_temperature(logits, index)
-    found = compare(times, "softlabel")
-    say(f"temperature of 50,000 x 100 float32 logits; the exact optimum is {exact:.8f}")
-    for name, one in found.items():
-        one["temperature"] = temperatures[name]
-        one["error"] = abs(temperatures[name] - exact)
-        say(f"  {line(name, one)}   T {temperatures[name]:.8f} (off by {one['error']:.0e})")
-    return found
+    fits = {name: {**own, "temperature": found[name], "error": abs(found[name] - exact)} for name, own in times.items()}
+    return {"shape": list(logits.shape), "exact": exact, "fits": fits}
 
 
-def stream(rounds, say):
+def stream(rows: int, rounds: int) -> Json:
+    """The ECE of rows x 1000 logits that come in 100 batches."""
     generator = torch.Generator().manual_seed(0)
-    batches = []
-    for _ in range(100):
-        logits = 2 * torch.randn(512, 1000, generator=generator)
-        batches.append((logits, torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]))
-    values, states = {}, {}
+    batches = [drawn(rows // 100, 1000, generator) for _ in range(100)]
+    values: dict[str, float] = {}
+    states: dict[str, int] = {}
 
-    def ours():
+    def ours() -> None:
         state = StreamingCalibrationError()
         for logits, index in batches:
             state.update(index, logits=logits)
-        values["softlabel"] = state.compute()
-        states["softlabel"] = sum(tensor.nbytes for _, tensor in state)
+        values[OURS] = float(state.compute())
+        states[OURS] = sum(tensor.nbytes for _, tensor in state)
 
-    def theirs(name, validate):
-        def run():
+    def theirs(name: str, validate: bool) -> Callable[[], None]:
+        def run() -> None:
             metric = MulticlassCalibrationError(num_classes=1000, n_bins=15, validate_args=validate)
             for logits, index in batches:
                 metric.update(logits, index)
@@ -130,49 +114,45 @@ def stream(rounds, say):
 
         return run
 
-    functions = {
-        "softlabel": ours,
-        "torchmetrics": theirs("torchmetrics", True),
-        "torchmetrics, unchecked": theirs("torchmetrics, unchecked", False),
+    rivals = {"torchmetrics": True, "torchmetrics, unchecked": False}
+    times = raced({OURS: ours, **{name: theirs(name, validate) for name, validate in rivals.items()}}, rounds)
+    streams = {name: {**own, "value": values[name], "state_bytes": states[name]} for name, own in times.items()}
+    return {"shape": [rows // 100 * 100, 1000], "streams": streams}
+
+
+def raced(works: dict[str, Callable[[], None]], rounds: int) -> dict[str, Any]:
+    return dict(compared(in_turn({name: timed(work) for name, work in works.items()}, rounds), OURS))
+
+
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=whole, default=11)
+    parser.add_argument("--rows", type=whole, help="rows in place of 50,000 for the temperature and 51,200 for the ECE")
+
+
+def measure(options: Namespace) -> Json:
+    return {
+        "rounds": options.rounds,
+        "order": ORDER,
+        "temperature": temperature(options.rows or 50_000, options.rounds),
+        "ece": stream(options.rows or 51_200, options.rounds),
     }
-    found = compare(in_turn(functions, rounds), "softlabel")
-    say("ECE of 51,200 x 1000 float32 logits in 100 batches")
-    for name, one in found.items():
-        one["value"], one["state_bytes"] = values[name], states[name]
-        say(f"  {line(name, one)}   ECE {values[name]:.8f}, state {states[name]:,} bytes")
-    return found
 
 
-def line(name, one):
-    low, high = one["quartiles"]
-    return f"{name:24} {1000 * one['seconds']:8.1f} ms  {one['ratio']:6.2f} x ({low:.2f} to {high:.2f})"
+def told(measured: Json) -> str:
+    fit, ece = measured["temperature"], measured["ece"]
+    lines = [f"{measured['rounds']} rounds, {measured['order']}"]
+    lines.append(f"temperature of {_size(fit)} float32 logits; the exact optimum is {fit['exact']:.8f}")
+    for name, one in fit["fits"].items():
+        lines.append(f"  {_line(name, one)}   T {one['temperature']:.8f} (off by {one['error']:.0e})")
+    lines.append(f"ECE of {_size(ece)} float32 logits in 100 batches")
+    for name, one in ece["streams"].items():
+        lines.append(f"  {_line(name, one)}   ECE {one['value']:.8f}, state {one['state_bytes']:,} bytes")
+    return "\n".join(lines)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--threads", type=int, default=1, help="1 measures least of what else the machine does")
-    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    lines = []
-
-    def say(text):
-        print(text, flush=True)
-        lines.append(text)
-
-    say(f"python benchmarks/calibration.py: {options.rounds} rounds, {options.threads} threads, {platform.machine()}")
-    versions = f"torch {torch.__version__}, scikit-learn {sklearn.__version__}, torchmetrics {torchmetrics.__version__}"
-    say(versions)
-    results = {
-        "versions": versions,
-        "temperature": temperature(options.rounds, say),
-        "ece": stream(options.rounds, say),
-    }
-    if options.out:
-        options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        options.out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+def _size(part: Json) -> str:
+    return " x ".join(f"{number:,}" for number in part["shape"])
 
 
-if __name__ == "__main__":
-    main()
+def _line(name: str, one: Json) -> str:
+    return f"{name:24} {1000 * one['median']:8.1f} ms  {shown(one['ratio']):>20} x"

@@ -1,7 +1,7 @@
 """Do a method's own scores of training rows find wrong labels, beside confident learning on out-of-sample predictions?
 
-    python benchmarks/confident_learning.py --out benchmarks/results/confident-learning-cpu
-    python benchmarks/confident_learning.py --run runs/faces-0.2-0001 --methods cross_entropy dmue --out OUT
+    python -m benchmarks confident_learning --out benchmarks/results/confident-learning-digits
+    python -m benchmarks confident_learning --run runs/faces-0.2-0001 --methods cross_entropy dmue --out OUT
 
 The digits get wrong labels (10, 20 and 30 %, evenly), DMUE is trained, and its labels are reviewed (five folds); or the
 runs of a comparison are reviewed, of the methods that `--methods` names. On the same out-of-sample probabilities the
@@ -13,51 +13,56 @@ label. Where people gave the wrong labels, `--clean SOURCE` names the same rows 
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
 import statistics
+import sys
 import tempfile
-import tomllib
-from importlib.metadata import version
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from cleanlab.filter import find_label_issues
-from cleanlab.rank import get_label_quality_scores
-from doubted_rows import area_within, doubts
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 import softlabel
+from benchmarks.benchmark import Json
+from benchmarks.doubted_rows import area_within, doubts
+from benchmarks.options import whole
 from softlabel.analysis.review import review
 from softlabel.evaluation.row_scores import read_row_scores
+from softlabel.runs.run_folder import read_settings
 from softlabel.tasks.prepared import prepare
 from softlabel.training.config import RunConfig
 
+RIVAL = "cleanlab on the same out-of-sample probabilities: three scores of a label, two ways to call it wrong"
+PACKAGES = ("cleanlab", "scikit-learn")
+QUICK = ("--seeds", "1", "--noise", "0.2", "--epochs", "1")
+
 NOISE, FOLDS = (0.1, 0.2, 0.3), 5
-SETTINGS: dict[str, Any] = {"source": "digits", "method": "dmue", "epochs": 30, "batch_size": 32, "device": "cpu"}
+SETTINGS: dict[str, Any] = {"source": "digits", "method": "dmue", "batch_size": 32, "device": "cpu"}
 SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 FILTERS = ("prune_by_noise_rate", "confident_learning")
 Row = dict[str, Any]
 Flags = NDArray[np.bool_]
 
 
-def of_digits(noise: float, seed: int) -> Row:
+def of_digits(noise: float, seed: int, epochs: int) -> Row:
     with tempfile.TemporaryDirectory() as runs:
-        run = softlabel.train(**SETTINGS, noise=noise, split_seed=seed, seed=seed, runs=runs)
-        data = f"digits, DMUE for {SETTINGS['epochs']} epochs, {noise:.0%} noise"
-        return {"data": data, "seed": seed, **measured(run.folder, None)}
+        run = softlabel.train(**SETTINGS, epochs=epochs, noise=noise, split_seed=seed, seed=seed, runs=runs)
+        data = f"digits, DMUE for {epochs} epochs, {noise:.0%} noise"
+        return {"data": data, "seed": seed, **judged(run.folder, None)}
 
 
 def of_comparison(run: Path, method: str, seed: int, clean: str | None) -> Row:
-    return {"data": f"{run.name}, {method}", "seed": seed, **measured(run / "cells" / f"{method}-seed{seed}", clean)}
+    return {"data": f"{run.name}, {method}", "seed": seed, **judged(run / "cells" / f"{method}-seed{seed}", clean)}
 
 
-def measured(run: Path, clean: str | None) -> Row:
+def judged(run: Path, clean: str | None) -> Row:
     """The review of a run, and what each way makes of its labels."""
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
     found = review(run, FOLDS)
     trained = np.isin(found.sample_id, trained_rows(run))
     ids = found.sample_id[trained]
@@ -81,20 +86,16 @@ def measured(run: Path, clean: str | None) -> Row:
     }
 
 
-def config_of(run: Path) -> RunConfig:
-    return RunConfig.model_validate(tomllib.loads((run / "config.toml").read_text(encoding="utf-8")))
-
-
 def trained_rows(run: Path) -> NDArray[np.int64]:
     """The rows that a run was trained on."""
-    config = config_of(run)
+    config = read_settings(run, RunConfig)
     ids: NDArray[np.int64] = prepare(config.data, config.task).splits.training.sample_id.numpy()
     return ids
 
 
 def right_labels(run: Path, clean: str | None) -> NDArray[np.int64]:
     """The class of every row of a run's source before any noise."""
-    config = config_of(run)
+    config = read_settings(run, RunConfig)
     right = config.data.model_copy(update={"noise": 0.0, "source": clean or config.data.source})
     labels: NDArray[np.int64] = prepare(right, config.task).source.samples.annotation.numpy()
     return labels
@@ -129,8 +130,30 @@ def hit(flags: Flags, wrong: Flags) -> dict[str, float]:
     }
 
 
-def told(rows: list[Row]) -> str:
-    lines = [f"{FOLDS} folds, cleanlab {version('cleanlab')}, torch {torch.__version__}, {platform.machine()}"]
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--noise", type=float, nargs="*", default=NOISE, help="shares of wrong labels among the digits")
+    parser.add_argument("--epochs", type=whole, default=30, help="epochs on the digits")
+    parser.add_argument("--run", type=Path, help="a comparison whose runs are reviewed instead")
+    parser.add_argument("--methods", nargs="*", default=["dmue"], help="methods of the comparison")
+    parser.add_argument("--clean", help="source of the comparison's rows with right labels")
+    parser.add_argument("--seeds", type=whole, default=3)
+
+
+def measure(options: Namespace) -> Json:
+    rows: list[Row] = []
+    for case in options.methods if options.run else options.noise:
+        for seed in range(options.seeds):
+            if options.run:
+                rows.append(of_comparison(options.run, case, seed, options.clean))
+            else:
+                rows.append(of_digits(case, seed, options.epochs))
+            print(told({"folds": FOLDS, "rows": rows[-1:]}), file=sys.stderr)
+    return {"folds": FOLDS, "rows": rows}
+
+
+def told(measured: Json) -> str:
+    rows = measured["rows"]
+    lines = [f"{measured['folds']} folds"]
     for data in dict.fromkeys(row["data"] for row in rows):
         these = [row for row in rows if row["data"] == data]
         wrong, total = (statistics.mean(row[name] for row in these) for name in ("wrong", "rows"))
@@ -142,28 +165,4 @@ def told(rows: list[Row]) -> str:
                     f"{key} {mean:.0f}" if mean > 1 else f"{key} {mean:.3f}" for key, mean in means.items()
                 )
                 lines.append(f"  {name:38} {shown}")
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="where to write OUT.json and OUT.txt")
-    parser.add_argument("--noise", type=float, nargs="*", default=NOISE, help="shares of wrong labels among the digits")
-    parser.add_argument("--run", type=Path, help="a comparison whose runs are reviewed instead")
-    parser.add_argument("--methods", nargs="*", default=["dmue"], help="methods of the comparison")
-    parser.add_argument("--clean", help="source of the comparison's rows with right labels")
-    parser.add_argument("--seeds", type=int, default=3)
-    asked = parser.parse_args()
-    rows: list[Row] = []
-    for case in asked.methods if asked.run else asked.noise:
-        for seed in range(asked.seeds):
-            rows.append(of_comparison(asked.run, case, seed, asked.clean) if asked.run else of_digits(case, seed))
-            print(told(rows[-1:]), flush=True)
-    print(told(rows), end="")
-    if asked.out:
-        asked.out.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        asked.out.with_suffix(".txt").write_text(told(rows), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return "\n".join(lines)

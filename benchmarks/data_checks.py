@@ -1,35 +1,41 @@
 """CPU seconds to open, check and split 50,000 rows: a CSV of features, and small PNG files that are streamed.
 
-    python benchmarks/data_checks.py --out benchmarks/results/data-checks-cpu
+    python -m benchmarks data_checks --out benchmarks/results/data-checks-cpu
 
 The time is the process's own (user and system, all threads), from the name of the source to the splits: reading,
-every refusal and warning, duplicates, the hash of the test part. The files are made in a temporary folder, and were
-just written, so that the disk hardly counts.
+every refusal and warning, duplicates, the hash of the test part. Beside it what only reading the same files takes:
+Arrow's CSV reader, and Pillow's decoder. The files are made in a temporary folder, and were just written, so that the
+disk hardly counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
-import os
-import platform
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow.csv
 from PIL import Image
 
+from benchmarks.benchmark import Json
+from benchmarks.options import whole
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.splits import make_splits
-from softlabel.tasks.resolve import task_for
+from softlabel.tasks.prepared import prepare
 
+RIVAL = "reading the same files and nothing else: Arrow's CSV reader, Pillow's decoder"
+PACKAGES = ("pyarrow", "pillow")
+QUICK = ("--rows", "200")
 CLASSES, FEATURES, SIDE = 10, 20, 16
 
 
-def feature_table(folder, rows):
+def feature_table(folder: Path, rows: int) -> dict[str, Any]:
     """A CSV of features and labels."""
     values = np.random.default_rng(0).normal(size=(rows, FEATURES)).round(4).tolist()
     with (folder / "features.csv").open("w", newline="") as file:
@@ -39,7 +45,7 @@ def feature_table(folder, rows):
     return {"source": f"csv:{folder / 'features.csv'}", "feature_columns": ["x*"], "label_column": "label"}
 
 
-def image_table(folder, rows):
+def image_table(folder: Path, rows: int) -> dict[str, Any]:
     """A CSV of paths of grey PNGs, each like no other, and labels."""
     pixels = np.random.default_rng(0).integers(0, 256, (rows, SIDE, SIDE), dtype=np.uint8)
     (folder / "images").mkdir()
@@ -53,48 +59,69 @@ def image_table(folder, rows):
     return {"source": table, "image_column": "path", "label_column": "label", "memory": "stream"}
 
 
-def checked(config):
-    """CPU and wall seconds of opening with all checks, and of the splits with duplicates and the test hash."""
-    seconds = {}
-    started, wall = time.process_time(), time.perf_counter()
+def read_table(folder: Path) -> None:
+    pyarrow.csv.read_csv(folder / "features.csv", read_options=pyarrow.csv.ReadOptions(use_threads=False))
+
+
+def read_images(folder: Path) -> None:
+    for path in sorted((folder / "images").iterdir()):
+        with Image.open(path) as image:
+            image.load()
+
+
+KINDS: dict[str, tuple[Callable[[Path, int], dict[str, Any]], Callable[[Path], None]]] = {
+    "features": (feature_table, read_table),
+    "images": (image_table, read_images),
+}
+
+
+Spent = dict[str, float]
+
+
+class Clock:
+    """Seconds of the process and by the clock, since it was made."""
+
+    def __init__(self) -> None:
+        self._cpu, self._wall = time.process_time(), time.perf_counter()
+
+    def read(self) -> Spent:
+        return {"cpu": time.process_time() - self._cpu, "wall": time.perf_counter() - self._wall}
+
+
+def checked(config: DataConfig) -> dict[str, Spent]:
+    """Of opening with all checks, and of the splits with duplicates and the test hash."""
+    stratify = prepare(config).task.stratify
+    clock = Clock()
     source = open_source(config)
-    seconds["open"] = time.process_time() - started
-    task = task_for("auto", source.annotation_kind, source.class_names)
-    make_splits(source, config, task.stratify)
-    seconds["all"] = time.process_time() - started
-    seconds["wall"] = time.perf_counter() - wall
-    return seconds
+    seconds = {"open": clock.read()}
+    clock = Clock()
+    make_splits(source, config, stratify)
+    return seconds | {"split": clock.read()}
 
 
-def text(results):
-    """One line per kind of rows."""
-    lines = [f"{results['rows']:,} rows, open and check; {results['machine']}"]
-    for name, seconds in results["seconds"].items():
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--rows", type=whole, default=50_000)
+
+
+def measure(options: Namespace) -> Json:
+    seconds: Json = {}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for kind, (make, read) in KINDS.items():
+            config = DataConfig(**make(folder, options.rows))
+            seconds[kind] = checked(config)
+            clock = Clock()
+            read(folder)
+            seconds[kind]["read"] = clock.read()
+    return {"rows": options.rows, "seconds": seconds}
+
+
+def told(measured: Json) -> str:
+    lines = [f"{measured['rows']:,} rows"]
+    for kind, seconds in measured["seconds"].items():
+        cpu = {name: one["cpu"] for name, one in seconds.items()}
         lines.append(
-            f"{name:<9} {seconds['all']:5.1f} CPU s (open {seconds['open']:.1f}, splits "
-            f"{seconds['all'] - seconds['open']:.1f}), {seconds['wall']:.1f} s by the clock"
+            f"{kind:<9} {cpu['open'] + cpu['split']:5.1f} CPU s (open and check {cpu['open']:.1f}, splits"
+            f" {cpu['split']:.1f}); only to read the files {cpu['read']:.1f}"
         )
     return "\n".join(lines)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=50_000)
-    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
-    options = parser.parse_args()
-    warm_up = DataConfig()
-    open_source(warm_up)  # imports count for every command, not for its rows
-    seconds = {}
-    with tempfile.TemporaryDirectory() as name:
-        for kind, make in (("features", feature_table), ("images", image_table)):
-            seconds[kind] = checked(DataConfig(**make(Path(name), options.rows)))
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    results = {"rows": options.rows, "seconds": seconds, "machine": machine}
-    print(text(results))
-    if options.out:
-        options.out.with_suffix(".txt").write_text(text(results) + "\n", encoding="utf-8")
-        options.out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

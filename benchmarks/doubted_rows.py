@@ -1,6 +1,6 @@
 """Do a method's own scores of training rows find the labels that noise has made wrong?
 
-    python benchmarks/doubted_rows.py runs/digits-noise-0001 --out benchmarks/results/doubted-rows
+    python -m benchmarks doubted_rows runs/digits-noise-0001 --out benchmarks/results/doubted-rows
 
 For every run of a comparison with `--noise` that kept scores of its training rows: the area under the ROC curve of
 1 - alpha, and of the largest share of the latent distribution, for labels that are not those of the same data without
@@ -13,21 +13,24 @@ wrong labels, `--clean SOURCE` names the same rows with right ones.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import statistics
-import tomllib
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
 
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from benchmarks.benchmark import Json
 from softlabel.evaluation.row_scores import read_row_scores
 from softlabel.experiments.config import CompareConfig
+from softlabel.runs.run_folder import read_settings
 from softlabel.tasks.prepared import prepare
+
+RIVAL = "the rarity of a row's label, which needs no training; chance"
+PACKAGES = ("scikit-learn",)
+QUICK = None
 
 
 def doubts(scores: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -36,7 +39,7 @@ def doubts(scores: dict[str, Tensor]) -> dict[str, Tensor]:
     return {**found, "largest latent share": scores["latent"].max(1).values} if "latent" in scores else found
 
 
-def measured(doubt: Tensor, wrong: Tensor, given: Tensor) -> dict[str, float]:
+def areas_of(doubt: Tensor, wrong: Tensor, given: Tensor) -> dict[str, float]:
     """Areas under the ROC curve, over all rows and within labels, and precision among as many rows as are wrong."""
     first = doubt.argsort(descending=True, stable=True)[: int(wrong.sum())]
     return {
@@ -71,9 +74,15 @@ def means_of_labels(values: Tensor, given: Tensor) -> Tensor:
     return torch.zeros_like(counts).index_add(0, given, values.double()) / counts.clamp_min(1)
 
 
-def of_run(run: Path, clean: str | None) -> dict[str, Any]:
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--clean", help="source of the same rows with right labels")
+
+
+def measure(options: Namespace) -> Json:
     """Of each method and score the measures of every seed; and of alpha the mean by label."""
-    config = CompareConfig.model_validate(tomllib.loads((run / "config.toml").read_text(encoding="utf-8")))
+    run, clean = options.run, options.clean
+    config = read_settings(run, CompareConfig)
     prepared = prepare(config.data, config.task)
     noisy = prepared.splits.training
     right = config.data.model_copy(update={"noise": 0.0, "source": clean or config.data.source})
@@ -81,47 +90,30 @@ def of_run(run: Path, clean: str | None) -> dict[str, Any]:
     place = {row: position for position, row in enumerate(noisy.sample_id.tolist())}
     counts = noisy.annotation.bincount()
     rarity = -counts[noisy.annotation].double()
-    found: dict[str, list[dict[str, float]]] = {"no method, rarity": [measured(rarity, wrong, noisy.annotation)]}
+    found: dict[str, list[dict[str, float]]] = {"no method, rarity": [areas_of(rarity, wrong, noisy.annotation)]}
     alphas: dict[str, list[list[float]]] = {}
     for cell in sorted((run / "cells").iterdir()):
         ids, scores = read_row_scores(cell)
         method = cell.name.rpartition("-seed")[0]
         rows = torch.tensor([place[row] for row in ids.tolist()])
         for name, doubt in doubts(scores).items():
-            found.setdefault(f"{method}, {name}", []).append(measured(doubt, wrong[rows], noisy.annotation[rows]))
+            found.setdefault(f"{method}, {name}", []).append(areas_of(doubt, wrong[rows], noisy.annotation[rows]))
         if "alpha" in scores:
             alphas.setdefault(method, []).append(means_of_labels(scores["alpha"], noisy.annotation[rows]).tolist())
     labels = dict(zip(prepared.task.class_names, counts.tolist(), strict=True))
     return {"rows": len(wrong), "wrong": int(wrong.sum()), "labels": labels, "scores": found, "alpha": alphas}
 
 
-def told(result: dict[str, Any]) -> str:
-    share = 100 * result["wrong"] / result["rows"]
-    lines = [f"{result['rows']:,} training rows, {share:.1f} % of them with a wrong label", ""]
-    for name, seeds in result["scores"].items():
+def told(measured: Json) -> str:
+    share = 100 * measured["wrong"] / measured["rows"]
+    lines = [f"{measured['rows']:,} training rows, {share:.1f} % of them with a wrong label", ""]
+    for name, seeds in measured["scores"].items():
         mean = {key: statistics.fmean(seed[key] for seed in seeds) for key in seeds[0]}
         areas = f"AUC {mean['auc']:.3f}   within labels {mean['within']:.3f}   precision {mean['precision']:.3f}"
         lines.append(f"{name:34} {areas}   by the label {mean['label']:.2f}   {len(seeds)} seed{'s'[: len(seeds) > 1]}")
-    if result["alpha"]:
-        lines += ["", f"{'mean alpha by label':20}" + "".join(f"{name[:10]:>11}" for name in result["labels"])]
-        lines.append(f"{'rows':20}" + "".join(f"{count:11,}" for count in result["labels"].values()))
-    for method, seeds in result["alpha"].items():
+    if measured["alpha"]:
+        lines += ["", f"{'mean alpha by label':20}" + "".join(f"{name[:10]:>11}" for name in measured["labels"])]
+        lines.append(f"{'rows':20}" + "".join(f"{count:11,}" for count in measured["labels"].values()))
+    for method, seeds in measured["alpha"].items():
         lines.append(f"{method:20}" + "".join(f"{statistics.fmean(means):11.3f}" for means in zip(*seeds, strict=True)))
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--clean", help="source of the same rows with right labels")
-    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
-    options = parser.parse_args()
-    result = of_run(options.run, options.clean)
-    print(told(result), end="")
-    if options.out:
-        options.out.with_suffix(".txt").write_text(told(result), encoding="utf-8")
-        options.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Settings for every method of a recipe, chosen on validation rows with the same budget for each, and then frozen.
 
-    python benchmarks/equal_budget.py recipes/fashion-lt.toml --source packed:DATA/fashion_mnist_train_00000_24999
-        --out recipes/fashion-lt-tuned.toml --table benchmarks/results/equal-budget
+    python -m benchmarks equal_budget recipes/fashion-lt.toml --source packed:DATA/fashion_mnist_train_00000_24999
+        --chosen recipes/fashion-lt-tuned.toml --out benchmarks/results/equal-budget
     softlabel compare --recipe recipes/fashion-lt-tuned.toml
         --source packed:DATA/fashion_mnist_train_00000_24999,fashion_mnist_test
 
@@ -14,18 +14,23 @@ tried stay in RECIPE-settings.toml, where the command was given.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import subprocess
-import sys
 import tomllib
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-Json = dict[str, Any]
+from benchmarks.benchmark import Json
+from benchmarks.child import SOFTLABEL
+from benchmarks.options import whole
+
+RIVAL = "the other methods of a recipe, with as many settings to choose among"
+PACKAGES = ()
+QUICK = None
 RATES = (0.1, 0.3)
 SEED = 100
 OPTIONS: dict[str, tuple[str, tuple[Any, Any]]] = {
@@ -92,14 +97,26 @@ def tried(results: Json) -> list[Json]:
     ]
 
 
-def table(rows: list[Json]) -> str:
+def told(measured: Json) -> str:
     """A line a setting, best first within its method."""
+    rows = measured["rows"]
     lines = [f"{'method':24}{'rate':>6}   {'option':34}{'NLL, validation':>16}"]
-    for row in sorted(rows, key=lambda row: (list(OPTIONS).index(row["name"]), row["nll"])):
-        option = OPTIONS[row["name"]][0]
+    methods = list(dict.fromkeys(row["name"] for row in rows))
+    for row in sorted(rows, key=lambda row: (methods.index(row["name"]), row["nll"])):
+        option = _tried([other["options"] for other in rows if other["name"] == row["name"]])
         shown = f"{option} {row['options'][option]}"
         lines.append(f"{row['name']:24}{row['options']['learning_rate']:>6}   {shown:34}{row['nll']:>16.4f}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
+
+
+def _tried(settings: list[Json]) -> str:
+    """The option besides the learning rate in which settings of a method differ."""
+    (option,) = [
+        name
+        for name in settings[0]
+        if name != "learning_rate" and any(other[name] != settings[0][name] for other in settings)
+    ]
+    return option
 
 
 def _without_own_name(options: Json, name: str) -> Json:
@@ -107,39 +124,35 @@ def _without_own_name(options: Json, name: str) -> Json:
     return {key: value for key, value in options.items() if (key, value) != ("method", name)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--source", required=True, help="data without the final test rows")
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--out", type=Path, required=True, help="the recipe to write")
-    parser.add_argument("--table", type=Path, required=True, help="write PATH.txt and PATH.json")
-    options = parser.parse_args()
+    parser.add_argument("--jobs", type=whole, default=2)
+    parser.add_argument("--chosen", type=Path, required=True, help="the recipe to write")
+
+
+def measure(options: Namespace) -> Json:
     recipe = tomllib.loads(options.recipe.read_text(encoding="utf-8"))
     if untunable(recipe):
-        raise SystemExit(f"{options.recipe}: there are no settings to try for {', '.join(untunable(recipe))}")
+        raise ValueError(f"{options.recipe}: there are no settings to try for {', '.join(untunable(recipe))}")
     name = f"{options.recipe.stem}-settings"
     settings = variants(recipe)
     comparison = {"methods": list(settings), "seeds": [SEED], "jobs": options.jobs}
     grid = Path(f"{name}.toml")
     grid.write_text(toml(recipe, comparison, settings, f"# Settings tried for {options.recipe.name}."), "utf-8")
     words = ["compare", "--recipe", str(grid), "--source", options.source, "--name", name]
-    subprocess.run(
-        [sys.executable, "-c", "import sys; from softlabel.cli.main import main; sys.exit(main())", *words], check=True
-    )
+    subprocess.run([*SOFTLABEL, *words], check=True)
     run = max(Path("runs").glob(f"{name}-*"))
     rows = tried(json.loads((run / "results.json").read_text(encoding="utf-8")))
-    options.table.with_suffix(".txt").write_text(table(rows), encoding="utf-8")
-    options.table.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    options.chosen.write_text(chosen(recipe, rows, options), encoding="utf-8")
+    return {"rows": rows}
+
+
+def chosen(recipe: Json, rows: list[Json], options: Namespace) -> str:
+    """The recipe with the best setting of each method."""
     best: dict[str, Json] = {}
     for row in sorted(rows, key=lambda row: float(row["nll"])):
         best.setdefault(row["name"], _without_own_name(row["options"], row["name"]))
-    chosen = {name: best[name] for name in recipe["comparison"]["methods"]}
     head = f"# {options.recipe.name}, with settings that benchmarks/equal_budget.py chose among four a method.\n"
-    head += f"#   softlabel compare --recipe recipes/{options.out.name} --source SOURCE"
-    options.out.write_text(toml(recipe, recipe["comparison"], chosen, head), encoding="utf-8")
-    print(table(rows), end="")
-
-
-if __name__ == "__main__":
-    main()
+    head += f"#   softlabel compare --recipe recipes/{options.chosen.name} --source SOURCE"
+    return toml(recipe, recipe["comparison"], {name: best[name] for name in recipe["comparison"]["methods"]}, head)

@@ -1,6 +1,6 @@
 """The fault tests with large counts: kills, failing disks, damage, interrupts, races, and a disk that is really full.
 
-    python -m benchmarks.faults --out benchmarks/results/faults
+    python -m benchmarks faults --out benchmarks/results/faults
 
 Each part stops at its first fault, which then stands in the results. The part with real full and read-only disks mounts
 small tmpfs and so needs root; without it the part is skipped and says so.
@@ -8,16 +8,15 @@ small tmpfs and so needs root; without it the part is skipped and says so.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import random
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import traceback
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -27,8 +26,7 @@ from unittest import mock
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import torch
-
+from benchmarks.benchmark import Json
 from softlabel.errors import RunError
 from softlabel.methods.base.discovery import method_names
 from softlabel.runs.checkpoint import CheckpointFolder
@@ -39,6 +37,10 @@ from tests.faults.disk import Fault
 from tests.training import test_kill
 from tests.training.killed_run import STEPS_PER_EPOCH, command_line, run_of, server
 from tests.training.tiny import tiny_config, tiny_prepared
+
+RIVAL = "the same run undisturbed: what goes on must end with the same bits"
+PACKAGES = ()
+QUICK = ("--scale", "0.005", "--only", "flipped")
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,7 @@ def parts(scale: float) -> list[Part]:
     ]
 
 
-def run_part(part: Part) -> dict[str, object]:
+def run_part(part: Part) -> Json:
     """Run one part in a folder of its own."""
     if part.run is real_disks and os.getuid() != 0:
         return {"part": part.name, "count": 0, "seconds": 0.0, "fault": "skipped: mounting needs root"}
@@ -214,39 +216,27 @@ def run_part(part: Part) -> dict[str, object]:
     return {"part": part.name, "count": part.count, "seconds": round(time.perf_counter() - started, 1), "fault": fault}
 
 
-def main() -> None:
-    """Run all parts, or those whose name holds a word; store what came out as JSON and as text."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path)
+def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--only", nargs="*", default=[""], help="parts whose name holds one of these")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the counts")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    for part in parts(arguments.scale):
-        if any(word in part.name for word in arguments.only):
-            done = run_part(part)
-            print(line(done), flush=True)
-            if done["fault"]:
-                print(done["fault"], flush=True)
-            if arguments.out:
-                store(done, arguments.out)
 
 
-def store(done: dict[str, object], out: Path) -> None:
-    """Add what came out of a part to what is stored, in place of what came out of it before."""
-    stored, text = out.with_suffix(".json"), out.with_suffix(".txt")
-    earlier = json.loads(stored.read_text())["parts"] if stored.exists() else []
-    parts = [*(part for part in earlier if part["part"] != done["part"]), done]
-    machine = {"torch": torch.__version__, "python": platform.python_version(), "cores": os.cpu_count()}
-    stored.write_text(json.dumps({"machine": machine, "parts": parts}, indent=1) + "\n")
-    text.write_text("".join(f"{line(part)}\n" for part in parts))
+def measure(options: Namespace) -> Json:
+    done = []
+    for part in parts(options.scale):
+        if any(word in part.name for word in options.only):
+            done.append(run_part(part))
+            print(line(done[-1]), file=sys.stderr)
+            if done[-1]["fault"]:
+                print(done[-1]["fault"], file=sys.stderr)
+    return {"parts": done}
 
 
-def line(part: dict[str, object]) -> str:
+def told(measured: Json) -> str:
+    return "\n".join(line(part) for part in measured["parts"])
+
+
+def line(part: Json) -> str:
     """One part in a line."""
     outcome = "as it must be" if part["fault"] is None else str(part["fault"]).strip().splitlines()[-1]
     return f"{part['part']:<66}{part['count'] or 'all':>6}  {part['seconds']:>7} s  {outcome}"
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Images as histograms of oriented gradients: a table on which thousands of steps take seconds without a GPU.
 
-    python benchmarks/gradient_features.py packed:DATA/ferplus_train_00000_14278,ferplus_test --out faces.parquet
+    python -m benchmarks.gradient_features packed:DATA/ferplus_train_00000_14278,ferplus_test --out faces.parquet
     softlabel compare --recipe recipes/wrong-labels-features.toml --source parquet:faces.parquet
         --vote-columns 'votes_*'
 
@@ -37,12 +37,12 @@ def described(source: Source, cell: int) -> NDArray[np.float32]:
     return np.stack(rows).astype(np.float32)
 
 
-def annotations(source: Source) -> dict[str, pa.Array]:
+def label_columns(source: Source) -> dict[str, pa.Array]:
     """The columns of labels or votes."""
     found = source.samples.annotation
-    if source.annotation_kind == "label":
+    if source.annotation_kind.is_index:
         return {"label": pa.array([source.class_names[row] for row in found.tolist()])}
-    if source.annotation_kind != "distribution":
+    if not source.annotation_kind.are_votes:
         raise SystemExit(f"{source.name} has neither labels nor votes")
     return {f"votes_{name}": pa.array(found[:, k].numpy()) for k, name in enumerate(source.class_names)}
 
@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     source = open_source(DataConfig(source=options.source))
     features = described(source, options.cell)
-    columns = {f"f{d}": pa.array(features[:, d]) for d in range(features.shape[1])} | annotations(source)
+    columns = {f"f{d}": pa.array(features[:, d]) for d in range(features.shape[1])} | label_columns(source)
     if source.split is not None:
         columns["split"] = pa.array([SPLIT_NAMES[part] for part in source.split.tolist()])
     pq.write_table(pa.table(columns), options.out)

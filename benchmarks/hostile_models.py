@@ -1,6 +1,6 @@
 """Loads thousands of damaged and forged model folders: each must be refused in one line, or load as it stands.
 
-    python -m benchmarks.hostile_models --count 20000 --out benchmarks/results/hostile-models
+    python -m benchmarks hostile_models --count 20000 --out benchmarks/results/hostile-models
 
 Every thousand is loaded by a process of its own, under the watch of the test suite, so that a crash would be counted
 and not end the run. Three networks take part: an MLP, a ResNet, and a small transformer in the pretrained format.
@@ -8,31 +8,32 @@ and not end the run. Three networks take part: an MLP, a ResNet, and a small tra
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-import torch
-
+from benchmarks.benchmark import Json
+from benchmarks.child import called
+from benchmarks.options import whole
 from softlabel.networks.config import NetworkConfig
 from tests.security import audit
 from tests.security.judgement import MEBIBYTE, judge
 from tests.security.mutations import mutated
 from tests.security.test_hostile_models import CONFIGS, model_files
 
+RIVAL = "the folder undamaged: one that loads must load exactly as it stands, all others be refused in a line"
+PACKAGES = ("safetensors", "transformers")
+QUICK = ("--count", "30")
 PART = 1000
 NAMES = (*CONFIGS, "vit")
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 def load_part(name: str, count: int, seed: int) -> dict[str, Any]:
@@ -79,22 +80,12 @@ def config_of(name: str, folder: Path) -> NetworkConfig:
 
 def run_part(name: str, count: int, seed: int) -> dict[str, Any]:
     """`load_part` in a new process; one that dies is a fault."""
-    line = [
-        sys.executable,
-        "-m",
-        "benchmarks.hostile_models",
-        "--part",
-        name,
-        "--count",
-        str(count),
-        "--seed",
-        str(seed),
-    ]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    if done.returncode:
-        fault = {"kind": "process", "seed": seed, "number": None, "error": f"{done.returncode}: {done.stderr[-600:]}"}
+    try:
+        found: Json = called("benchmarks.hostile_models", "load_part", name, count, seed, environment=ONE_THREAD)
+    except subprocess.CalledProcessError as died:
+        error = f"{died.returncode}: {died.stderr[-600:]}"
+        fault = {"kind": "process", "seed": seed, "number": None, "error": error}
         return {"outcomes": {}, "faults": [fault], "slowest": 0.0, "largest": 0.0, "attempts": []}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -103,8 +94,6 @@ def summary(parts: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
     outcomes = sum((Counter(part["outcomes"]) for part in parts), Counter[str]())
     faults = [fault for part in parts for fault in part["faults"]]
     return {
-        "command": "python -m " + " ".join(["benchmarks.hostile_models", *sys.argv[1:]]),
-        "machine": {"python": platform.python_version(), "torch": torch.__version__, "system": platform.system()},
         "files": sum(outcomes.values()) + len(faults),
         "refused": sum(count for name, count in outcomes.items() if name.endswith("refused")),
         "loaded as they stand": sum(count for name, count in outcomes.items() if name.endswith("loaded")),
@@ -117,39 +106,24 @@ def summary(parts: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
     }
 
 
-def as_text(found: dict[str, Any]) -> str:
-    """The summary for people."""
-    lines = [f"{found['files']:,} hostile model folders ({found['command']})", ""]
-    for name in ("refused", "loaded as they stand", "slowest load, seconds", "most memory beyond twice the file, MiB"):
-        lines.append(f"{name:<40}{found[name]:>10,}")
-    lines += [f"{name:<40}{len(found[name]):>10,}" for name in ("faults", "forbidden attempts")]
-    lines += ["", *(f"{name:<40}{count:>10,}" for name, count in found["outcomes"].items())]
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=20_000)
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--count", type=whole, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--part", choices=NAMES)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    if options.part:
-        print(json.dumps(load_part(options.part, options.count, options.seed)))
-        return
+
+
+def measure(options: Namespace) -> Json:
     started = time.perf_counter()
     sizes = [min(PART, options.count - begin) for begin in range(0, options.count, PART)]
     parts = []
     for place, size in enumerate(sizes):
         parts.append(run_part(NAMES[place % len(NAMES)], size, options.seed + place))
         print(f"{sum(sizes[: place + 1]):,} of {options.count:,}", file=sys.stderr)
-    found = summary(parts, time.perf_counter() - started)
-    print(as_text(found), end="")
-    if options.out:
-        options.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
-        options.out.with_suffix(".txt").write_text(as_text(found))
-    sys.exit(bool(found["faults"] or found["forbidden attempts"]))
+    return summary(parts, time.perf_counter() - started)
 
 
-if __name__ == "__main__":
-    main()
+def told(measured: Json) -> str:
+    lines = [f"{measured['files']:,} hostile model folders", ""]
+    for name in ("refused", "loaded as they stand", "slowest load, seconds", "most memory beyond twice the file, MiB"):
+        lines.append(f"{name:<40}{measured[name]:>10,}")
+    lines += [f"{name:<40}{len(measured[name]):>10,}" for name in ("faults", "forbidden attempts")]
+    return "\n".join([*lines, "", *(f"{name:<40}{count:>10,}" for name, count in measured["outcomes"].items())])

@@ -1,6 +1,6 @@
 """The tables of label distributions: networks of this library against the best of a toolkit made for them.
 
-    KERAS_BACKEND=torch python benchmarks/label_tables.py DATA/ldl --out benchmarks/results/label-tables-cpu
+    python -m benchmarks label_tables DATA/ldl --out benchmarks/results/label-tables-cpu
 
 The rival is python-ldl (`pip install python-ldl==0.1.2 keras`), with its learners that end within a minute on one core.
 A table is split by each seed: a fifth for the test, a tenth of the others for choosing. Both sides choose by the KL
@@ -12,18 +12,16 @@ are the toolkit's.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import signal
 import statistics
+import sys
 import tempfile
 import time
 import warnings
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,17 +32,39 @@ import torch
 from numpy.typing import NDArray
 
 import softlabel
+from benchmarks import markdown
+from benchmarks.benchmark import Json
+from benchmarks.options import whole
+from benchmarks.results_page import shown
 from softlabel.data.config import DataConfig
 from softlabel.deployed.model_folder import load_model
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.prepared import prepare
 
+RIVAL = "the best of 21 settings of the toolkit python-ldl, chosen on the same validation rows"
+PACKAGES = ("python-ldl", "keras")
+QUICK = None
 Table = NDArray[np.float32]
 Row = dict[str, Any]
 TABLES = ("SJAFFE", "SBU_3DFE", "SCUT_FBP", "FG-Net", "Movie")
 CUT = {"FG-Net"}
 """Tables whose rows do not sum to 1, and are divided by their sum."""
 SCORES = ("chebyshev", "clark", "canberra", "kl_divergence", "cosine", "intersection")
+TITLES = {
+    "SJAFFE": "SJAFFE (213 rows, 6 emotions)",
+    "SBU_3DFE": "SBU-3DFE (2,500, 6 emotions)",
+    "SCUT_FBP": "SCUT-FBP (1,500, 5 grades)",
+    "FG-Net": "FG-Net (1,002, 70 ages)",
+    "Movie": "Movie",
+}
+PAGE_SCORES = {
+    "KL": ("kl_divergence", ".4f"),
+    "Chebyshev": ("chebyshev", ".4f"),
+    "Clark": ("clark", ".3f"),
+    "Canberra": ("canberra", ".3f"),
+    "cosine ↑": ("cosine", ".4f"),
+    "intersection ↑": ("intersection", ".4f"),
+}
 LEARNERS: dict[str, Row] = {
     "AA_KNN": {"k": 5},
     "AA_KNN, k 10": {"k": 10},
@@ -76,6 +96,7 @@ class TooLongError(Exception):
 
 def parts_of(settings: Row) -> dict[str, Part]:
     splits = prepare(DataConfig(**settings), "auto", AxisConfig()).splits
+    assert splits.validation is not None
     found = {"training": splits.training, "validation": splits.validation, "test": splits.test}
     read = {name: (part.read(torch.arange(len(part))).numpy(), part.annotation.numpy()) for name, part in found.items()}
     return {name: Part(features, labels / labels.sum(1, keepdims=True)) for name, (features, labels) in read.items()}
@@ -140,15 +161,60 @@ def scored(setting: str, parts: dict[str, Part], answers: dict[str, Table], seco
     def score(part: str) -> dict[str, float]:
         return {name: float(getattr(metrics, name)(parts[part].labels, answers[part])) for name in SCORES}
 
-    return {"setting": setting, "seconds": seconds, "validation": score("validation"), "test": score("test")}
+    return {"setting": setting, "seconds": round(seconds, 1), "validation": score("validation"), "test": score("test")}
 
 
 def best(rows: list[Row]) -> Row:
     return min(rows, key=lambda row: float(row["validation"]["kl_divergence"]))
 
 
-def summary(rows: list[Row]) -> list[str]:
-    lines = [f"{'table':9} {'side':12}" + "".join(f" {name[:13]:>16}" for name in SCORES) + "   chosen"]
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, help="folder of the .mat files")
+    parser.add_argument("--tables", nargs="*", default=TABLES)
+    parser.add_argument("--splits", type=whole, default=5)
+
+
+def measure(options: Namespace) -> Json:
+    warnings.filterwarnings("ignore", module="pyldl|keras")
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as runs:
+        for table in options.tables:
+            too_long: set[str] = set()
+            for seed in range(options.splits):
+                rows += of_split(options.data, table, seed, too_long, runs)
+    return {"splits": options.splits, "rows": rows}
+
+
+def of_split(folder: Path, table: str, seed: int, too_long: set[str], runs: str) -> list[Row]:
+    """Both sides on one split of a table."""
+    data = {"source": f"mat:{folder / table}.mat", "split_seed": seed, **({"normalise": True} if table in CUT else {})}
+    parts = parts_of(data)
+    sides = {
+        "python-ldl": list(of_toolkit(parts, seed, too_long)),
+        "softlabel": list(of_library(parts, data, seed, runs)),
+    }
+    print(table, seed, f"too long: {', '.join(sorted(too_long)) or 'none'}", file=sys.stderr)
+    return [
+        {"table": table, "split_seed": seed, "side": side, "chosen": best(settings), "settings": settings}
+        for side, settings in sides.items()
+    ]
+
+
+def tables(measured: Json) -> dict[str, str]:
+    """The table of docs/results/label-distributions.md."""
+    rows = []
+    for table in dict.fromkeys(row["table"] for row in measured["rows"]):
+        for side in ("python-ldl", "softlabel"):
+            scores = [row["chosen"]["test"] for row in measured["rows"] if (row["table"], row["side"]) == (table, side)]
+            entries = [shown([one[name] for one in scores], 1, form) for name, form in PAGE_SCORES.values()]
+            rows.append((TITLES[table] if side == "python-ldl" else "", side, *entries))
+    return {"scores": markdown.table(("table", "by", *PAGE_SCORES), rows)}
+
+
+def told(measured: Json) -> str:
+    rows = measured["rows"]
+    lines = [f"{measured['splits']} splits"]
+    lines.append(f"{'table':9} {'side':12}" + "".join(f" {name[:13]:>16}" for name in SCORES) + "   chosen")
     for table in dict.fromkeys(row["table"] for row in rows):
         for side in ("python-ldl", "softlabel"):
             chosen = [row["chosen"] for row in rows if (row["table"], row["side"]) == (table, side)]
@@ -163,55 +229,4 @@ def summary(rows: list[Row]) -> list[str]:
         ]
         fewer = sum(ours < theirs for ours, theirs in zip(*wins, strict=True))
         lines.append(f"{'':9} lower KL: softlabel in {fewer} of {len(wins[0])} splits")
-    return lines
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder of the .mat files")
-    parser.add_argument("--tables", nargs="*", default=TABLES)
-    parser.add_argument("--splits", type=int, default=5)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    warnings.filterwarnings("ignore", module="pyldl|keras")
-    torch.set_num_threads(1)
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as runs:
-        for table in options.tables:
-            too_long: set[str] = set()
-            for seed in range(options.splits):
-                data = {"source": f"mat:{options.data / table}.mat", "split_seed": seed}
-                if table in CUT:
-                    data["normalise"] = True
-                parts = parts_of(data)
-                for side, settings in (
-                    ("python-ldl", list(of_toolkit(parts, seed, too_long))),
-                    ("softlabel", list(of_library(parts, data, seed, runs))),
-                ):
-                    chosen = best(settings)
-                    rows.append(
-                        {"table": table, "split_seed": seed, "side": side, "chosen": chosen, "settings": settings}
-                    )
-                    print(
-                        table,
-                        seed,
-                        side,
-                        chosen["setting"],
-                        round(chosen["test"]["kl_divergence"], 4),
-                        f"{sum(one['seconds'] for one in settings):.0f} s",
-                        f"(too long: {', '.join(sorted(too_long)) or 'none'})",
-                        flush=True,
-                    )
-    environment = f"torch {torch.__version__}, python-ldl {version('python-ldl')}, {platform.machine()}, 1 thread"
-    lines = [f"python benchmarks/label_tables.py: {options.splits} splits, {environment}", *summary(rows)]
-    print("\n".join(lines))
-    if options.out:
-        for row in rows:
-            for setting in row["settings"]:
-                setting["seconds"] = round(setting["seconds"], 1)
-        options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        options.out.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return "\n".join(lines)

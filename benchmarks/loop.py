@@ -1,21 +1,18 @@
 """Images/s of the training loop against a minimal loop written by hand, and of bf16 against fp32.
 
-    python benchmarks/loop.py --out benchmarks/results/loop-cpu
+    python -m benchmarks loop --out benchmarks/results/loop-cpu
 
 Same network, same batches in memory, same precision, no augmentation, no validation. The two loops take turns, a few
-epochs each, in changing order; a round gives one ratio, and the median over the rounds counts.
+epochs each, in alternating order; a round gives one ratio, and the median over the rounds counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
-import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.benchmark import Json
+from benchmarks.interleaved import ORDER, in_turn
+from benchmarks.options import whole
+from benchmarks.ratios import ratios, shown
 from softlabel.networks.build import build_network
 from softlabel.networks.network import Network
 from softlabel.tasks.prepared import Prepared, prepare
@@ -30,6 +31,10 @@ from softlabel.training.config import RunConfig
 from softlabel.training.precision import choose_precision
 from softlabel.training.train import train
 
+RIVAL = "a minimal loop written by hand: same network, batches in memory, SGD with Nesterov momentum"
+PACKAGES = ()
+QUICK = ("--rounds", "1", "--settings", "mlp, digits 8x8, batch 64", "--no-precision")
+OURS, BY_HAND = "softlabel", "by hand"
 SETTINGS: dict[str, dict[str, Any]] = {
     "resnet8, digits 8x8, batch 64": {"network": {"backbone": "resnet8"}, "training": {"batch_size": 64, "epochs": 3}},
     "resnet20, digits as 3x32x32, batch 128": {
@@ -62,7 +67,7 @@ def our_loop(config: RunConfig, prepared: Prepared) -> float:
     return float(result.cell["images_per_second"])
 
 
-def measure(setting: dict[str, Any], rounds: int) -> dict[str, Any]:
+def measured_setting(setting: dict[str, Any], rounds: int) -> Json:
     """Speeds and ratios of a setting over so many rounds, after one that does not count."""
     options = {**setting, "training": {"augment": "none", "learning_rate": 0.01, **setting["training"]}}
     config = RunConfig.model_validate({"method": "cross_entropy", **options})
@@ -70,22 +75,15 @@ def measure(setting: dict[str, Any], rounds: int) -> dict[str, Any]:
     training = prepared.splits.training
     inputs = training.read(torch.arange(len(training)))
     network = build_network(config.network, prepared.inputs, prepared.task.num_classes, 0)
-    sides: list[Callable[[], float]] = [
-        lambda: our_loop(config, prepared),
-        lambda: minimal_loop(network, inputs, training.annotation, config.training.batch_size, config.training.epochs),
-    ]
-    speeds: list[list[float]] = []
-    for turn in range(rounds + 1):
-        order = (0, 1) if turn % 2 else (1, 0)
-        found = {side: sides[side]() for side in order}
-        speeds.append([found[0], found[1]])
-    ratios = sorted(ours / theirs for ours, theirs in speeds[1:])
+    size, epochs = config.training.batch_size, config.training.epochs
+    sides = {
+        OURS: lambda: our_loop(config, prepared),
+        BY_HAND: lambda: minimal_loop(network, inputs, training.annotation, size, epochs),
+    }
+    speeds = in_turn(sides, rounds)
     return {
-        "ours_images_per_second": round(statistics.median(ours for ours, _ in speeds[1:]), 1),
-        "minimal_images_per_second": round(statistics.median(theirs for _, theirs in speeds[1:]), 1),
-        "ratio_median": round(statistics.median(ratios), 4),
-        "ratio_quartiles": [round(q, 4) for q in statistics.quantiles(ratios, n=4)[::2]],
-        "rounds": rounds,
+        "images_per_second": {name: statistics.median(own) for name, own in speeds.items()},
+        "ratio": ratios(speeds[OURS], speeds[BY_HAND]),
     }
 
 
@@ -109,57 +107,33 @@ def precisions() -> dict[str, Any]:
     return {**choice.to_json(), "bf16_over_fp32": round(choice.measured["bf16"] / choice.measured["fp32"], 3)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    machine = {
-        "torch": torch.__version__,
-        "processor": platform.machine(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "amx": "amx_bf16" in _cpu_flags(),
-        "threads": options.threads,
-    }
-    results = {
-        "machine": machine,
-        "loop": {name: measure(setting, options.rounds) for name, setting in SETTINGS.items()},
-        "precision": precisions(),
-    }
-    lines = in_words(results, options.rounds)
-    print("\n".join(lines))
-    if options.out:
-        options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        options.out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=whole, default=11)
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), metavar="SETTING")
+    parser.add_argument("--no-precision", action="store_true", help="leave bf16 out")
 
 
-def in_words(results: dict[str, Any], rounds: int) -> list[str]:
-    """The results as lines of text."""
-    machine = ", ".join(f"{key} {value}" for key, value in results["machine"].items())
+def measure(options: Namespace) -> Json:
+    return {
+        "rounds": options.rounds,
+        "order": ORDER,
+        "loop": {name: measured_setting(SETTINGS[name], options.rounds) for name in options.settings},
+        "precision": None if options.no_precision else precisions(),
+    }
+
+
+def told(measured: Json) -> str:
     lines = [
-        f"python benchmarks/loop.py: {rounds} rounds; {machine}",
-        "images/s                                     ours    by hand   ratio (quartiles)",
+        f"{measured['rounds']} rounds, {measured['order']}",
+        f"{'images/s':42}{'ours':>9}{'by hand':>11}   ours / by hand",
     ]
-    for name, found in results["loop"].items():
-        low, high = found["ratio_quartiles"]
+    for name, found in measured["loop"].items():
+        ours, theirs = found["images_per_second"].values()
+        lines.append(f"  {name:40}{ours:9,.0f}{theirs:11,.0f}   {shown(found['ratio'], '.3f')}")
+    precision = measured["precision"]
+    if precision:
         lines.append(
-            f"  {name:40}{found['ours_images_per_second']:9,.0f}{found['minimal_images_per_second']:11,.0f}"
-            f"   {found['ratio_median']:.3f} ({low:.3f} to {high:.3f})"
+            f"bf16 with channels-last, resnet20, batch 128: {precision['bf16_over_fp32']} x fp32; precision=auto takes"
+            f" {precision['name']}"
         )
-    precision = results["precision"]
-    lines.append(
-        f"bf16 with channels-last, resnet20, batch 128: {precision['bf16_over_fp32']} x fp32; precision=auto takes"
-        f" {precision['name']}"
-    )
-    return lines
-
-
-def _cpu_flags() -> str:
-    info = Path("/proc/cpuinfo")
-    return info.read_text() if info.exists() else ""
-
-
-if __name__ == "__main__":
-    main()
+    return "\n".join(lines)

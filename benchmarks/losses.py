@@ -1,41 +1,45 @@
 """Losses against PyTorch's own, the formula people copy, and its compiled form: time, bytes kept, peak memory.
 
-    python benchmarks/losses.py                 writes benchmarks/results/losses-<device>.txt and .json
-    python benchmarks/losses.py --device cuda
+    python -m benchmarks losses --out benchmarks/results/losses-cpu
+    python -m benchmarks losses --device cuda --out benchmarks/results/losses-cuda
 
 A figure is for one forward and backward, the making of the target included where a loop makes it in every step
-(mixup). Rivals take turns with ours (A B A B ...): a ratio is the median of the ratios of neighbours, with the middle
-half of them in brackets. "kept" is what the graph holds for backward, without the loop's own tensors; "peak" is the
-highest extra memory during forward and backward, the gradient included: the high-water mark of the process on a CPU
-(measured in a process whose allocator returns memory at once), that of PyTorch's allocator on a GPU. Both are in
-units of the logits (1.00 = N x K numbers).
+(mixup). Each rival takes turns with ours: a ratio is the median of the ratios of rounds, with the middle half of them
+in brackets. "kept" is what the graph holds for backward, without the loop's own tensors; "peak" is the highest extra
+memory during forward and backward, the gradient included: the high-water mark of the process on a CPU (measured in a
+process whose allocator returns memory at once), that of PyTorch's allocator on a GPU. Both are in units of the logits
+(1.00 = N x K numbers).
 """
 
 from __future__ import annotations
 
-import argparse
-import gc
-import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.benchmark import Json
+from benchmarks.child import called
+from benchmarks.held_memory import RETURN_MEMORY_AT_ONCE, kept_for_backward, peak_extra
+from benchmarks.interleaved import ORDER, in_turn, timed
+from benchmarks.options import pair, whole
+from benchmarks.ratios import compared, shown
 from softlabel.labels import hard, mix, smoothed
 from softlabel.losses import cross_entropy
 
-SIZES = [(128, 10), (256, 1000), (1024, 10_000), (64, 128_000)]
+RIVAL = "PyTorch's cross-entropy, the copied formula, mixup of timm and of its authors; each compiled too; float32"
+PACKAGES = ()
+QUICK = ("--rounds", "1", "--sizes", "128x10", "--kinds", "hard")
+SIZES = ((128, 10), (256, 1000), (1024, 10_000), (64, 128_000))
+KINDS = ("hard", "smoothing", "dense", "mixup")
 OURS = "softlabel"
-Step = Callable[[], Tensor]
-RETURN_MEMORY_AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0"}
+SMALL = 10**6
+"""Elements up to which a peak is lost among the pages of the process."""
+Loss = Callable[[], Tensor]
 
 
 def copied(logits: Tensor, q: Tensor) -> Tensor:
@@ -60,9 +64,8 @@ def two_losses(logits: Tensor, one: Tensor, other: Tensor) -> Tensor:
     return 0.3 * F.cross_entropy(logits, one) + 0.7 * F.cross_entropy(logits, other)
 
 
-def contests(size: tuple[int, int], device: str) -> tuple[Tensor, dict[str, dict[str, Step]]]:
+def contests(rows: int, num_classes: int, device: str) -> tuple[Tensor, dict[str, dict[str, Loss]]]:
     """Logits that ask for a gradient, and per kind of label ours and its rivals."""
-    rows, num_classes = size
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(rows, num_classes, generator=generator).to(device).requires_grad_()
     one = torch.randint(num_classes, (rows,), generator=generator).to(device)
@@ -100,132 +103,77 @@ def contests(size: tuple[int, int], device: str) -> tuple[Tensor, dict[str, dict
     }
 
 
-def run(logits: Tensor, step: Step) -> None:
+def forward_and_backward(logits: Tensor, loss: Loss) -> None:
     logits.grad = None
-    step().backward()
-
-
-def wait(device: str) -> None:
-    if device == "cuda":
+    loss().backward()
+    if logits.is_cuda:
         torch.cuda.synchronize()
 
 
-def seconds(logits: Tensor, step: Step, inner: int, device: str) -> float:
-    wait(device)
-    start = time.perf_counter()
-    for _ in range(inner):
-        run(logits, step)
-    wait(device)
-    return (time.perf_counter() - start) / inner
-
-
-def race(logits: Tensor, ours: Step, rival: Step, repeats: int, device: str) -> tuple[list[float], list[float]]:
-    """Seconds of both, taking turns."""
-    for step in (ours, rival):
+def race(logits: Tensor, losses: Mapping[str, Loss], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each loss by round; so many in a row that a turn of the first one takes about 20 ms."""
+    works = {name: partial(forward_and_backward, logits, loss) for name, loss in losses.items()}
+    for work in works.values():
         for _ in range(3):
-            run(logits, step)
-    inner = max(1, int(0.02 / seconds(logits, ours, 3, device)))
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(repeats):
-        for step, found in ((ours, times[0]), (rival, times[1])):
-            found.append(seconds(logits, step, inner, device))
-    return times
+            work()
+    times = max(1, int(0.02 / timed(next(iter(works.values())), times=3)()))
+    return in_turn({name: timed(work, times=times) for name, work in works.items()}, rounds)
 
 
-def kept_for_backward(logits: Tensor, step: Step) -> float:
-    """Bytes of the storages that the graph holds, other than the logits', per byte of the logits."""
-    storages: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        loss = step()
-    storages.pop(logits.untyped_storage().data_ptr(), None)
-    del loss
-    return sum(storages.values()) / logits.nbytes
-
-
-def resident() -> tuple[int, int]:
-    """Bytes resident now and at the high-water mark (Linux)."""
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return tuple(int(fields[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))  # type: ignore[return-value]
-
-
-def peak_extra(logits: Tensor, step: Step, device: str) -> float:
-    """Highest extra memory of forward and backward, per byte of the logits."""
-    for _ in range(2):
-        run(logits, step)
-    logits.grad = None
-    gc.collect()
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        run(logits, step)
-        return (torch.cuda.max_memory_allocated() - before) / logits.nbytes
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again from here
-    before, _ = resident()
-    run(logits, step)
-    return (resident()[1] - before) / logits.nbytes
-
-
-def memory(size: tuple[int, int], device: str) -> dict[str, dict[str, dict[str, float]]]:
-    logits, kinds = contests(size, device)
+def memory_of(logits: Tensor, losses: Mapping[str, Loss]) -> dict[str, dict[str, float]]:
+    """Memory kept and at the peak, in units of the logits."""
     return {
-        kind: {
-            name: {"kept": kept_for_backward(logits, step), "peak": peak_extra(logits, step, device)}
-            for name, step in steps.items()
+        name: {
+            "kept": kept_for_backward(loss, [logits]) / logits.nbytes,
+            "peak": peak_extra(logits, partial(forward_and_backward, logits, loss)) / logits.nbytes,
         }
-        for kind, steps in kinds.items()
+        for name, loss in losses.items()
     }
 
 
-def memory_in_child(size: tuple[int, int], device: str) -> dict[str, dict[str, dict[str, float]]]:
-    command = [sys.executable, __file__, "--memory-of", f"{size[0]}x{size[1]}", "--device", device]
-    answer = subprocess.run(command, env=os.environ | RETURN_MEMORY_AT_ONCE, capture_output=True, text=True, check=True)
-    found: dict[str, dict[str, dict[str, float]]] = json.loads(answer.stdout.splitlines()[-1])
-    return found
+def memory(rows: int, num_classes: int, device: str, kinds: list[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """Of these kinds of labels the memory of ours and its rivals."""
+    torch.set_num_threads(1)
+    logits, losses = contests(rows, num_classes, device)
+    return {kind: memory_of(logits, losses[kind]) for kind in kinds}
 
 
-def measure(size: tuple[int, int], repeats: int, device: str) -> list[dict[str, object]]:
-    logits, kinds = contests(size, device)
-    bytes_of = memory_in_child(size, device)
-    rows: list[dict[str, object]] = []
-    for kind, steps in kinds.items():
-        for rival in [name for name in steps if name != OURS]:
-            ours, theirs = race(logits, steps[OURS], steps[rival], repeats, device)
-            ratios = sorted(b / a for a, b in zip(ours, theirs, strict=True))
-            quarter = len(ratios) // 4
-            rows.append(
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--rounds", type=whole, default=15)
+    parser.add_argument("--sizes", type=pair, nargs="+", default=SIZES, help="N x K of the logits")
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS, help="kinds of labels")
+
+
+def measure(options: Namespace) -> Json:
+    found = [row for rows, num_classes in options.sizes for row in measured_size(rows, num_classes, options)]
+    return {"rounds": options.rounds, "order": ORDER, "rows": found}
+
+
+def measured_size(rows: int, num_classes: int, options: Namespace) -> list[Json]:
+    logits, kinds = contests(rows, num_classes, options.device)
+    asked = (rows, num_classes, options.device, options.kinds)
+    held = called("benchmarks.losses", "memory", *asked, environment=RETURN_MEMORY_AT_ONCE)
+    found: list[Json] = []
+    for kind in options.kinds:
+        for rival in [name for name in kinds[kind] if name != OURS]:
+            both = {name: kinds[kind][name] for name in (OURS, rival)}
+            race_of = compared(race(logits, both, options.rounds), OURS)
+            found.append(
                 {
-                    "rows": size[0],
-                    "classes": size[1],
+                    "rows": rows,
+                    "classes": num_classes,
                     "label": kind,
                     "rival": rival,
-                    "ours_ms": 1e3 * statistics.median(ours),
-                    "rival_ms": 1e3 * statistics.median(theirs),
-                    "ratio": statistics.median(ratios),
-                    "middle_half": [ratios[quarter], ratios[-1 - quarter]],
-                    "ours_memory": bytes_of[kind][OURS],
-                    "rival_memory": bytes_of[kind][rival],
+                    "ours_ms": 1e3 * race_of[OURS]["median"],
+                    "rival_ms": 1e3 * race_of[rival]["median"],
+                    "ratio": race_of[rival]["ratio"],
+                    "ours_memory": held[kind][OURS],
+                    "rival_memory": held[kind][rival],
                 }
             )
-            print(line(rows[-1]), flush=True)
-    return rows
-
-
-def line(row: dict[str, object]) -> str:
-    size = f"{row['rows']}x{row['classes']}"
-    low, high = row["middle_half"]  # type: ignore[misc]
-    times = f"{row['ours_ms']:9.3f} {row['rival_ms']:9.3f}  {row['ratio']:5.2f} [{low:.2f}, {high:.2f}]"
-    ours, rival = row["ours_memory"], row["rival_memory"]
-    if row["rows"] * row["classes"] < 10**6:  # type: ignore[operator]
-        kept = f"{ours['kept']:5.2f} {rival['kept']:5.2f}      –     –"  # type: ignore[index]
-    else:
-        kept = f"{ours['kept']:5.2f} {rival['kept']:5.2f}  {ours['peak']:5.2f} {rival['peak']:5.2f}"  # type: ignore[index]
-    return f"{size:>10} {row['label']:9} {row['rival']:22} {times:40} {kept}"
+            print(line(found[-1]), file=sys.stderr)
+    return found
 
 
 HEADER = (
@@ -234,34 +182,14 @@ HEADER = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    if options.memory_of:
-        rows, num_classes = map(int, options.memory_of.split("x"))
-        print(json.dumps(memory((rows, num_classes), options.device)))
-        return
-    name = (
-        torch.cuda.get_device_name() if options.device == "cuda" else f"CPU ({torch.backends.cpu.get_cpu_capability()})"
-    )
-    load = f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors at the start"
-    versions = f"torch {torch.__version__}, Python {platform.python_version()}"
-    about = f"{name}, {options.threads} thread(s), {load}, {versions}, float32"
-    print(about, HEADER, sep="\n", flush=True)
-    results = [row for size in SIZES for row in measure(size, options.repeats, options.device)]
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    text = "\n".join([f"python benchmarks/losses.py  ({about})", "", HEADER, *map(line, results), "", __doc__ or ""])
-    (folder / f"losses-{options.device}.txt").write_text(text)
-    (folder / f"losses-{options.device}.json").write_text(
-        json.dumps({"about": about, "rows": results}, indent=1) + "\n"
-    )
+def line(row: Json) -> str:
+    size = f"{row['rows']}x{row['classes']}"
+    times = f"{row['ours_ms']:9.3f} {row['rival_ms']:9.3f}  {shown(row['ratio']):>18}"
+    ours, rival = row["ours_memory"], row["rival_memory"]
+    peaks = "    –     –" if row["rows"] * row["classes"] < SMALL else f"{ours['peak']:5.2f} {rival['peak']:5.2f}"
+    return f"{size:>10} {row['label']:9} {row['rival']:22} {times:40} {ours['kept']:5.2f} {rival['kept']:5.2f}  {peaks}"
 
 
-if __name__ == "__main__":
-    main()
+def told(measured: Json) -> str:
+    about = f"{measured['rounds']} rounds of ours and each rival, {measured['order']}"
+    return "\n".join([about, HEADER, *map(line, measured["rows"])])

@@ -1,6 +1,6 @@
 """Peak memory of compare, predict and evaluate on streamed images, and on ten times as many.
 
-    python benchmarks/memory.py --out benchmarks/results/memory-cpu
+    python -m benchmarks memory --out benchmarks/results/memory-cpu
 
 Images are grey PNGs of 16 x 16 pixels in one folder per class, read with `--memory stream`. A number is the largest
 resident set of any process of the command (kernel's own count). What still grows with the rows are names, labels,
@@ -9,25 +9,31 @@ places of files, and, for the test rows of a comparison, what each adds to each 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import subprocess
-import sys
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks import markdown
+from benchmarks.benchmark import Json
+from benchmarks.child import SOFTLABEL
+from benchmarks.options import whole
+
+RIVAL = "the same command on a tenth of the rows"
+PACKAGES = ()
+QUICK = ("--rows", "40")
 SIDE, CLASSES, FACTOR = 16, 4, 10
 TRAINING = ["--methods", "cross_entropy,label_smoothing", "--seeds", "2", "--epochs", "1", "--jobs", "1"]
 NETWORK = ["--backbone", "mlp", "--hidden", "16"]
 
 
-def make_images(folder, number):
+def make_images(folder: Path, number: int) -> None:
     """A folder of images by class, each different from all others."""
     generator = np.random.default_rng(0)
     for index in range(number):
@@ -39,20 +45,20 @@ def make_images(folder, number):
         Image.fromarray(pixels).save(place / f"{index:06d}.png")
 
 
-def peak(words):
+def peak(words: Sequence[str]) -> tuple[float, float]:
     """Peak resident MiB of a softlabel command and of its processes, and the seconds it took."""
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "softlabel.cli.main", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    command = [*SOFTLABEL, *words]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
     complaint = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"softlabel {' '.join(words)} failed:\n{complaint.decode()}")
+        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command, stderr=complaint)
     return usage.ru_maxrss / 1024, time.perf_counter() - started
 
 
-def measure(folder, number):
+def peaks_of(folder: Path, number: int) -> dict[str, tuple[float, float]]:
     """Peaks of the three commands on this many images."""
     images, runs = folder / f"images{number}", folder / f"runs{number}"
     make_images(images, number)
@@ -64,34 +70,31 @@ def measure(folder, number):
     return peaks
 
 
-def table(results):
-    """The table of the page, in Markdown."""
-    lines = ["| command | rows | MiB | rows | MiB | ratio |", "| --- | --- | --- | --- | --- | --- |"]
-    for command, (few, many) in results["peaks"].items():
-        fewer, more = results["rows"]
-        lines.append(f"| {command} | {fewer:,} | {few:.0f} | {more:,} | {many:.0f} | {many / few:.2f} |")
-    return "\n".join(lines)
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--rows", type=whole, default=2000, help="images of the smaller folder")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=2000, help="images of the smaller folder")
-    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
-    options = parser.parse_args()
+def measure(options: Namespace) -> Json:
     rows = [options.rows, FACTOR * options.rows]
     with tempfile.TemporaryDirectory() as name:
-        found = [measure(Path(name), number) for number in rows]
-    results = {
+        found = [peaks_of(Path(name), number) for number in rows]
+    return {
         "rows": rows,
         "peaks": {command: [one[command][0] for one in found] for command in found[0]},
         "seconds": {command: [one[command][1] for one in found] for command in found[0]},
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
     }
-    print(table(results))
-    if options.out:
-        options.out.with_suffix(".txt").write_text(table(results) + "\n", encoding="utf-8")
-        options.out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
-if __name__ == "__main__":
-    main()
+def tables(measured: Json) -> dict[str, str]:
+    """The table of docs/statistics.md."""
+    fewer, more = measured["rows"]
+    heads = ("command", "rows", "MiB", "rows", "MiB", "ratio")
+    rows = [
+        (command, f"{fewer:,}", f"{few:.0f}", f"{more:,}", f"{many:.0f}", f"{many / few:.2f}")
+        for command, (few, many) in measured["peaks"].items()
+    ]
+    return {"peaks": markdown.table(heads, rows)}
+
+
+def told(measured: Json) -> str:
+    return tables(measured)["peaks"]

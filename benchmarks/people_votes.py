@@ -1,18 +1,16 @@
 """Do the distributions of each method of a comparison agree with people's votes?
 
-    python benchmarks/people_votes.py runs/ferplus-noise-0.1-0001 --votes packed:DATA/ferplus_test --out OUT
+    python -m benchmarks people_votes runs/ferplus-noise-0.1-0001 --votes packed:DATA/ferplus_test --out OUT
 
 Every model of the comparison is scored against one half of the votes of these rows, as `softlabel evaluate --votes`
 does, beside the other half of the voters. Where training rows have votes too, so is what DMUE makes of these rows:
-alpha of the given label, and the rest of the latent distribution. OUT.json has the scores against all votes too.
+alpha of the given label, and the rest of the latent distribution. The stored file has the scores against all votes too.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
-import tomllib
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +18,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.benchmark import Json
 from softlabel.analysis.agreement import Agreement, agreement, evaluate_against_votes
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.open_source import open_source
 from softlabel.evaluation.row_scores import read_row_scores
 from softlabel.experiments.config import CompareConfig
+from softlabel.runs.run_folder import read_settings
 from softlabel.tasks.prepared import prepare
+
+RIVAL = "the other half of the voters; every method of the comparison"
+PACKAGES = ()
+QUICK = None
 
 Row = dict[str, Any]
 COLUMNS = {
@@ -62,7 +66,7 @@ def votes_like(data: DataConfig, source: str) -> DataConfig:
 
 def of_run(run: Path, source: str) -> dict[str, list[Row]]:
     """Of each method, and of what it makes of training rows, the agreement of every seed."""
-    config = CompareConfig.model_validate(tomllib.loads((run / "config.toml").read_text(encoding="utf-8")))
+    config = read_settings(run, CompareConfig)
     training = prepare(config.data, config.task).splits.training
     given = dict(zip(training.sample_id.tolist(), training.annotation.tolist(), strict=True))
     whole = open_source(config.data)
@@ -71,21 +75,33 @@ def of_run(run: Path, source: str) -> dict[str, list[Row]]:
     for cell in sorted((run / "cells").iterdir()):
         method = cell.name.rpartition("-seed")[0]
         found.setdefault(method, []).append(of_model(cell, others).to_json())
-        if whole.annotation_kind == "distribution" and (cell / "training-rows.safetensors").exists():
+        if whole.annotation_kind.are_votes and (cell / "training-rows.safetensors").exists():
             rows = of_training_rows(cell, whole.samples.annotation, given)
             if rows is not None:
                 found.setdefault(f"{method}, alpha and latent of its training rows", []).append(rows.to_json())
     return found
 
 
-def lines_of(found: dict[str, list[Row]]) -> list[str]:
-    lines = [f"{'':{NAMES}}" + "".join(f"{title:>20}" for title in COLUMNS.values())]
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--votes", required=True, help="source whose rows have votes")
+
+
+def measure(options: Namespace) -> Json:
+    names = {"run": options.run.name, "votes": Path(options.votes).name}
+    return {**names, "methods": of_run(options.run, options.votes)}
+
+
+def told(measured: Json) -> str:
+    found = measured["methods"]
+    lines = [f"{measured['run']}, {measured['votes']}"]
+    lines.append(f"{'':{NAMES}}" + "".join(f"{title:>20}" for title in COLUMNS.values()))
     for name, seeds in found.items():
         lines.append(f"{name:{NAMES}}" + "".join(f"{_mean(seeds, score, 'model_half'):>20}" for score in COLUMNS))
     for rows, seeds in {seeds[0]["rows"]: seeds for seeds in found.values()}.items():  # test rows, and training rows
         said = f"the other half of the voters ({rows:,} rows, {seeds[0]['off_label_rows']:,} with 3 other votes)"
         lines.append(f"{said:{NAMES}}" + "".join(f"{_mean(seeds, score, 'half'):>20}" for score in COLUMNS))
-    return lines
+    return "\n".join(lines)
 
 
 def _mean(seeds: list[Row], score: str, which: str) -> str:
@@ -94,21 +110,3 @@ def _mean(seeds: list[Row], score: str, which: str) -> str:
         return "–"
     spread = f" ±{statistics.stdev(values):.3f}" if len(values) > 1 and which == "model_half" else ""
     return f"{statistics.mean(values):.3f}{spread}"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--votes", required=True, help="source whose rows have votes")
-    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
-    options = parser.parse_args()
-    found = of_run(options.run, options.votes)
-    text = "\n".join([f"{options.run.name}, {Path(options.votes).name}", *lines_of(found)]) + "\n"
-    print(text, end="")
-    if options.out:
-        options.out.with_suffix(".txt").write_text(text, encoding="utf-8")
-        options.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """How true the plan's time and the time left are, on ten different comparisons, each run as a user would.
 
-    python benchmarks/progress.py --out benchmarks/results/progress-cpu
+    python -m benchmarks progress --out benchmarks/results/progress-cpu
 
 plan   the estimate of the plan line, against what the comparison then took
 left   the bar's time left at 20, 40, 60 and 80 % of the run, against what was then left: its error as a share of that
@@ -8,19 +8,25 @@ left   the bar's time left at 20, 40, 60 and 80 % of the run, against what was t
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import csv
-import json
 import os
-import platform
-import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
-RUNS = {
+from benchmarks.benchmark import Json
+from benchmarks.child import called
+
+RIVAL = "the time that the comparison then took"
+PACKAGES = ()
+QUICK = ("--only", "one method, one seed")
+RUNS: dict[str, list[str]] = {
     "the first command": [],
     "one method, one seed": ["--methods", "cross_entropy", "--seeds", "1"],
     "few epochs": ["--epochs", "3"],
@@ -35,7 +41,7 @@ RUNS = {
 SHARES = (0.2, 0.4, 0.6, 0.8)
 
 
-def make_data(folder):
+def make_data(folder: Path) -> None:
     """The digits as a table of features and as a folder of images."""
     from PIL import Image
     from sklearn.datasets import load_digits
@@ -50,35 +56,36 @@ def make_data(folder):
         Image.fromarray((image * 15.9).astype("uint8")).save(folder / "images" / str(kind) / f"{place}.png")
 
 
-def record(words):
-    """Run one comparison in this process; prints what was told and when, as JSON."""
+def record(words: Sequence[str]) -> Json:
+    """Run one comparison in this process: what was told and when."""
     from softlabel.cli.main import main
     from softlabel.cli.screens import compare_screen
+    from softlabel.cli.screens.plan import time_left as measured
     from softlabel.cli.screens.time_left import TimeLeft
 
-    told, begun = [], []
+    told: list[tuple[float, float | None]] = []
+    begun: list[float] = []
 
     class Recorded(TimeLeft):
-        def update(self, standings):
+        def update(self, standings: Any) -> None:
             super().update(standings)
             told.append((time.monotonic() - begun[0], self.seconds()))
 
-    measured = compare_screen.time_left
-
-    def time_left(*arguments):
+    def time_left(*arguments: Any) -> TimeLeft:
         left = measured(*arguments)
+        assert left is not None, "there is nothing left to train"
         left.__class__ = Recorded
         begun.append(time.monotonic())
         told.append((0.0, left.seconds()))
         return left
 
-    compare_screen.time_left = time_left
-    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
-        code = main(["compare", *words])
-    print(json.dumps({"code": code, "seconds": time.monotonic() - begun[0], "told": told}))
+    patched = mock.patch.object(compare_screen, "time_left", time_left)
+    with patched, open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+        code = main(list(words))
+    return {"code": code, "seconds": time.monotonic() - begun[0], "told": told}
 
 
-def errors(found):
+def errors(found: Json) -> Json:
     """Of the plan, as a factor; of the time left, as a share of what was left."""
     seconds, told = found["seconds"], found["told"]
     left = {}
@@ -88,52 +95,37 @@ def errors(found):
     return {"seconds": seconds, "planned": told[0][1], "plan": told[0][1] / seconds, "left": left, "told": told[::4]}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--only", nargs="*", help="names of runs")
-    parser.add_argument("--record", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.record is not None:
-        record(options.record)
-        return
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--only", nargs="+", choices=RUNS, metavar="RUN", default=list(RUNS), help="names of runs")
+
+
+def measure(options: Namespace) -> Json:
     table = {}
-    lines = [f"{'run':<28}{'took':>7}{'planned':>9}{'factor':>8}" + "".join(f"{share:>8.0%}" for share in SHARES)]
-    print(lines[0], flush=True)
     with tempfile.TemporaryDirectory() as place:
         make_data(Path(place))
-        for name in options.only or RUNS:
-            command = [sys.executable, str(Path(__file__).resolve()), "--record", *RUNS[name]]
-            environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-            done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=True)
-            table[name] = errors(json.loads(done.stdout.splitlines()[-1]))
-            entry = table[name]
-            left = "".join(f"{error:>+8.0%}" for error in entry["left"].values())
-            lines.append(f"{name:<28}{entry['seconds']:>6.1f}s{entry['planned']:>8.1f}s{entry['plan']:>8.2f}{left}")
-            print(lines[-1], flush=True)
-            store(options.out, [*lines, *summary(table)], table)
-    print("\n".join(summary(table)))
+        for name in options.only:
+            found = called("benchmarks.progress", "record", ["compare", *RUNS[name]], folder=Path(place))
+            assert found["code"] == 0, f"the comparison {name!r} ended with {found['code']}"
+            table[name] = errors(found)
+            print(line(name, table[name]), file=sys.stderr)
+    return {"load": list(os.getloadavg()), "runs": table}
 
 
-def summary(table):
-    """How many runs were told well enough."""
+def line(name: str, entry: Json) -> str:
+    left = "".join(f"{error:>+8.0%}" for error in entry["left"].values())
+    return f"{name:<28}{entry['seconds']:>6.1f}s{entry['planned']:>8.1f}s{entry['plan']:>8.2f}{left}"
+
+
+def told(measured: Json) -> str:
+    table = measured["runs"]
     within = sum(0.5 <= entry["plan"] <= 2 for entry in table.values())
     close = sum(abs(entry["left"]["20%"]) <= 0.3 for entry in table.values())
-    return [
-        f"plan within a factor of 2: {within} of {len(table)}",
-        f"time left at 20 % of the run within 30 %: {close} of {len(table)}",
-    ]
-
-
-def store(out, lines, table):
-    """What is known so far, as text and as JSON."""
-    if out:
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-        load = f"load of the machine at the end {os.getloadavg()[1]:.1f}"
-        content = {"machine": machine, "load": os.getloadavg(), "runs": table}
-        out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
-        out.with_suffix(".txt").write_text("\n".join([f"{machine}, {load}", *lines]) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    return "\n".join(
+        [
+            f"load of the machine at the end {measured['load'][1]:.1f}",
+            f"{'run':<28}{'took':>7}{'planned':>9}{'factor':>8}" + "".join(f"{share:>8.0%}" for share in SHARES),
+            *(line(name, entry) for name, entry in table.items()),
+            f"plan within a factor of 2: {within} of {len(table)}",
+            f"time left at 20 % of the run within 30 %: {close} of {len(table)}",
+        ]
+    )

@@ -1,8 +1,8 @@
 """Readers that look at a comparison while it trains: errors, and what they cost.
 
-    python benchmarks/readers.py --out benchmarks/results/readers-cpu
+    python -m benchmarks readers --out benchmarks/results/readers-cpu
 
-The same comparison is trained in turns without and with 20 reader processes, in changing order. A reader does each
+The same comparison is trained in turns without and with 20 reader processes, in alternating order. A reader does each
 second what a viewer would: it reads the configurations, the logs of epochs, the results, the report and the index of
 each checkpoint, and the header of the tensors that the index names. The readers share the cores with the training,
 so part of the loss is their own work; it is measured too. One more comparison is read twenty times a second, to meet
@@ -11,24 +11,30 @@ more of the moments in which a file is replaced; only its errors count. The weig
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import multiprocessing
-import os
-import platform
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import tomllib
 import traceback
+from argparse import ArgumentParser, Namespace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+from benchmarks.benchmark import Json
+from benchmarks.child import SOFTLABEL
+from benchmarks.interleaved import ORDER, in_turn
+from benchmarks.options import whole
+from benchmarks.ratios import ratios, shown
+
+RIVAL = "the same comparison without readers"
+PACKAGES = ()
+QUICK = ("--pairs", "1", "--epochs", "2")
 READERS, INTERVAL, SHORT_INTERVAL = 20, 1.0, 0.05
 TRAINED = "compare --source digits --methods online_label_smoothing --seeds 2 --backbone resnet8 --jobs 2"
 LOOKS_AT_AN_INDEX = 3
@@ -107,8 +113,8 @@ def trained(epochs: int, interval: float | None) -> dict[str, Any]:
             assert answer.recv() == "ready"
         started = time.perf_counter()
         try:
-            words = [sys.executable, "-m", "softlabel.cli.main", *TRAINED.split(), "--epochs", str(epochs)]
-            subprocess.run([*words, "--runs", str(runs)], check=True, stdout=subprocess.DEVNULL)
+            words = [*SOFTLABEL, *TRAINED.split(), "--epochs", str(epochs), "--runs", str(runs)]
+            subprocess.run(words, check=True, capture_output=True)
             seconds = time.perf_counter() - started
         finally:
             over.set()
@@ -129,47 +135,50 @@ def trained(epochs: int, interval: float | None) -> dict[str, Any]:
         }
 
 
-def measured(pairs: int, epochs: int) -> dict[str, Any]:
-    """Pairs of comparisons, one without and one with readers each, after one that does not count."""
-    trained(epochs, None)
-    alone: list[dict[str, Any]] = []
-    watched: list[dict[str, Any]] = []
-    for pair in range(pairs):
-        for with_readers in (False, True) if pair % 2 else (True, False):
-            (watched if with_readers else alone).append(trained(epochs, INTERVAL if with_readers else None))
-        print(f"pair {pair + 1}: {alone[-1]['seconds']:.0f} s and {watched[-1]['seconds']:.0f} s", file=sys.stderr)
-    often = trained(epochs, SHORT_INTERVAL)
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--pairs", type=whole, default=9)
+    parser.add_argument("--epochs", type=whole, default=40)
+
+
+def measure(options: Namespace) -> Json:
+    """Pairs of comparisons, one without and one with readers each, and one that is read often."""
+    found: dict[str, list[dict[str, Any]]] = {"alone": [], "watched": []}
+
+    def of(side: str, interval: float | None) -> float:
+        found[side].append(trained(options.epochs, interval))
+        return float(found[side][-1]["seconds"])
+
+    in_turn({"alone": lambda: of("alone", None), "watched": lambda: of("watched", INTERVAL)}, options.pairs, warm_up=0)
+    alone, watched, often = found["alone"], found["watched"], trained(options.epochs, SHORT_INTERVAL)
     weights = {one["weights"] for one in [*alone, *watched, often]}
     assert len(weights) == 1, "the weights differ"
     return {
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)},
-        "settings": {"command": f"{TRAINED} --epochs {epochs}", "readers": READERS, "interval": INTERVAL},
+        "order": ORDER,
+        "settings": {"command": f"{TRAINED} --epochs {options.epochs}", "readers": READERS, "interval": INTERVAL},
         "alone": alone,
         "watched": watched,
         "often": often,
-        "ratios": [b["images_per_second"] / a["images_per_second"] for a, b in zip(alone, watched, strict=True)],
-        "ratios_of_seconds": [b["seconds"] / a["seconds"] for a, b in zip(alone, watched, strict=True)],
+        "ratios": {
+            key: ratios([one[key] for one in watched], [one[key] for one in alone])
+            for key in ("images_per_second", "seconds")
+        },
         "weights": weights.pop(),
     }
 
 
-def in_words(results: dict[str, Any]) -> list[str]:
-    """The results as lines of text."""
-    machine, settings = results["machine"], results["settings"]
-    watched, often = results["watched"], results["often"]
+def told(measured: Json) -> str:
+    settings, watched, often = measured["settings"], measured["watched"], measured["often"]
     total = {key: sum(one["readers"][key] for one in watched) for key in watched[0]["readers"]}
     share = total["cpu_seconds"] / sum(one["seconds"] for one in watched)
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores; load at the end, with many looks: {machine['load']}",
         f"softlabel {settings['command']}",
-        f"{len(watched)} pairs, without and with {settings['readers']} reader processes, each looking once a second",
-        f"{'':24}{'alone':>10}{'watched':>10}   watched / alone (quartiles)",
+        f"{len(watched)} pairs, without and with {settings['readers']} reader processes, each looking once a second;"
+        f" {measured['order']}",
+        f"{'':24}{'alone':>10}{'watched':>10}   watched / alone",
     ]
-    rows = (("images/s of a run", "images_per_second", "ratios"), ("seconds in all", "seconds", "ratios_of_seconds"))
-    for title, key, ratios in rows:
-        medians = [statistics.median(one[key] for one in side) for side in (results["alone"], watched)]
-        low, middle, high = statistics.quantiles(results[ratios], n=4)
-        lines.append(f"{title:24}{medians[0]:10,.1f}{medians[1]:10,.1f}   {middle:.3f} ({low:.3f} to {high:.3f})")
+    for title, key in (("images/s of a run", "images_per_second"), ("seconds in all", "seconds")):
+        medians = [statistics.median(one[key] for one in side) for side in (measured["alone"], watched)]
+        lines.append(f"{title:24}{medians[0]:10,.1f}{medians[1]:10,.1f}   {shown(measured['ratios'][key], '.3f')}")
     for title, found in (("once a second", total), ("20 times a second", often["readers"])):
         lines.append(
             f"looks {title}: {found['looks']:,.0f}, errors {found['errors']:.0f}; "
@@ -177,24 +186,6 @@ def in_words(results: dict[str, Any]) -> list[str]:
         )
     lines.append(f"processor time of the readers, once a second: {share:.2f} of a core")
     lines.append(
-        f"SHA-256 of the weights, the same in all {2 * len(watched) + 1} comparisons: {results['weights'][:16]}…"
+        f"SHA-256 of the weights, the same in all {2 * len(watched) + 1} comparisons: {measured['weights'][:16]}…"
     )
-    return lines
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--out", type=Path, help="write PATH.txt and PATH.json")
-    options = parser.parse_args()
-    results = measured(options.pairs, options.epochs)
-    lines = in_words(results)
-    print("\n".join(lines))
-    if options.out:
-        options.out.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        options.out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Records what `softlabel compare` shows on a terminal of 80 columns, for the README.
 
-    python benchmarks/recording.py            # runs it, and writes the block of README.md anew
-    python benchmarks/recording.py --print    # runs it, and only prints the block
+    python -m benchmarks.recording            # runs it, and writes the block of README.md anew
+    python -m benchmarks.recording --print    # runs it, and only prints the block
 
 A terminal shows one bar that moves; the recording has it three times, and then the screen as it stays.
 """
@@ -13,12 +13,13 @@ import os
 import pty
 import re
 import subprocess
-import sys
 import tempfile
 import termios
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.benchmark import ROOT
+from benchmarks.child import SOFTLABEL
+
 BEGIN, END = "<!-- compare-output -->", "<!-- /compare-output -->"
 HOME = "/home/me"
 FRAMES = (0.25, 0.5, 0.75)
@@ -36,8 +37,7 @@ def typed(words: list[str], folder: Path) -> str:
     first, second = pty.openpty()
     termios.tcsetwinsize(second, (24, 80))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-m", "softlabel.cli.main", *words]
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=second, stderr=second)
+    process = subprocess.Popen([*SOFTLABEL, *words], cwd=folder, env=environment, stdout=second, stderr=second)
     os.close(second)
     output = b""
     while chunk := _read(first):

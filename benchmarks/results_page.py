@@ -1,6 +1,6 @@
 """From finished comparisons to the tables of a results page, and the raw numbers beside them.
 
-    python benchmarks/results_page.py runs/cifar100-0001 runs/digits-0003 --out docs/results/long-tail
+    python -m benchmarks.results_page runs/cifar100-0001 runs/digits-0003 --out docs/results/long-tail
 
 Writes OUT.json (every run: scores of the last and of the selected epoch, before and after temperature, settings) and
 prints Markdown tables: mean ± standard deviation over seeds, of the last epoch and of the selected one.
@@ -92,7 +92,7 @@ COLUMNS = {
 def table(results: Json, epoch: str) -> list[str]:
     """One row per method; `epoch` is last or selected."""
     methods = list(dict.fromkeys(cell["method"] for cell in results["cells"]))
-    columns = COLUMNS.get(results["task"], CLASSES)
+    columns = COLUMNS.get(results.get("task", ""), CLASSES)
     lines = [f"| method | {' | '.join(columns)} | variance | images/s |", "|---" * (len(columns) + 3) + "|"]
     for method in methods:
         cells = [c for c in results["cells"] if c["method"] == method and c["status"] == "finished"]

@@ -1,6 +1,6 @@
 """When a review counts labels as wrong: on clean sets, where it should not, and on noisy ones, where it should.
 
-    python benchmarks/review_claims.py --out benchmarks/results/review-claims-cpu
+    python -m benchmarks review_claims --out benchmarks/results/review-claims-cpu
 
 Real and made sets of scikit-learn, as they are (clean) and with 5, 10, 20 and 30 % of the labels made wrong (noisy),
 each judged by several cross-fitted models with one temperature, as a review does. Three rules say whether to count:
@@ -16,17 +16,13 @@ classes at the same rate, the data have one distribution, and no rule can tell t
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
 import warnings
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sklearn
 import torch
 from numpy.typing import NDArray
 from sklearn import datasets
@@ -41,14 +37,21 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks import markdown
+from benchmarks.options import whole
 from softlabel.analysis.label_quality import label_quality
 from softlabel.analysis.strength import too_weak
 from softlabel.calibration import TemperatureScaling
 
+RIVAL = "confident learning as it is, which counts every suspected label; a parametric bootstrap"
+PACKAGES = ("scikit-learn",)
+QUICK = ("--seeds", "1", "--sets", "iris", "--models", "LDA")
 NOISE, FOLDS, DRAWS = (0.0, 0.05, 0.1, 0.2, 0.3), 5, 99
 LEAST = 1e-6
 RULES = ("all", "review", "null")
-Rows, Labels, Flags = NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]
+Rows = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Row = dict[str, Any]
 
 
@@ -165,20 +168,65 @@ def kind_of(name: str) -> str:
     return next((kind for kind in ("coins", "outliers") if name.startswith(kind)), "others")
 
 
-def told(results: Row) -> str:
-    """The results for people: claims of all pairs of a set and a model, by kind of set and share of wrong labels."""
-    rows = results["trials"]
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--seeds", type=whole, nargs="+", default=[1, 2])
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), metavar="SET")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL")
+
+
+def measure(options: Namespace) -> Row:
+    warnings.simplefilter("ignore", ConvergenceWarning)  # of MLPs: 60 epochs are what they get
+    trials = [
+        trial(name, model, noise, seed)
+        for seed in options.seeds
+        for name in options.sets
+        for noise in NOISE
+        for model in options.models
+    ]
+    return {"folds": FOLDS, "seeds": options.seeds, "trials": trials}
+
+
+def tables(measured: Row) -> dict[str, str]:
+    """The table of docs/label-review.md."""
+    titles = {
+        "others": "eleven real and made ones",
+        "outliers": "outliers",
+        "coins": "coins: chance decides 5 or 20 % of labels",
+    }
+    rows = []
+    for kind, title in titles.items():
+        counts, precisions = [], []
+        for noise in NOISE:
+            these, claimed = claimed_of(measured["trials"], kind, noise)
+            counts.append(f"{len(claimed)} of {len(these)}" if noise == 0 else str(len(claimed)))
+            if noise > 0:
+                precisions.append(100 * float(np.mean([row["precision"] for row in claimed])))
+        rows.append((title, *counts, f"{min(precisions):.0f} to {max(precisions):.0f} %"))
+    heads = ("sets", "clean", "5 % wrong", "10 %", "20 %", "30 %", "of those counted wrong, noisy sets")
+    return {"claims": markdown.table(heads, rows)}
+
+
+def claimed_of(rows: list[Row], kind: str, noise: float) -> tuple[list[Row], list[Row]]:
+    """Trials of a kind of set with a share of wrong labels, and those of them whose review claims a count."""
+    these = [row for row in rows if kind_of(row["set"]) == kind and row["noise"] == noise]
+    return these, [row for row in these if row["claims"]["review"]]
+
+
+def told(measured: Row) -> str:
+    """Claims of all pairs of a set and a model, by kind of set and share of wrong labels."""
+    rows = measured["trials"]
     lines = [
-        results["machine"],
+        f"{measured['folds']} folds, seeds {measured['seeds']}",
         "",
         f"{'sets':10} {'wrong':>6} {'pairs':>6} {'all':>6} {'review':>7} {'null':>6}  precision",
     ]
     for kind in ("others", "outliers", "coins"):
         for noise in NOISE:
-            these = [row for row in rows if kind_of(row["set"]) == kind and row["noise"] == noise]
+            these, claimed = claimed_of(rows, kind, noise)
             claims = [sum(row["claims"][rule] for row in these) for rule in RULES]
-            precise = [row["precision"] for row in these if row["claims"]["review"]]
-            precision = f"{np.mean(precise):.2f}" if precise else "-"
+            precision = f"{np.mean([row['precision'] for row in claimed]):.2f}" if claimed else "-"
+            if not these:
+                continue
             counts = "{:6} {:7} {:6}".format(*claims)
             lines.append(f"{kind:10} {noise:6.0%} {len(these):6} {counts}  {precision}")
     lines += ["", "claims of a review on clean sets:"]
@@ -187,25 +235,3 @@ def told(results: Row) -> str:
             where = f"{row['set']}, {row['model']}, seed {row['seed']}"
             lines.append(f"  {where}: {row['suspected']} of {row['rows']}")
     return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="where to write OUT.json and OUT.txt")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    asked = parser.parse_args()
-    warnings.simplefilter("ignore", ConvergenceWarning)  # of MLPs: 60 epochs are what they get
-    torch.set_num_threads(1)
-    trials = [
-        trial(name, model, noise, seed) for seed in asked.seeds for name in SETS for noise in NOISE for model in MODELS
-    ]
-    machine = f"{platform.machine()}, scikit-learn {sklearn.__version__}, {FOLDS} folds, seeds {asked.seeds}"
-    results = {"machine": machine, "trials": trials}
-    print(told(results), end="")
-    if asked.out:
-        asked.out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        asked.out.with_suffix(".txt").write_text(told(results), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

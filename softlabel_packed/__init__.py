@@ -37,6 +37,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
+from softlabel.data.annotation import MASK, VALUE, VOID, VOTES
 from softlabel.data.config import DataConfig
 from softlabel.data.images import MAX_PIXELS, BadImageError, decode
 from softlabel.data.masks import check_classes, decode_mask, mask_size, refuse_doubtful_void, resized
@@ -47,7 +48,7 @@ from softlabel.data.reading.image_table import struct_column
 from softlabel.data.reading.plain_arrays import plain_arrays
 from softlabel.data.reading.split_names import ANY_WORD, part_named
 from softlabel.data.refusals import Place, Refusals
-from softlabel.data.source import TRAIN, VOID, Source
+from softlabel.data.source import TRAIN, Source
 from softlabel.errors import ConfigError, DataError
 from softlabel.text.words import among
 
@@ -272,16 +273,16 @@ def _annotate(draft: Draft, annotation: NDArray[Any], classes: list[str], config
             annotation[annotation == len(classes) - 1] = VOID
             draft.classes = classes[:-1]
         size = config.resize or annotation.shape[1:]
-        draft.kind, draft.annotation = "mask", np.stack([resized(mask, *size) for mask in annotation])
+        draft.kind, draft.annotation = MASK, np.stack([resized(mask, *size) for mask in annotation])
         return
     if annotation.ndim == 2:
         columns = [pa.chunked_array([np.ascontiguousarray(column)]) for column in annotation.T]
         votes = vote_table(columns, classes, config.normalise, draft.refusals)
-        draft.kind, draft.annotation = "distribution", votes.astype(np.float32)
+        draft.kind, draft.annotation = VOTES, votes.astype(np.float32)
         return
     if not classes:
         values = annotation.astype(np.float32)
-        draft.kind, draft.annotation = "value", np.stack([values, np.full_like(values, np.nan)], 1)
+        draft.kind, draft.annotation = VALUE, np.stack([values, np.full_like(values, np.nan)], 1)
         return
     wrong = (annotation < 0) | (annotation >= len(classes))
     draft.refusals.add_where(wrong, "labels", annotation, f"a class index from 0 to {len(classes) - 1}")

@@ -121,7 +121,7 @@ def evaluate_against_votes(
 def refuse_no_counts(part: LabelledPart) -> Tensor:
     """The votes (N, K) of labelled rows. Raises UnsupportedError where these have none, or no whole numbers of them."""
     annotation = part.samples.annotation
-    if part.task.annotation_kind != "distribution":
+    if not part.task.annotation_kind.are_votes:
         raise UnsupportedError(
             f"rows of {part.source} have no votes to compare with; of other rows, source and vote columns can be named"
         )

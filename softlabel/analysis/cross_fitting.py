@@ -39,7 +39,6 @@ from softlabel.training.train import train
 
 FORMAT = "1"
 PREDICTIONS = "predictions.safetensors"
-TASKS = ("classification", "distribution")
 
 
 class FoldProgress:
@@ -86,9 +85,10 @@ def cross_fit(run: Path, count: int = 5, progress: FoldProgress | None = None) -
     config = _configuration(run)
     prepared = prepare(config.data, config.task, config.axis, recorded_columns(run))
     _refuse_other_data(run, config, prepared)
-    if prepared.task.name not in TASKS:
+    if prepared.task.spreads or not prepared.task.one_class:
         raise UnsupportedError(
-            f"{run} has the task {prepared.task.name}; a review is of {' or '.join(TASKS)}, where each row has a label"
+            f"{run} has the task {prepared.task.name}; a review is of classification or distribution, where each row "
+            "has a label"
         )
     folds = folds_of(prepared, count)
     if len(np.unique(folds.fold[folds.reviewed])) < count:

@@ -63,7 +63,7 @@ class Review:
     @property
     def correctable(self) -> bool:
         """Whether a corrected table can be given back to training: votes are corrected where they come from."""
-        return self.fitted.folds.prepared.source.annotation_kind == "label"
+        return self.fitted.folds.prepared.source.annotation_kind.correctable
 
     @property
     def left_out(self) -> int:

@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal without arrows and dashes still gets its numbers
     try:
         with _signals_raise(restore=arguments is not None), _short_warnings():
-            code = _run(words)
+            code = run_command(words)
             sys.stdout.flush()  # so that a reader who has left is noticed here
             return code
     except Terminated as stop:
@@ -115,7 +115,7 @@ def is_bad_input(error: Exception) -> bool:
     return isinstance(error, SoftlabelError) and not isinstance(error, FailedRunError)
 
 
-def _run(words: list[str]) -> int:
+def run_command(words: list[str]) -> int:
     for word in words:
         if word.encode("utf-8", "surrogateescape") != word.encode("utf-8", "replace"):
             raise ConfigError(f"{word[:60]!r} is not UTF-8, expected text")

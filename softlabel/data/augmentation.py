@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from softlabel.data.source import VOID
+from softlabel.data.annotation import VOID
 from softlabel.errors import ConfigError
 from softlabel.randomness import addressed
 

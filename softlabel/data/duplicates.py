@@ -34,7 +34,7 @@ def duplicate_warnings(source: Source, part: NDArray[np.int8]) -> list[str]:
             other = np.flatnonzero(part == which)[first[np.searchsorted(known, same[leaking[0]])]]
             example = _example(source, int(leaking[0]), int(other))
             warnings.append(f"inputs of the test part that are also in the {name} part: {len(leaking):,} ({example})")
-    if source.annotation_kind == "label":
+    if source.annotation_kind.is_index:
         annotation = source.samples.annotation.numpy()
         contrary = np.flatnonzero(annotation != annotation[same])
         if len(contrary):

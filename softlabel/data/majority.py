@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from softlabel.data.annotation import LABEL, AnnotationKind
 from softlabel.data.source import Source
+
+
+def annotated_as(source: Source, kind: AnnotationKind) -> Source:
+    """The source as one of this kind, where that is one label per row and it has votes; any other as it is."""
+    return majority_labels(source) if kind.is_index and source.annotation_kind.are_votes else source
 
 
 def majority_labels(source: Source) -> Source:
@@ -19,6 +25,6 @@ def majority_labels(source: Source) -> Source:
     return dataclasses.replace(
         source,
         samples=source.samples.annotated(votes.argmax(1)),
-        annotation_kind="label",
+        annotation_kind=LABEL,
         notes=[*source.notes, note],
     )

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from softlabel.data.annotation import VOID
 from softlabel.data.images import BadImageError, Encoded, read_header, turned_upright
-from softlabel.data.source import VOID
 from softlabel.errors import DataError
 from softlabel.text.words import among
 

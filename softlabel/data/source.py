@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
 from torch import Tensor
 
+from softlabel.data.annotation import AnnotationKind
 from softlabel.data.arrow import datasets
 from softlabel.data.refusals import Place, Refusal
 from softlabel.data.samples import Samples
 
-AnnotationKind = Literal["label", "distribution", "value", "values", "levels", "mask"]
 TRAIN, VALIDATION, TEST = 0, 1, 2
-POSITIVE, DIFFICULT, NEGATIVE = 2, 1, 0
-VOID = 255
 SPLIT_NAMES = ("train", "validation", "test")
 
 
@@ -26,14 +23,8 @@ class Source:
     name             short, fit for a folder name
     description      one line: rows, kind of input, classes
     samples          all rows that can be used
-    annotation_kind  what `samples.annotation` holds:
-                     'label'         int64 (N,), the class index
-                     'distribution'  float32 (N, K), votes or probabilities
-                     'value'         float32 (N, 2), a number and its spread, NaN where that is not known
-                     'values'        float32 (N, 2), two numbers such as pitch and yaw
-                     'levels'        uint8 (N, K), of every class 2 positive, 1 difficult, 0 negative
-                     'mask'          uint8 (N, H, W), the class index of every pixel, 255 where it is void
-    class_names      (K,) in the order of the class indices; of 'values' the names of the columns; empty for 'value'
+    annotation_kind  what `samples.annotation` holds
+    class_names      (K,) in the order of the class indices; of two values the names of the columns; empty for one
     split            (N,) int8, 0 train, 1 validation, 2 test; None where the source says nothing of splits
     group            (N,) int64, rows of one number stay in one split; None where every row stands alone
     warnings         what may be a mistake in the data

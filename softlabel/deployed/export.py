@@ -23,7 +23,7 @@ from softlabel.networks.adapter import AdaptedBackbone, example
 from softlabel.networks.heads import CentredHead, CosineHead
 from softlabel.networks.network import Network
 from softlabel.runs.atomic import to_json, write_bytes
-from softlabel.runs.publish import new_place
+from softlabel.runs.publish import new_path
 
 Format = Literal["safetensors", "torch", "onnx"]
 SUFFIX: dict[Format, str] = {"safetensors": "", "torch": ".pt2", "onnx": ".onnx"}
@@ -74,7 +74,7 @@ def export_model(folder: str | Path, out: str | Path, format: Format, network: N
         raise RunError(f"{out} exists already; name another place, or remove it")
     model = load_model(folder, network)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with new_place(out) as place:
+    with new_path(out) as place:
         run = WRITERS[format](model, place)
         difference = largest_difference(model, run)
         if not difference <= LARGEST_DIFFERENCE:

@@ -22,8 +22,8 @@ from softlabel.deployed.model_folder import DeployedModel, load_model
 from softlabel.errors import ConfigError, RunError
 from softlabel.evaluation.scores import PIXELS, device_of
 from softlabel.runs.run_folder import CONFIG, read_config
-from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.resolve import task_from_json
+from softlabel.tasks.task import Task
 
 CHUNK = 256
 
@@ -42,7 +42,7 @@ class Predictions:
     abstain_below: float = 0.0
 
     @property
-    def task(self) -> ClassSpace:
+    def task(self) -> Task:
         """What the answers are."""
         return task_from_json(self.model.task_json)
 

@@ -14,24 +14,24 @@ from softlabel.data.config import Columns, DataConfig
 from softlabel.data.reading.columns import settled
 from softlabel.data.reading.open_source import open_source
 from softlabel.data.samples import Samples
-from softlabel.data.source import SPLIT_NAMES, VOID, Source
+from softlabel.data.source import SPLIT_NAMES, Source
 from softlabel.deployed.model_folder import DeployedModel, load_model
 from softlabel.deployed.predict import configured_folder, training_data, white_level_of
 from softlabel.errors import ConfigError, DataError, RunError
 from softlabel.evaluation.scores import evaluate_at
 from softlabel.runs.openings import record_opening
 from softlabel.runs.trained_on import recorded_columns, refuse_changed_rows
-from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.discovery import tasks_for
+from softlabel.tasks.evaluator import Groups
 from softlabel.tasks.prepared import prepare
-from softlabel.tasks.resolve import GIVEN, task_for, task_from_json
+from softlabel.tasks.resolve import task_for, task_from_json
+from softlabel.tasks.task import Task
 from softlabel.text.words import among
 
 Split = Literal["training", "validation", "test", "all"]
 Watch = Callable[[Tensor, Tensor], None]
 """Sees rows and unscaled logits of every chunk."""
-NUMBERS = frozenset({"value", "values"})
-"""Kinds of annotation that have no classes."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class LabelledPart:
     source: str
     split: Split
     samples: Samples
-    task: ClassSpace
+    task: Task
     notes: list[str]
 
 
@@ -168,9 +168,9 @@ def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> Labelle
     )
     _refuse_nameless(model, source)
     task = task_from_json(model.task_json)
-    _refuse_other_numbers(task, source)
+    refuse_other_annotation(task, source)
     samples = _in_model_classes(source, model.class_names, model.card.get("value_columns"))
-    if task.annotation_kind != source.annotation_kind:
+    if task.annotation_kind is not source.annotation_kind:
         task = task_for("auto", source.annotation_kind, model.class_names, source.samples.annotation, AxisConfig())
     if split != "all":
         if source.split is None:
@@ -182,11 +182,11 @@ def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> Labelle
     return LabelledPart(data.source, split, samples, task, [*source.warnings, *source.notes])
 
 
-def _refuse_other_numbers(task: ClassSpace, source: Source) -> None:
-    """Raises DataError where numbers meet classes, or one number meets two."""
+def refuse_other_annotation(task: Task, source: Source) -> None:
+    """Raises DataError where numbers meet classes, one number meets two, or other classes fit no task or several."""
     own, given = task.annotation_kind, source.annotation_kind
-    if own != given and not NUMBERS.isdisjoint((own, given)):
-        raise DataError(f"{source.name} has {GIVEN[given]}, and the model's task {task.name} needs {GIVEN[own]}")
+    if own is not given and (own.numbers or given.numbers or len(tasks_for(given)) != 1):
+        raise DataError(f"{source.name} has {given.given}, and the model's task {task.name} needs {own.given}")
 
 
 def _refuse_nameless(model: DeployedModel, source: Source) -> None:
@@ -202,34 +202,25 @@ def _in_model_classes(source: Source, class_names: list[str], value_columns: lis
 
     Classes that the source lacks have no rows; of votes and levels it must say something of every class.
     """
-    if source.annotation_kind in NUMBERS:
+    kind = source.annotation_kind
+    if kind.numbers:
         return _in_model_values(source, value_columns or [])
     unknown = [name for name in source.class_names if name not in class_names]
     if unknown:
         known = ", ".join(class_names[:12]) + (" …" if len(class_names) > 12 else "")
         raise DataError(f"{source.name}: the model does not know the class {unknown[0]!r}; its classes are {known}")
     place = torch.tensor([class_names.index(name) for name in source.class_names])
-    annotation = source.samples.annotation
-    if source.annotation_kind == "label":
-        return source.samples.annotated(place[annotation])
-    if source.annotation_kind == "mask":
-        to_model = torch.full((VOID + 1,), VOID, dtype=torch.uint8)
-        to_model[: len(place)] = place.to(torch.uint8)
-        return source.samples.annotated(to_model[annotation.long()])
     missing = [name for name in class_names if name not in source.class_names]
-    if missing:
-        what = "votes" if source.annotation_kind == "distribution" else "levels"
+    if missing and kind.per_class:
         raise DataError(
-            f"{source.name}: no column of {what} for {among(missing)}, expected one for each class of the model"
+            f"{source.name}: no column of {kind.name} for {among(missing)}, expected one for each class of the model"
         )
-    wide = annotation.new_zeros(len(annotation), len(class_names))
-    wide[:, place] = annotation
-    return source.samples.annotated(wide)
+    return source.samples.annotated(kind.renumbered(source.samples.annotation, place, len(class_names)))
 
 
 def _in_model_values(source: Source, columns: list[str]) -> Samples:
     """Several values in the order in which the model was trained on them."""
-    if source.annotation_kind != "values" or not columns:
+    if not columns or not source.class_names:
         return source.samples
     names = settled(columns, source.class_names, source.name)
     order = torch.tensor([source.class_names.index(name) for name in names])

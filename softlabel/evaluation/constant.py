@@ -11,9 +11,9 @@ from softlabel.data.samples import Samples
 from softlabel.evaluation.scores import rows_at_once
 from softlabel.metrics.ranking import RankingStatistic, value_once
 from softlabel.statistic import Contribution, Statistic, total
-from softlabel.tasks.evaluator import finite
+from softlabel.tasks.evaluator import Evaluator, finite
 from softlabel.tasks.prepared import Prepared
-from softlabel.tasks.task import Evaluator, Scores, Task
+from softlabel.tasks.task import Task
 
 PARTS = 20
 CLEARLY = 2.0
@@ -74,7 +74,7 @@ def _value(statistic: Statistic, contribution: Contribution, kept: Tensor) -> Te
 
 
 def _answered(
-    logits: Tensor, evaluator: Scores, per_pixel: bool, rows: Samples
+    logits: Tensor, evaluator: Evaluator, per_pixel: bool, rows: Samples
 ) -> tuple[float | None, Contribution | None]:
     """The score of a constant answer by an evaluator of that score alone, and what each row adds to it."""
     for annotation in torch.split(rows.annotation, rows_at_once(rows)):

@@ -13,20 +13,12 @@ from torch import Tensor
 from softlabel.data.samples import Samples
 from softlabel.labels import LabelDistribution
 from softlabel.tasks.link import Link, log_probabilities
-from softlabel.tasks.ordinal import Ordinal
-from softlabel.tasks.pose import Pose
 from softlabel.tasks.task import Task
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MOST_CLASSES_SHOWN = 5
-MOST_SHARES = 100
-"""Of a distribution along a label axis; labels of a finer axis are pooled."""
-
-MOST_SIDE = 15
-"""Shares of each angle of a grid; cells of a finer one are pooled."""
-
 LARGEST_SIDE = 96
 """Images are stored no larger, or results.json would grow with them."""
 
@@ -72,7 +64,7 @@ class ExtremeRows:
         inputs = samples.read(self._rows)
         annotation = samples.annotation[self._rows]
         truths = task.describe(annotation)
-        places = _places(task, annotation, self._probabilities, target(annotation))
+        along = task.along_axes(annotation, self._probabilities, target(annotation))
         return [
             {
                 "sample_id": int(samples.sample_id[row]),
@@ -80,7 +72,7 @@ class ExtremeRows:
                 "truth": truths[place],
                 "probabilities": _largest(self._probabilities[place], task.class_names),
                 self._name: float(self._measured[place]),
-                **({} if places is None else places[place]),
+                **along[place],
             }
             for place, row in enumerate(self._rows.tolist())
         ]
@@ -108,74 +100,6 @@ def loss_against(truth: Tensor) -> Measure:
         return -(expected * log_probabilities).sum(-1)
 
     return loss
-
-
-def _places(
-    task: Task, annotation: Tensor, probabilities: Tensor, label: LabelDistribution | None
-) -> list[dict[str, Any]] | None:
-    """Each row's truth, answer and distribution on the task's axis or grid; None where classes have no order."""
-    if isinstance(task, Ordinal):
-        return [{"axis": stored} for stored in on_axis(task, annotation, probabilities, label)]
-    if isinstance(task, Pose):
-        return [{"grid": stored} for stored in on_grid(task, annotation, probabilities)]
-    return None
-
-
-def on_axis(
-    task: Ordinal, annotation: Tensor, probabilities: Tensor, label: LabelDistribution | None = None
-) -> list[dict[str, Any]]:
-    """Each row's truth and answer, and its distribution along the label axis as at most MOST_SHARES short numbers.
-
-    shares   probability of every `pooled` neighbouring labels, of fewer at the upper end, in ten-thousandths; a text,
-             as a list would take a line for each number
-    label    the same of the label that such a row is trained on, where it is known
-    """
-    pooled = -(-probabilities.shape[-1] // MOST_SHARES)
-    shares = _along(probabilities, pooled)
-    labels = [{}] * len(shares) if label is None else [{"label": row} for row in _along(label.dense(), pooled)]
-    return [
-        {
-            "truth": float(value),
-            "shares": row,
-            **trained_on,
-            "pooled": pooled,
-            **{name: answer[name] for name in task.answer_fields},
-            "said": ", ".join(task.tell(answer)),
-        }
-        for value, row, trained_on, answer in zip(
-            annotation[:, 0], shares, labels, task.answer(probabilities), strict=True
-        )
-    ]
-
-
-def _along(distributions: Tensor, pooled: int) -> list[str]:
-    parts = [part.sum(-1) for part in torch.split(distributions.double(), pooled, -1)]
-    return [" ".join(f"{10_000 * share:.0f}" for share in row) for row in torch.stack(parts, -1).tolist()]
-
-
-def on_grid(task: Pose, annotation: Tensor, probabilities: Tensor) -> list[dict[str, Any]]:
-    """Each row's true angles and answer, and its distribution as at most MOST_SIDE by MOST_SIDE short numbers.
-
-    shares   as of `on_axis`, of squares of `pooled` by `pooled` cells, yaw running fastest
-    """
-    sides = [len(grid) for grid in task.grids]
-    pooled = -(-max(sides) // MOST_SIDE)
-    cells = probabilities.double().view(-1, *sides)
-    for angle in (1, 2):
-        cells = torch.stack([part.sum(angle) for part in torch.split(cells, pooled, angle)], angle)
-    return [
-        {
-            "true_pitch": pitch,
-            "true_yaw": yaw,
-            "shares": " ".join(f"{10_000 * share:.0f}" for share in row),
-            "pooled": pooled,
-            **{name: answer[name] for name in task.answer_fields},
-            "said": ", ".join(task.tell(answer)),
-        }
-        for (pitch, yaw), row, answer in zip(
-            annotation.tolist(), cells.flatten(1).tolist(), task.answer(probabilities), strict=True
-        )
-    ]
 
 
 def data_uri(pixels: Tensor, side: int = LARGEST_SIDE) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from softlabel.data.samples import Samples
 from softlabel.errors import RunError
-from softlabel.tasks.task import Evaluator, Task
+from softlabel.tasks.evaluator import Evaluator, Groups
+from softlabel.tasks.task import Task
 
 CHUNK = 512
 PIXELS = 2**19
@@ -55,7 +55,7 @@ def evaluate(
     samples: Samples,
     task: Task,
     class_counts: Tensor,
-    groups: Literal["counts", "thirds"],
+    groups: Groups,
     temperature: float = 1.0,
     *,
     device: torch.device | None = None,
@@ -73,7 +73,7 @@ def evaluate_at(
     samples: Samples,
     task: Task,
     class_counts: Tensor,
-    groups: Literal["counts", "thirds"],
+    groups: Groups,
     temperatures: Sequence[float],
     *,
     device: torch.device | None = None,

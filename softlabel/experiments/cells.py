@@ -192,7 +192,7 @@ class _Worker:
         context = _context()
         self.cell = cell
         self._reason, answer = context.Pipe(duplex=False)
-        self._process: BaseProcess = context.Process(target=_train_cell, args=(cell, threads, answer))
+        self._process: BaseProcess = context.Process(target=train_cell, args=(cell, threads, answer))
         with IsolatedChildren(), _without_main_module():
             self._process.start()
         answer.close()
@@ -223,7 +223,7 @@ class _Worker:
         self._process.join()
 
 
-def _train_cell(cell: Cell, threads: int, answer: connection.Connection) -> None:
+def train_cell(cell: Cell, threads: int, answer: connection.Connection) -> None:
     """Train one cell; answers with the reason when it failed in a way that a person can act on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from softlabel.bounds import Processes, Seed
-from softlabel.data.config import DataConfig
-from softlabel.networks.config import NetworkConfig
-from softlabel.tasks.config import AxisConfig
-from softlabel.training.config import OutputConfig, RunConfig, TrainingConfig
+from softlabel.training.config import Predicts, RunConfig, Settings
 
 MOST_SEEDS = 10_000
 Seeds = Annotated[list[Seed], Field(min_length=1, max_length=MOST_SEEDS)]
@@ -60,36 +57,22 @@ class ComparisonConfig(BaseModel):
         return self.baseline or self.methods[0]
 
 
-class CompareConfig(BaseModel):
+class _Compares(Predicts):
+    comparison: ComparisonConfig = ComparisonConfig()
+
+
+class CompareConfig(Settings, _Compares):
     """One comparison: every method with every seed on the same data, network and schedule."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    task: Literal["auto", "classification", "distribution", "ordinal", "pose", "multi-label", "segmentation"] = Field(
-        "auto", description="what is predicted"
-    )
-    comparison: ComparisonConfig = ComparisonConfig()
-    data: DataConfig = DataConfig()
-    axis: AxisConfig = AxisConfig()
-    network: NetworkConfig = NetworkConfig()
-    training: TrainingConfig = TrainingConfig()
-    output: OutputConfig = OutputConfig()
-    methods: dict[str, dict[str, Any]] = Field({}, description="options of methods, by the method's name")
+    @property
+    def methods_used(self) -> Sequence[str]:
+        return self.comparison.methods
 
     def cell(self, method: str, seed: int) -> RunConfig:
         """The training run of one method and seed; its options are the only ones it carries."""
         options = {method: self.methods[method]} if method in self.methods else {}
-        return RunConfig(
-            task=self.task,
-            method=method,
-            seed=seed,
-            data=self.data,
-            axis=self.axis,
-            network=self.network,
-            training=self.training,
-            output=self.output,
-            methods=options,
-        )
+        shared = {part: getattr(self, part) for part in Settings.model_fields} | {"methods": options}
+        return RunConfig(task=self.task, method=method, seed=seed, **shared)
 
 
 def default_compare_config() -> CompareConfig:

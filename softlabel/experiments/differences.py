@@ -39,17 +39,17 @@ def differences_to(
 
 
 def _family(table: ScoreTable, family: list[tuple[str, Statistic]], baseline: str) -> list[Difference]:
-    raw = [table.difference_noise(statistic.name, method, baseline) for method, statistic in family]
-    p_values = [noise.p_value(estimate) for estimate, noise in raw]
+    raw = [table.difference_variance(statistic.name, method, baseline) for method, statistic in family]
+    p_values = [variance.p_value(estimate) for estimate, variance in raw]
     return [
         Difference(
             estimate,
-            noise.interval(estimate, table.level),
+            variance.interval(estimate, table.level),
             p_value,
             adjusted,
             _verdict(statistic, estimate, adjusted, 1 - table.level),
         )
-        for (_, statistic), (estimate, noise), p_value, adjusted in zip(
+        for (_, statistic), (estimate, variance), p_value, adjusted in zip(
             family, raw, p_values, holm(p_values), strict=True
         )
     ]
@@ -106,8 +106,8 @@ def _separated(
             told.add(method)
             pairs.append((method, baseline) if difference.verdict == "better" else (baseline, method))
     others = [pair for pair in combinations([m for m in methods if m != baseline], 2) if told & set(pair)]
-    raw = [table.difference_noise(statistic.name, *pair) for pair in others]
-    adjusted = holm([noise.p_value(estimate) for estimate, noise in raw])
+    raw = [table.difference_variance(statistic.name, *pair) for pair in others]
+    adjusted = holm([variance.p_value(estimate) for estimate, variance in raw])
     for (first, second), (estimate, _), p in zip(others, raw, adjusted, strict=True):
         verdict = _verdict(statistic, estimate, p, 1 - table.level)
         if verdict in ("better", "worse"):

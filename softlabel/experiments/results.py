@@ -48,7 +48,7 @@ def collect(
     kept = kept_cell(list(entries.values()), prepared)
     if kept is not None:
         _add_features(next(cell for cell in cells if cell.name == f"{kept['method']}-seed{kept['seed']}"), entries)
-    images = _add_masks(cells, entries, prepared)
+    images = add_masks(cells, entries, prepared)
     return {
         "format": FORMAT,
         "softlabel": __version__,
@@ -169,7 +169,7 @@ def _add_features(cell: Cell, entries: Mapping[str, Json]) -> None:
         entries[cell.name]["features"] = read_json(path)
 
 
-def _add_masks(cells: Sequence[Cell], entries: Mapping[str, Json], prepared: Prepared) -> list[Json]:
+def add_masks(cells: Sequence[Cell], entries: Mapping[str, Json], prepared: Prepared) -> list[Json]:
     """Answers to a few images, of one run a method: the best on the validation split, else the first. The images.
 
     Images and true masks are the same for all runs, so they are kept once.

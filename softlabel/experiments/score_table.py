@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from softlabel.experiments.noise import Array, Noise, noise_of_mean
 from softlabel.experiments.resampling import Replicates
 from softlabel.experiments.summary import ScoreSummary
+from softlabel.experiments.variance import Array, VarianceComponents, variance_of_mean
 from softlabel.statistic import Statistic
 
 
@@ -34,19 +34,19 @@ class ScoreTable:
             return ScoreSummary(math.nan, math.nan, (math.nan, math.nan))
         mean = float(estimates.mean())
         spread = float(estimates.std(ddof=1)) if len(estimates) > 1 else math.nan
-        low, high = noise_of_mean(estimates, replicates).interval(mean, self.level)
+        low, high = variance_of_mean(estimates, replicates).interval(mean, self.level)
         least, most = statistic.bounds
         return ScoreSummary(mean, spread, (_clipped(low, least, most), _clipped(high, least, most)))
 
-    def difference_noise(self, score: str, method: str, other: str) -> tuple[float, Noise]:
-        """The mean paired difference method - other over their common seeds, and its noise."""
+    def difference_variance(self, score: str, method: str, other: str) -> tuple[float, VarianceComponents]:
+        """The mean paired difference method - other over their common seeds, and its variance components."""
         seeds = self.seeds(method, other)
         if not seeds:
-            return math.nan, Noise(1, math.nan, math.nan, math.nan)
+            return math.nan, VarianceComponents(1, math.nan, math.nan, math.nan)
         estimates, replicates = self._of(score, method, seeds)
         others, other_replicates = self._of(score, other, seeds)
         difference = estimates - others
-        return float(difference.mean()), noise_of_mean(difference, replicates - other_replicates)
+        return float(difference.mean()), variance_of_mean(difference, replicates - other_replicates)
 
     def _of(self, score: str, method: str, seeds: list[int]) -> tuple[Array, Array]:
         index = [self.place[method, seed] for seed in seeds]

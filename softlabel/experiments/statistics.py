@@ -1,7 +1,7 @@
 """Which method is better, and which differences are no more than noise.
 
 Every difference is paired: the same test rows and the same seeds for both methods. Its interval covers the choice of
-both (see `noise`), and its verdict is adjusted for the number of comparisons (see `differences`).
+both (see `variance`), and its verdict is adjusted for the number of comparisons (see `differences`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from softlabel.errors import RunError
 from softlabel.experiments.differences import Differences, differences_to, ranking
-from softlabel.experiments.noise import Noise, pooled
 from softlabel.experiments.resampling import Rows, resample_rows
 from softlabel.experiments.score_table import ScoreTable
 from softlabel.experiments.summary import MethodSummary, Summary
+from softlabel.experiments.variance import VarianceComponents, pooled
 from softlabel.statistic import Statistic
 
 MORE_SEEDS = 4
@@ -52,11 +52,11 @@ def summarise(
         for method in order
     )
     others = [name for name in contributions if name != baseline]
-    noise = pooled([table.difference_noise(primary, other, baseline)[1] for other in others])
+    variance = pooled([table.difference_variance(primary, other, baseline)[1] for other in others])
     # Holm's first step asks this of the clearest of the differences.
     alpha = (1 - level) / max(1, len(others))
-    visible = math.nan if noise is None else noise.visible_difference(alpha)
-    more = None if noise is None else _more_seeds(noise, alpha)
+    visible = math.nan if variance is None else variance.visible_difference(alpha)
+    more = None if variance is None else _more_seeds(variance, alpha)
     return Summary(
         methods=methods,
         baseline=baseline,
@@ -66,14 +66,14 @@ def summarise(
         winner=winner,
         smallest_visible_difference=visible,
         more_seeds=more,
-        noise=noise,
+        variance=variance,
         text=_text(methods, primary_statistic, winner, visible, more),
     )
 
 
-def _more_seeds(noise: Noise, alpha: float) -> tuple[int, float]:
-    seeds = MORE_SEEDS * noise.seeds
-    return seeds, noise.with_seeds(seeds).visible_difference(alpha)
+def _more_seeds(variance: VarianceComponents, alpha: float) -> tuple[int, float]:
+    seeds = MORE_SEEDS * variance.seeds
+    return seeds, variance.with_seeds(seeds).visible_difference(alpha)
 
 
 def _method_summary(

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from softlabel.experiments.noise import Noise
+from softlabel.experiments.variance import VarianceComponents
 
 Verdict = Literal["better", "worse", "no more than noise", "undefined"]
 
@@ -78,7 +78,7 @@ class Summary:
     smallest_visible_difference  the least true difference of the primary score that would have been called one with
                                  probability 0.8; NaN with one seed
     more_seeds                   a larger number of seeds, and the difference it would make visible
-    noise                        what both are computed from; `noise.seeds_to_see(...)` answers the reverse question
+    variance                     what both are computed from; `variance.seeds_to_see(...)` answers the reverse question
     """
 
     methods: tuple[MethodSummary, ...]
@@ -89,7 +89,7 @@ class Summary:
     winner: str | None
     smallest_visible_difference: float
     more_seeds: tuple[int, float] | None
-    noise: Noise | None
+    variance: VarianceComponents | None
     text: str
 
     def to_json(self) -> dict[str, Any]:

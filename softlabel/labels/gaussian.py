@@ -31,7 +31,7 @@ def gaussian(value: Tensor, grid: Tensor, sigma: float | Tensor, *, validate: bo
     """
     value = value if value.is_floating_point() else value.to(torch.get_default_dtype())
     if validate:
-        check_place(value, grid, sigma)
+        check_gaussian(value, grid, sigma)
     return Dense(torch.softmax(log_density(value, grid, sigma), -1), full=True)
 
 
@@ -82,7 +82,7 @@ def log_density(value: Tensor, grid: Tensor, sigma: float | Tensor) -> Tensor:
     return (-excess / torch.where(sharp, 1, width)).masked_fill(sharp & (excess > 0), -torch.inf)
 
 
-def check_place(value: Tensor, grid: Tensor, sigma: float | Tensor) -> None:
+def check_gaussian(value: Tensor, grid: Tensor, sigma: float | Tensor) -> None:
     """Values and widths are finite, and the grid is a line of finite numbers."""
     if grid.ndim != 1 or len(grid) == 0:
         raise ValueError(f"grid has shape {tuple(grid.shape)}, expected (K,)")

@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
-from softlabel.losses.engine.compute import compute
-from softlabel.losses.engine.reduction import Reduction, check_reduction
+from softlabel.labels.distribution import Amount
+from softlabel.losses.engine import compute
+from softlabel.losses.engine.class_loss import summed
+from softlabel.losses.engine.fused_loss import FusedLoss
+from softlabel.losses.engine.reduction import Reduction, check_reduction, summed_by
 from softlabel.losses.engine.weight import Numbers
 
 
+class CrossEntropy(FusedLoss):
+    """sum(q) logsumexp(z) - <q, z>, whose gradient is sum(q) softmax(z) - q."""
+
+    def values(self, logits: Tensor, label: LabelDistribution) -> Tensor:
+        return -label.inner(torch.log_softmax(logits, -1))
+
+    def block(self, work: Tensor, label: LabelDistribution, scale: Amount | None) -> Tensor:
+        inner = label.inner(work)
+        total = work.exp_().sum(-1)
+        sums = label.row_sums()
+        values = total.log() if sums is None else total.log().mul_(sums)
+        values.sub_(inner)
+        if scale is not None:
+            share = scale / total if sums is None else scale * sums / total
+            work.mul_(share[..., None])
+            label.add_to_(work, -scale)
+        return values
+
+    def in_torch(self) -> Callable[..., Tensor] | None:
+        return F.cross_entropy
+
+
+CROSS_ENTROPY = CrossEntropy()
+
+
+@summed_by(summed(CrossEntropy))
 def cross_entropy(
     logits: Tensor,
     target: Tensor | LabelDistribution,
@@ -54,7 +85,6 @@ def cross_entropy(
     tensor([[ 0.0370, -0.1435,  0.1065]])
     """
     check_reduction(reduction)
-    value = compute(
-        logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence=False
+    return compute.value(
+        CROSS_ENTROPY, logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused
     )
-    return cast(Tensor, value)  # which has a mass beside it for `sum_and_mass` alone

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
-from softlabel.losses.engine.compute import compute
-from softlabel.losses.engine.reduction import Reduction, check_reduction
+from softlabel.labels.distribution import Amount
+from softlabel.losses.cross_entropy import CrossEntropy
+from softlabel.losses.engine import compute
+from softlabel.losses.engine.class_loss import summed
+from softlabel.losses.engine.reduction import Reduction, check_reduction, summed_by
 from softlabel.losses.engine.weight import Numbers
 
 
+class KLDivergence(CrossEntropy):
+    """The cross-entropy less the label's entropy; the gradient in the logits is the same."""
+
+    def values(self, logits: Tensor, label: LabelDistribution) -> Tensor:
+        values = super().values(logits, label)
+        return values - label.entropy(values.dtype)
+
+    def block(self, work: Tensor, label: LabelDistribution, scale: Amount | None) -> Tensor:
+        return super().block(work, label, scale).sub_(label.entropy(work.dtype))
+
+    def in_torch(self) -> None:
+        """PyTorch's has another mean, and wants logarithms."""
+
+
+KL_DIVERGENCE = KLDivergence()
+
+
+@summed_by(summed(KLDivergence))
 def kl_divergence(
     logits: Tensor,
     target: Tensor | LabelDistribution,
@@ -40,7 +59,6 @@ def kl_divergence(
     tensor(0.1308)
     """
     check_reduction(reduction)
-    value = compute(
-        logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused, divergence=True
+    return compute.value(
+        KL_DIVERGENCE, logits, target, weight, sample_weight, mask, class_mask, ignore_index, reduction, fused
     )
-    return cast(Tensor, value)  # which has a mass beside it for `sum_and_mass` alone

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import ParamSpec
 
 from torch import Tensor
 
-from softlabel.labels import LabelDistribution
-from softlabel.losses.cross_entropy import cross_entropy
-from softlabel.losses.engine.compute import compute
-from softlabel.losses.engine.reduction import SumAndMass
-from softlabel.losses.engine.weight import Numbers
-from softlabel.losses.kl_divergence import kl_divergence
+from softlabel.losses.engine.reduction import SUMS, SumAndMass
+
+P = ParamSpec("P")
 
 
-def sum_and_mass(
-    loss: Callable[..., Tensor],
-    logits: Tensor,
-    target: Tensor | LabelDistribution,
-    *,
-    weight: Numbers | None = None,
-    sample_weight: Numbers | None = None,
-    mask: Tensor | None = None,
-    class_mask: Tensor | None = None,
-    ignore_index: int = -100,
-    fused: bool = True,
-) -> SumAndMass:
+def sum_and_mass(loss: Callable[P, Tensor], *arguments: P.args, **options: P.kwargs) -> SumAndMass:
     """The sum of the elements' losses and the mass to divide it by, in one pass; their quotient is the loss's "mean".
 
-    loss   `cross_entropy` or `kl_divergence`; all other arguments, shapes (N, K, ...) and errors are those of it
+    loss                 a loss of `softlabel.losses`
+    arguments, options   those of the loss, all but `reduction`
 
-    Raises ValueError for another loss.
+    The mass counts <q, weight> per element of losses of label distributions; rows with a value (`expectation_loss`);
+    rows (`attention_distance`); pairs of rows that count (`similarity_distance`); classes of rows
+    (`sigmoid_focal_loss`).
+    Raises ValueError for another loss, TypeError for a `reduction`, and what the loss raises.
     Source: numerator and denominator of the "mean" of PyTorch's weighted cross-entropy.
 
     >>> import torch
@@ -40,10 +30,9 @@ def sum_and_mass(
     >>> sum_and_mass(cross_entropy, logits, index)
     SumAndMass(sum=tensor(0.6931), mass=tensor(1.))
     """
-    if loss is not cross_entropy and loss is not kl_divergence:
-        raise ValueError(f"loss is {getattr(loss, '__name__', loss)!r}, expected cross_entropy or kl_divergence")
-    divergence = loss is kl_divergence
-    found = compute(
-        logits, target, weight, sample_weight, mask, class_mask, ignore_index, "sum_and_mass", fused, divergence
-    )
-    return cast(SumAndMass, found)
+    if loss not in SUMS:
+        known = ", ".join(sorted(each.__name__ for each in SUMS))
+        raise ValueError(f"loss is {getattr(loss, '__name__', loss)!r}, expected one of {known}")
+    if "reduction" in options:
+        raise TypeError("sum_and_mass gives the sum and the mass, and takes no reduction")
+    return SUMS[loss](*arguments, **options)

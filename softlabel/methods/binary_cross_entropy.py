@@ -13,7 +13,6 @@ from softlabel.methods.base.method import Method, Terms
 from softlabel.metrics.truth import read_levels
 from softlabel.networks.network import Network
 from softlabel.tasks.link import Link
-from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.task import Task
 
 
@@ -27,7 +26,7 @@ class BinaryCrossEntropy(Method):
 
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
-        if isinstance(task, MultiLabel):
+        if task.several_labels:
             return None
         return f"it decides on every label by itself, and of the labels of the task {task.name} only one is true"
 

@@ -13,7 +13,7 @@ auxiliary network is trained on, so that its labels come from a representation o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -28,21 +28,44 @@ from softlabel.methods.base.decoupled import linear_head
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.methods.base.stage import PartMode, SamplerName, Stage
 from softlabel.networks.auxiliary import AuxiliaryNetwork
-from softlabel.networks.entry import FeatureLevels
 from softlabel.networks.initialise import initialise
+from softlabel.networks.kept_levels import FeatureLevels
 from softlabel.networks.network import Network, Pyramid
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.task import Task
+
+_SOFT_LABELS = ReadOnlyWith(
+    "label_weight or classifier_label_weight above 0",
+    lambda own, _: own.label_weight > 0 or own.classifier_label_weight > 0,
+)
+_TEACHES = ReadOnlyWith(
+    "label_weight, feature_weight or, of an auxiliary network that learns in stage 2, classifier_label_weight above 0",
+    lambda own, _: (
+        own.label_weight > 0 or own.feature_weight > 0 or (own.auxiliary_learns and own.classifier_label_weight > 0)
+    ),
+)
+_SOFT_STAGE_2 = ReadOnlyWith(
+    "classifier_label_weight above 0",
+    # or clipped gradients, in whose norm those of the auxiliary network count too
+    lambda own, run: own.classifier_label_weight > 0 or run.training.clip_norm is not None,
+)
 
 
 class AuxiliaryLabelsConfig(MethodConfig):
     """How an auxiliary network teaches, and how the classifier is learned."""
 
-    temperature: float = Field(4.0, gt=0, le=1e6, description="temperature of the auxiliary soft labels (T)")
-    scale_by_temperature: bool = Field(False, description="label-level distillation times T^2, as in distillation")
+    temperature: Annotated[float, _SOFT_LABELS] = Field(
+        4.0, gt=0, le=1e6, description="temperature of the auxiliary soft labels (T)"
+    )
+    scale_by_temperature: Annotated[bool, _SOFT_LABELS] = Field(
+        False, description="label-level distillation times T^2, as in distillation"
+    )
     auxiliary_weight: float = Field(1.0, ge=0, le=1e6, description="weight of the auxiliary network's own loss")
     label_weight: float = Field(1.0, ge=0, le=1e6, description="weight of label-level distillation (alpha)")
     feature_weight: float = Field(10.0, ge=0, le=1e6, description="weight of feature-level distillation (beta)")
-    detach: bool = Field(True, description="no gradient into the auxiliary network from what it teaches")
+    detach: Annotated[bool, _TEACHES] = Field(
+        True, description="no gradient into the auxiliary network from what it teaches"
+    )
     auxiliary_width: float = Field(1.0, gt=0, le=64, description="its channels over the backbone's")
     auxiliary_depth: int = Field(1, ge=1, le=64, description="its convolutions per fusion")
     classifier_epochs: int = Field(10, ge=1, le=MOST_EPOCHS, description="epochs of stage 2")
@@ -54,13 +77,22 @@ class AuxiliaryLabelsConfig(MethodConfig):
     classifier_label_weight: float = Field(1.0, ge=0, le=1e6, description="weight of the soft labels in stage 2")
     batch_norm: Literal["frozen", "shift"] = Field("frozen", description="the backbone's batch-norm in stage 2")
 
+    @property
+    def auxiliary_learns(self) -> bool:
+        """Whether the auxiliary network is trained in stage 2."""
+        return False
+
 
 class DaSLConfig(AuxiliaryLabelsConfig):
     """What becomes of it besides."""
 
-    classifier_auxiliary: Literal["retrain", "reinitialise", "frozen"] = Field(
+    classifier_auxiliary: Annotated[Literal["retrain", "reinitialise", "frozen"], _SOFT_STAGE_2] = Field(
         "retrain", description="auxiliary network in stage 2: trained on, trained anew, or frozen as it is"
     )
+
+    @property
+    def auxiliary_learns(self) -> bool:
+        return self.classifier_auxiliary != "frozen"
 
 
 class DaSL(Method):
@@ -92,7 +124,7 @@ class DaSL(Method):
     def stages(self) -> tuple[Stage, ...]:
         asked = self.config
         parts: dict[str, PartMode] = {"network.backbone": asked.batch_norm}
-        if not self.auxiliary_learns:
+        if not asked.auxiliary_learns:
             parts["auxiliary"] = "frozen"
         classifier = Stage(
             name="classifier",
@@ -104,11 +136,6 @@ class DaSL(Method):
             parts=parts,
         )
         return (Stage(name="representation", sampler="instance"), classifier)
-
-    @property
-    def auxiliary_learns(self) -> bool:
-        """Whether the auxiliary network is trained in stage 2."""
-        return bool(self.config.classifier_auxiliary != "frozen")
 
     def begin_auxiliary(self) -> None:
         """Called when stage 2 begins."""
@@ -154,9 +181,9 @@ class DaSL(Method):
         terms = {}
         if self.config.classifier_hard:
             terms["classifier"] = sum_and_mass(cross_entropy, logits, label)
-        with torch.set_grad_enabled(self.auxiliary_learns and torch.is_grad_enabled()):
+        with torch.set_grad_enabled(self.config.auxiliary_learns and torch.is_grad_enabled()):
             _, auxiliary_logits = self.auxiliary(pyramid.levels)
-        if self.auxiliary_learns:
+        if self.config.auxiliary_learns:
             terms["auxiliary"] = sum_and_mass(cross_entropy, auxiliary_logits, label)
         teacher = self.classifier_teacher(auxiliary_logits)
         terms["label_distillation"] = self.label_distillation(logits, teacher)
@@ -174,7 +201,7 @@ class DaSL(Method):
         """The attention of each level is drawn to that of the fused one, summed over the levels."""
         teachers = [level.detach() if self.config.detach else level for level in fused]  # no path either
         pairs = zip(pyramid.levels, teachers, strict=True)
-        values = torch.stack([attention_distance(level, teacher) for level, teacher in pairs]).sum(0)
+        values = torch.stack([attention_distance(level, teacher, reduction="none") for level, teacher in pairs]).sum(0)
         return SumAndMass(values.sum(), values.new_full((), len(values)))
 
     def weights(self) -> Mapping[str, float]:

@@ -35,10 +35,6 @@ class DaSLPrior(DaSL):
         counts = training_set.class_counts.clamp_min(1)  # a class without samples counts as one
         self.register_buffer("log_prior", (counts / counts.sum()).log().float(), persistent=False)
 
-    @property
-    def auxiliary_learns(self) -> bool:
-        return False
-
     def begin_auxiliary(self) -> None:
         """It stays as it is."""
 

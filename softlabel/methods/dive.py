@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -26,7 +26,11 @@ from softlabel.methods.balanced_softmax import BalancedSoftmax
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.methods.base.stage import Stage
 from softlabel.networks.network import Network
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.task import Task
+
+_TEACHER = ReadOnlyWith("distillation above 0", lambda own, _: own.distillation > 0)
+_LABEL = ReadOnlyWith("distillation below 1", lambda own, _: own.distillation < 1)
 
 
 class DiVE(Method):
@@ -36,11 +40,13 @@ class DiVE(Method):
 
     class Config(MethodConfig):
         distillation: Share = Field(0.5, description="share of the teacher's term; the rest is the label's")
-        temperature: float = Field(2.0, gt=0, le=1e6, description="temperature of teacher and student")
-        power: float = Field(
+        temperature: Annotated[float, _TEACHER] = Field(
+            2.0, gt=0, le=1e6, description="temperature of teacher and student"
+        )
+        power: Annotated[float, _TEACHER] = Field(
             0.5, gt=0, le=1e6, description="power of the teacher's probabilities, before normalising again"
         )
-        student_loss: Literal["cross_entropy", "balanced_softmax"] = Field(
+        student_loss: Annotated[Literal["cross_entropy", "balanced_softmax"], _LABEL] = Field(
             "balanced_softmax", description="the student's own term; cross_entropy leaves balance to the teacher alone"
         )
         teacher: str | None = Field(None, description="run folder of a trained teacher, instead of stage 1")

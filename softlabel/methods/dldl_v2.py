@@ -13,15 +13,13 @@ from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.losses import expectation_loss
-from softlabel.methods.base.method import MethodConfig, Terms, TrainingSet
+from softlabel.losses import expectation_loss, sum_and_mass
+from softlabel.methods.base.axis_method import AxisMethod
+from softlabel.methods.base.method import Terms
 from softlabel.methods.dldl import DLDL
-from softlabel.networks.network import Network
-from softlabel.tasks.ordinal import Ordinal
-from softlabel.tasks.task import Task
 
 
-class DLDLv2(DLDL):
+class DLDLv2(DLDL, AxisMethod):
     """The divergence to a Gaussian label, and the absolute error of the mean of the predicted distribution."""
 
     class Config(DLDL.Config):
@@ -29,17 +27,8 @@ class DLDLv2(DLDL):
             1.0, ge=0, le=1e6, description="weight of the expectation loss (lambda), counted in steps of the axis"
         )
 
-    needs_axis = True
-
-    grid: Tensor
-
-    def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
-        super().__init__(config, network, task, training_set)
-        assert isinstance(task, Ordinal)
-        self.register_buffer("grid", task.grid.clone(), persistent=False)
-
     def terms(self, logits: Tensor, batch: Batch) -> Terms:
-        expectation = expectation_loss(logits, batch.annotation[:, 0], self.grid)
+        expectation = sum_and_mass(expectation_loss, logits, batch.annotation[:, 0], self.grid)
         return {**super().terms(logits, batch), "expectation": expectation}
 
     def weights(self) -> Mapping[str, float]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -35,15 +35,28 @@ from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingS
 from softlabel.methods.base.stage import SamplerName, Stage
 from softlabel.networks.branches import BranchClassifiers, Branches, BranchOutputs
 from softlabel.networks.class_means import ClassMeans
-from softlabel.networks.entry import FeatureLevels
+from softlabel.networks.kept_levels import FeatureLevels
 from softlabel.networks.network import Network, Pyramid
 from softlabel.networks.uncertainty import PairwiseUncertainty, class_similarity, min_max_scaled
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.task import Task
 
 MANY_TIMES = 5
-_OF_CONFIDENCE = ("knows_label", "freeze_confidence", "exclude_self", "scale_similarities", "bank")
 UNEVEN = 5
 """Times as many rows of the largest class as of the smallest, from which on a person is told; seen at 17 and at 20."""
+
+
+_LATENT = ReadOnlyWith("latent_weight above 0", lambda own, _: own.latent_weight > 0)
+_SIMILARITY = ReadOnlyWith("similarity_weight above 0", lambda own, _: own.similarity_weight > 0)
+_BRANCHES = ReadOnlyWith(
+    "latent_weight or similarity_weight above 0", lambda own, _: own.latent_weight > 0 or own.similarity_weight > 0
+)
+_CONFIDENCE = ReadOnlyWith("uncertainty", lambda own, _: own.uncertainty, more=", the confidence that it belongs to")
+_LABEL = ReadOnlyWith(
+    "knows_label",
+    lambda own, _: own.knows_label,
+    more="; a confidence that is not told the label leaves the sample out anyway",
+)
 
 
 class DMUE(Method):
@@ -54,46 +67,36 @@ class DMUE(Method):
     feature_levels: ClassVar[FeatureLevels] = "last"
 
     class Config(MethodConfig):
-        temperature: float = Field(
+        temperature: Annotated[float, _LATENT] = Field(
             1.2, gt=0, le=1e6, description="temperature of the latent distribution (above 1 flattens)"
         )
         latent_weight: float = Field(0.5, ge=0, le=1e6, description="weight of the latent distribution's term (omega)")
         similarity_weight: float = Field(1000.0, ge=0, le=1e6, description="weight of similarity preserving (gamma)")
-        similarity_of: Literal["features", "logits"] = Field(
+        similarity_of: Annotated[Literal["features", "logits"], _SIMILARITY] = Field(
             "features", description="what of the branches is to be as alike as the target's features: theirs, or logits"
         )
         uncertainty: bool = Field(True, description="scale the logits by a confidence from the batch's similarities")
-        knows_label: bool = Field(
+        knows_label: Annotated[bool, _CONFIDENCE] = Field(
             True,
             description="tell the confidence which class the label is, as published; if not, leave the sample out too",
         )
-        freeze_confidence: bool = Field(
+        freeze_confidence: Annotated[bool, _CONFIDENCE] = Field(
             False, description="leave the confidence's weights as drawn, as the released code in effect does"
         )
-        latent_from: Literal["others", "all"] = Field(
+        latent_from: Annotated[Literal["others", "all"], _BRANCHES] = Field(
             "others", description="a branch per class that knows the other ones, or one branch that knows all"
         )
         ramp: Literal["paper", "code"] = Field("paper", description="how the target's terms set in")
         ramp_epochs: int = Field(6, ge=1, le=MOST_EPOCHS, description="epochs until they count in full (beta)")
-        exclude_self: bool = Field(False, description="leave a sample out of its similarity to its own class")
-        scale_similarities: bool = Field(False, description="bring each sample's similarities to 0 .. 1 first")
-        bank: bool = Field(False, description="running class means stand in for classes that a batch lacks")
-
-        def unread(self) -> dict[str, str]:
-            needs: dict[str, str] = {}
-            if not self.knows_label:
-                needs["exclude_self"] = (
-                    "knows_label; a confidence that is not told the label leaves the sample out anyway"
-                )
-            if not self.uncertainty:
-                needs |= dict.fromkeys(_OF_CONFIDENCE, "uncertainty, the confidence that it belongs to")
-            if self.latent_weight == 0:
-                needs["temperature"] = "latent_weight above 0"
-            if self.similarity_weight == 0:
-                needs["similarity_of"] = "similarity_weight above 0"
-            if self.latent_weight == 0 and self.similarity_weight == 0:
-                needs["latent_from"] = "latent_weight or similarity_weight above 0"
-            return needs
+        exclude_self: Annotated[bool, _CONFIDENCE, _LABEL] = Field(
+            False, description="leave a sample out of its similarity to its own class"
+        )
+        scale_similarities: Annotated[bool, _CONFIDENCE] = Field(
+            False, description="bring each sample's similarities to 0 .. 1 first"
+        )
+        bank: Annotated[bool, _CONFIDENCE] = Field(
+            False, description="running class means stand in for classes that a batch lacks"
+        )
 
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
@@ -199,7 +202,8 @@ class DMUE(Method):
         """Equation 5, summed over the kept pairs of each branch, (B,): of rows (n, D) with all rows (N, D)."""
         own = said.features if self.config.similarity_of == "features" else said.logits
         everyone = gathered(own.transpose(0, 1).contiguous()).transpose(0, 1)
-        return similarity_distance(own @ everyone.mT, features @ others.T, kept, others_kept)
+        alike, expected = own @ everyone.mT, features @ others.T
+        return similarity_distance(alike, expected, kept, others_kept, reduction="none").sum(-1)
 
     def kept(self, index: Tensor) -> Tensor:
         """Which rows (N,) each branch learns from, (B, N): all but those of its own class."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from softlabel.methods.dmue import DMUE
 from softlabel.networks.branches import BranchClassifiers
-from softlabel.networks.entry import FeatureLevels
+from softlabel.networks.kept_levels import FeatureLevels
 from softlabel.networks.network import Network, Pyramid
 
 

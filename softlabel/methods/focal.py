@@ -8,20 +8,29 @@ read by the softmax.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
-from softlabel.losses import SumAndMass, effective_number, focal_loss, inverse_frequency, sigmoid_focal_loss
+from softlabel.losses import (
+    SumAndMass,
+    effective_number,
+    focal_loss,
+    inverse_frequency,
+    sigmoid_focal_loss,
+    sum_and_mass,
+)
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.metrics.truth import read_levels
 from softlabel.networks.network import Network
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.link import Link
-from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.task import Task
+
+_EFFECTIVE = ReadOnlyWith("weighting effective", lambda own, _: own.weighting == "effective")
 
 
 class Focal(Method):
@@ -33,14 +42,14 @@ class Focal(Method):
         )
         gamma: float = Field(2.0, ge=0, le=1e6, description="power of 1 - p; 0 is cross-entropy")
         weighting: Literal["none", "inverse", "effective"] = Field("none", description="weights of the classes")
-        beta: float = Field(0.9999, ge=0, lt=1, description="beta of the effective numbers")
+        beta: Annotated[float, _EFFECTIVE] = Field(0.9999, ge=0, lt=1, description="beta of the effective numbers")
 
     weight: Tensor | None
 
     @classmethod
     def link_of(cls, config: MethodConfig, task: Task) -> Link:
         decides = isinstance(config, cls.Config) and config.form == "sigmoid"
-        return "sigmoid" if decides and isinstance(task, MultiLabel) else "softmax"
+        return "sigmoid" if decides and task.several_labels else "softmax"
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
@@ -61,7 +70,8 @@ class Focal(Method):
         logits = self.network(batch.inputs)
         if self.config.form == "softmax":
             label = self.task.label(batch.annotation)
-            return {"focal": focal_loss(logits, label, self.config.gamma, weight=self.weight)}
+            gamma, weight = self.config.gamma, self.weight
+            return {"focal": sum_and_mass(focal_loss, logits, label, gamma, weight=weight, fused=False)}
         if self.task.link == "sigmoid":
             return {"focal": self._of_levels(logits, batch.annotation)}
         return {"focal": self._of_one_class(logits, batch.annotation)}
@@ -69,13 +79,14 @@ class Focal(Method):
     def _of_levels(self, logits: Tensor, level: Tensor) -> SumAndMass:
         """The sum over the labels of a row that are not difficult, as `binary_cross_entropy` has it."""
         true = read_levels(level)
-        loss = (sigmoid_focal_loss(logits, true.positive, self.config.gamma) * true.counted).sum()
+        each = sigmoid_focal_loss(logits, true.positive, self.config.gamma, reduction="none")
+        loss = (each * true.counted).sum()
         return SumAndMass(loss, loss.new_tensor(float(len(logits))))
 
     def _of_one_class(self, logits: Tensor, annotation: Tensor) -> SumAndMass:
         """The sum over the classes of a row, which its label's weight multiplies as a whole (Cui et al., CVPR 2019)."""
         label = self.task.label(annotation)
-        loss = sigmoid_focal_loss(logits, label.dense(), self.config.gamma).sum(-1)
+        loss = sigmoid_focal_loss(logits, label.dense(), self.config.gamma, reduction="none").sum(-1)
         mass = label.mass.to(loss.dtype)
         if self.weight is not None:
             mass = mass * label.expectation(self.weight)

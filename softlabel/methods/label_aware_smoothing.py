@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -14,7 +14,10 @@ from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.classifier_labels import spread
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.task import Task
+
+DIFFER = ReadOnlyWith("head_epsilon and tail_epsilon that differ", lambda own, _: own.head_epsilon != own.tail_epsilon)
 
 
 class LabelAwareSmoothing(Method):
@@ -25,7 +28,9 @@ class LabelAwareSmoothing(Method):
     class Config(MethodConfig):
         head_epsilon: Share = Field(0.3, description="share that is spread in the most frequent class")
         tail_epsilon: Share = Field(0.0, description="share that is spread in the rarest class")
-        form: Literal["concave", "linear", "convex"] = Field("concave", description="how the share falls in between")
+        form: Annotated[Literal["concave", "linear", "convex"], DIFFER] = Field(
+            "concave", description="how the share falls in between"
+        )
 
     share: Tensor
 

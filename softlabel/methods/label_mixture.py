@@ -25,8 +25,6 @@ from softlabel.labels.levels import DIFFICULT, POSITIVE, check_amounts
 from softlabel.losses import kl_divergence, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
-from softlabel.tasks.multi_label import MultiLabel
-from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.task import Task
 
 HALVINGS = 40
@@ -66,7 +64,7 @@ class LabelMixture(Method):
 
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
-        if isinstance(task, MultiLabel | Ordinal):
+        if task.several_labels or task.grid is not None:
             return None
         return f"it relates labels of a row or of an axis, and a row of the task {task.name} has neither"
 
@@ -91,7 +89,7 @@ class LabelMixture(Method):
             raise ConfigError(
                 "methods.label_mixture.embeddings: the file of vectors goes with distance embedding, and only with it"
             )
-        if self._kind == "cooccurrence" and not isinstance(self.task, MultiLabel):
+        if self._kind == "cooccurrence" and not self.task.several_labels:
             raise ConfigError(
                 "methods.label_mixture.distance: 'cooccurrence' is of several labels a row, and the task "
                 f"{self.task.name} has one; expected grid or embedding"
@@ -100,7 +98,7 @@ class LabelMixture(Method):
     @property
     def _kind(self) -> str:
         if self.config.distance == "auto":
-            return "cooccurrence" if isinstance(self.task, MultiLabel) else "grid"
+            return "cooccurrence" if self.task.several_labels else "grid"
         return str(self.config.distance)
 
     def _distance(self, level: Tensor) -> Tensor:
@@ -111,7 +109,7 @@ class LabelMixture(Method):
 
     def _axis(self) -> Tensor:
         """The values of the labels (K,). Raises ConfigError with the first class whose name is no number."""
-        if isinstance(self.task, Ordinal):
+        if self.task.grid is not None:
             return self.task.grid
         for name in self.task.class_names:
             if not is_number(name):
@@ -123,7 +121,7 @@ class LabelMixture(Method):
 
     def levels(self, annotation: Tensor) -> Tensor:
         """The levels (N, K) of rows: those that they have, or of a value and its spread (N, 2) on the axis."""
-        if not isinstance(self.task, Ordinal):
+        if self.task.grid is None:
             return annotation
         value, spread = annotation.unbind(-1)
         apart = (self.task.grid.to(annotation.device) - value[:, None]).abs()

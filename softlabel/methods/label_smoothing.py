@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,10 @@ from softlabel.labels import mix, smoothed
 from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.task import Task
+
+_SMOOTHS = ReadOnlyWith("epsilon above 0", lambda own, _: own.epsilon > 0)
 
 
 class LabelSmoothing(Method):
@@ -20,7 +23,7 @@ class LabelSmoothing(Method):
 
     class Config(MethodConfig):
         epsilon: Share = Field(0.1, description="share of the label that is spread")
-        convention: Literal["uniform", "others"] = Field(
+        convention: Annotated[Literal["uniform", "others"], _SMOOTHS] = Field(
             "uniform", description="uniform: over all classes (PyTorch); others: over all but the label's own"
         )
 

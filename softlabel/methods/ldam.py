@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from softlabel.data.batch import Batch
-from softlabel.losses import cross_entropy, sum_and_mass
-from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
-from softlabel.methods.class_weighted import WeightingConfig
+from softlabel.labels import LabelDistribution
+from softlabel.methods.base.method import MethodConfig, TrainingSet
+from softlabel.methods.class_weighted import ClassWeighted, WeightingConfig
 from softlabel.networks.heads import CosineHead, HeadName
 from softlabel.networks.network import Network
 from softlabel.tasks.task import Task
 
 
-class LDAM(Method):
+class LDAM(ClassWeighted):
     """Cosine logits, from which the label's own class loses a margin proportional to n^(-1/4) while training."""
 
     class Config(WeightingConfig):
@@ -27,7 +26,6 @@ class LDAM(Method):
 
     head_kind: ClassVar[HeadName] = "cosine"
     margins: Tensor
-    weight: Tensor
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
@@ -35,18 +33,11 @@ class LDAM(Method):
         network.head.scale.fill_(self.config.scale)
         raw = training_set.class_counts.double().clamp_min(1) ** -0.25
         self.register_buffer("margins", (raw * (self.config.margin / raw.max())).float(), persistent=False)
-        self.register_buffer("weight", self.config.weights(training_set.class_counts), persistent=False)
-        self.weighs = self.config.defer == 0
 
-    def begin_epoch(self, epoch: int, epochs: int) -> None:
-        self.weighs = epoch >= self.config.defer * epochs
-
-    def forward(self, batch: Batch) -> Terms:
-        label = self.task.label(batch.annotation)
+    def logits(self, batch: Batch, label: LabelDistribution) -> Tensor:
         # of a soft label each class loses its share of its own margin
-        logits = self.network(batch.inputs) - self.config.scale * self.margins * label.dense()
-        weight = self.weight if self.weighs else torch.ones_like(self.weight)
-        return {"cross_entropy": sum_and_mass(cross_entropy, logits, label, weight=weight)}
+        logits: Tensor = super().logits(batch, label) - self.config.scale * self.margins * label.dense()
+        return logits
 
     @property
     def corrects_prior(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -11,7 +11,10 @@ from softlabel.data.batch import Batch
 from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.networks.network import Network
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.task import Task
+
+_ADJUSTS = ReadOnlyWith("tau above 0", lambda own, _: own.tau > 0)
 
 
 class LogitAdjustment(Method):
@@ -21,7 +24,9 @@ class LogitAdjustment(Method):
         tau: float = Field(
             1.0, ge=0, le=1e6, description="how much of the prior is taken out; 1 in the loss: Balanced Softmax"
         )
-        when: Literal["loss", "post-hoc"] = Field("loss", description="in the training loss, or only in the answers")
+        when: Annotated[Literal["loss", "post-hoc"], _ADJUSTS] = Field(
+            "loss", description="in the training loss, or only in the answers"
+        )
 
     log_prior: Tensor
 

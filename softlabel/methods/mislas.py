@@ -6,7 +6,7 @@ for CIFAR-100-LT, imbalance 100: head_epsilon 0.4, tail_epsilon 0.1, batch_norm 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -15,10 +15,16 @@ from softlabel.labels import LabelDistribution
 from softlabel.methods.base.classifier_labels import spread
 from softlabel.methods.base.decoupled import ClassifierConfig
 from softlabel.methods.base.method import MethodConfig, Share, TrainingSet
-from softlabel.methods.label_aware_smoothing import share_of_classes
+from softlabel.methods.label_aware_smoothing import DIFFER, share_of_classes
 from softlabel.methods.lws import LearnableWeightScaling
 from softlabel.networks.network import Network
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.task import Task
+
+_LABEL_AWARE = ReadOnlyWith("classifier_labels label_aware", lambda own, _: own.classifier_labels == "label_aware")
+_SPREADS = ReadOnlyWith(
+    "head_epsilon or tail_epsilon above 0", lambda own, _: own.head_epsilon > 0 or own.tail_epsilon > 0
+)
 
 
 class MiSLAS(LearnableWeightScaling):
@@ -29,10 +35,16 @@ class MiSLAS(LearnableWeightScaling):
         classifier_labels: Literal["label_aware", "hard", "label_smoothing", "online_label_smoothing"] = Field(  # type: ignore[assignment]
             "label_aware", description="labels of the second stage"
         )
-        head_epsilon: Share = Field(0.3, description="share that is spread in the most frequent class")
-        tail_epsilon: Share = Field(0.0, description="share that is spread in the rarest class")
-        form: Literal["concave", "linear", "convex"] = Field("concave", description="how the share falls in between")
-        convention: Literal["uniform", "others"] = Field(
+        head_epsilon: Annotated[Share, _LABEL_AWARE] = Field(
+            0.3, description="share that is spread in the most frequent class"
+        )
+        tail_epsilon: Annotated[Share, _LABEL_AWARE] = Field(
+            0.0, description="share that is spread in the rarest class"
+        )
+        form: Annotated[Literal["concave", "linear", "convex"], _LABEL_AWARE, DIFFER] = Field(
+            "concave", description="how the share falls in between"
+        )
+        convention: Annotated[Literal["uniform", "others"], _LABEL_AWARE, _SPREADS] = Field(
             "uniform", description="uniform: as the published code; others: as the paper writes it"
         )
         rate_factor: float = Field(

@@ -63,7 +63,7 @@ class NearestClassMean(Decoupled):
             weight, bias = means / size, means.square().sum(1) / (-2 * size)
         weight, bias = never_nearest(weight, bias, mass == 0)
         if isinstance(self.network.head, CentredHead):
-            self.network.head.place(center, weight, bias)
+            self.network.head.set_parameters(center, weight, bias)
         else:
             head = linear_head(self.network, "ncm")
             head.weight.copy_(weight)

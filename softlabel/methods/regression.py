@@ -8,30 +8,28 @@ from pydantic import Field
 
 from softlabel.data.batch import Batch
 from softlabel.losses import SumAndMass
-from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
+from softlabel.methods.base.axis_method import AxisMethod
+from softlabel.methods.base.method import MethodConfig, Terms, TrainingSet
 from softlabel.networks.heads import HeadName, ValueHead
 from softlabel.networks.network import Network
-from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.task import Task
 
 
-class Regression(Method):
+class Regression(AxisMethod):
     """The network answers with a number; errors are measured in standard deviations of the training values."""
 
     class Config(MethodConfig):
         error: Literal["absolute", "squared"] = Field("absolute", description="L1 or L2 loss")
 
-    needs_axis = True
     head_kind: ClassVar[HeadName] = "value"
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
-        assert isinstance(task, Ordinal)
         assert isinstance(network.head, ValueHead)
         share = training_set.class_counts.double() / training_set.class_counts.sum()
-        center = float(share @ task.grid.double())
-        variance = float(share @ (task.grid.double() - center).square())
-        network.head.place(task.grid, center, max(variance, 1e-12) ** 0.5)
+        center = float(share @ self.grid.double())
+        variance = float(share @ (self.grid.double() - center).square())
+        network.head.set_axis(self.grid, center, max(variance, 1e-12) ** 0.5)
 
     def forward(self, batch: Batch) -> Terms:
         head = self.network.head

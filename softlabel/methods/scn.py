@@ -11,7 +11,7 @@ upper share too, which the paper does not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -25,7 +25,17 @@ from softlabel.losses import cross_entropy, sum_and_mass
 from softlabel.losses.engine.reduction import SumAndMass
 from softlabel.methods.base.method import Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.networks.network import Network
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.task import Task
+
+_RANKS = ReadOnlyWith("rank_weight above 0", lambda own, _: own.rank_weight > 0)
+_CLASSIFIES = ReadOnlyWith("rank_weight below 1", lambda own, _: own.rank_weight < 1)
+_EPOCHS = ReadOnlyWith("--epochs from relabel_epoch on", lambda own, run: own.relabel_epoch <= run.training.epochs)
+_SHARES = ReadOnlyWith(
+    "rank_weight and rank_margin above 0, or samples that are relabelled",
+    lambda own, run: (own.rank_weight > 0 and own.rank_margin > 0) or own.relabels_in(run.training.epochs),
+)
+_POSSIBLE = ReadOnlyWith("relabel_margin below 1", lambda own, _: own.relabel_margin < 1)
 
 
 class SCN(Method):
@@ -36,17 +46,25 @@ class SCN(Method):
 
     class Config(MethodConfig):
         rank_weight: Share = Field(0.5, description="share of the ranking term in the loss (gamma)")
-        high_share: float = Field(0.7, gt=0, lt=1, description="share of a batch that is to be trusted (beta)")
-        rank_margin: float = Field(0.15, ge=0, le=1e6, description="by how much it is to be trusted more (delta 1)")
-        relabel_margin: float = Field(
+        high_share: Annotated[float, _SHARES] = Field(
+            0.7, gt=0, lt=1, description="share of a batch that is to be trusted (beta)"
+        )
+        rank_margin: Annotated[float, _RANKS] = Field(
+            0.15, ge=0, le=1e6, description="by how much it is to be trusted more (delta 1)"
+        )
+        relabel_margin: Annotated[float, _CLASSIFIES, _EPOCHS] = Field(
             0.2, ge=0, le=1e6, description="how far a prediction must beat the label (delta 2)"
         )
-        relabel_epoch: int = Field(
+        relabel_epoch: Annotated[int, _CLASSIFIES, _POSSIBLE] = Field(
             10, ge=1, le=MOST_EPOCHS, description="first epoch, counted from 1, in which samples are relabelled"
         )
-        relabel_by: Literal["scaled", "plain"] = Field(
+        relabel_by: Annotated[Literal["scaled", "plain"], _CLASSIFIES, _POSSIBLE, _EPOCHS] = Field(
             "scaled", description="whether the prediction is that of the logits scaled by the confidence, as published"
         )
+
+        def relabels_in(self, epochs: int) -> bool:
+            """Whether a sample may be relabelled in a run of so many epochs."""
+            return self.rank_weight < 1 and self.relabel_margin < 1 and self.relabel_epoch <= epochs
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)

@@ -11,27 +11,16 @@ from torch import Tensor
 from softlabel.data.batch import Batch
 from softlabel.labels import LabelDistribution, dense
 from softlabel.losses import cross_entropy, sum_and_mass
-from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
-from softlabel.networks.network import Network
-from softlabel.tasks.ordinal import Ordinal
-from softlabel.tasks.task import Task
+from softlabel.methods.base.axis_method import AxisMethod
+from softlabel.methods.base.method import MethodConfig, Terms
 
 
-class SORD(Method):
+class SORD(AxisMethod):
     """A label falls off with its distance from the true value; with squared distances it is DLDL's Gaussian."""
 
     class Config(MethodConfig):
         distance: Literal["absolute", "squared"] = Field("absolute", description="distance of two labels")
         scale: float = Field(1.0, gt=0, le=1e6, description="factor of the distance, in steps of the label axis")
-
-    needs_axis = True
-
-    grid: Tensor
-
-    def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
-        super().__init__(config, network, task, training_set)
-        assert isinstance(task, Ordinal)
-        self.register_buffer("grid", task.grid.clone(), persistent=False)
 
     def forward(self, batch: Batch) -> Terms:
         label = self.target(batch.annotation)

@@ -133,8 +133,8 @@ def example(inputs: InputSpec, rows: int = 2) -> Tensor:
     generator = torch.Generator().manual_seed(rows)
     if inputs.kind == "image":
         return torch.randint(0, 256, (rows, *inputs.shape), dtype=torch.uint8, generator=generator)
-    noise = torch.randn((rows, *inputs.shape), generator=generator)
-    return noise * torch.tensor(inputs.std) + torch.tensor(inputs.mean)
+    drawn = torch.randn((rows, *inputs.shape), generator=generator)
+    return drawn * torch.tensor(inputs.std) + torch.tensor(inputs.mean)
 
 
 @contextlib.contextmanager

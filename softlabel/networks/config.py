@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from softlabel.bounds import Width
+from softlabel.read_only_with import ReadOnlyWith
+
+_MLP = ReadOnlyWith(
+    "--backbone mlp",
+    lambda network, run: network.backbone == "mlp" or (network.backbone == "auto" and not run.data.has_images),
+)
 
 
 class NetworkConfig(BaseModel):
@@ -29,7 +35,9 @@ class NetworkConfig(BaseModel):
         description="auto: what method and task ask for; cosine: lengths of features and weights do not count; "
         "pixel: a class per pixel",
     )
-    hidden: list[Width] = Field([128, 128], min_length=1, max_length=64, description="widths of the layers of the mlp")
+    hidden: Annotated[list[Width], _MLP] = Field(
+        [128, 128], min_length=1, max_length=64, description="widths of the layers of the mlp"
+    )
 
     @property
     def head_kind(self) -> Literal["linear", "cosine", "centred", "value", "pixel"]:

@@ -44,11 +44,11 @@ class CentredHead(nn.Module):
 
     @classmethod
     def in_place_of(cls, head: nn.Linear) -> Self:
-        """One of the same shape on the same device, to be placed."""
+        """One of the same shape on the same device, whose parameters are to be set."""
         return cls(head.in_features, head.out_features).to(head.weight.device)
 
     @torch.no_grad()
-    def place(self, center: Tensor, weight: Tensor, bias: Tensor) -> None:
+    def set_parameters(self, center: Tensor, weight: Tensor, bias: Tensor) -> None:
         """Center (D,), weights (K, D) and bias (K,)."""
         self.center.copy_(center)
         self.weight.copy_(weight)
@@ -75,7 +75,7 @@ class ValueHead(nn.Module):
         self.register_buffer("scale", torch.tensor([0.0, 1.0]))
 
     @torch.no_grad()
-    def place(self, grid: Tensor, center: float, spread: float) -> None:
+    def set_axis(self, grid: Tensor, center: float, spread: float) -> None:
         """The label axis (K,), and the mean and spread of the training values, in which the output is measured."""
         self.grid.copy_(grid)
         self.scale.copy_(torch.tensor([center, spread]))

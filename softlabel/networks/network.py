@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from softlabel.networks.entry import Entry
 
 
 class Pyramid(NamedTuple):
@@ -52,6 +49,20 @@ class Backbone(nn.Module):
     def pool(self, level: Tensor) -> Tensor:
         """From a last level to what the head classifies: the mean over positions."""
         return level.mean(dim=(2, 3)) if self.spatial else level
+
+
+class Entry(Protocol):
+    """Where rows that a frozen first part made before enter a network."""
+
+    @property
+    def size(self) -> int:
+        """Numbers a row."""
+
+    def rows(self, network: Network, inputs: Tensor) -> Tensor:
+        """What is kept of raw inputs (N, C, H, W): (N, size)."""
+
+    def pyramid(self, network: Network, rows: Tensor) -> Pyramid:
+        """The pyramid above kept rows (N, size)."""
 
 
 class Network(nn.Module):

@@ -38,22 +38,22 @@ def class_similarity(
     features: Tensor,
     others: Tensor,
     one_hot: Tensor,
-    own_place: Tensor | None = None,
+    own_row: Tensor | None = None,
     means: Tensor | None = None,
 ) -> Tensor:
     """S of the paper: mean cosine between each row and the rows of each class, (n, K).
 
     features   (n, D); others (N, D) with their classes one_hot (N, K), among them the rows themselves
-    own_place  (n,) places of the rows among the others, to leave each row out of its own mean; None counts it
+    own_row    (n,) indices of the rows among the others, to leave each row out of its own mean; None counts it
     means      (K, D) what stands for a class that no row has; without it such a class has similarity 0
     """
     rows, columns = F.normalize(features.float()), F.normalize(others.float())
     cosine = rows @ columns.T
     counts = one_hot.sum(0).expand(len(rows), -1)
-    if own_place is not None:
-        own = torch.zeros_like(cosine).scatter_(1, own_place[:, None], 1.0)
+    if own_row is not None:
+        own = torch.zeros_like(cosine).scatter_(1, own_row[:, None], 1.0)
         cosine = cosine * (1 - own)
-        counts = counts - one_hot[own_place]
+        counts = counts - one_hot[own_row]
     similarity = (cosine @ one_hot) / counts.clamp_min(1)
     if means is None:
         return similarity

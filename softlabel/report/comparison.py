@@ -173,3 +173,8 @@ def difference(comparison: Comparison, entry: dict[str, Any], score: str | None 
 def unit_of_count(comparison: Comparison) -> str:
     """What is counted of every class and every bin of confidence: rows, or pixels of masks."""
     return "pixels" if any(cell["details"].get("by_pixel_class") for cell in comparison.cells) else "rows"
+
+
+def has_several_labels(comparison: Comparison) -> bool:
+    """Whether any number of classes is true of a row."""
+    return any(cell["details"].get("by_label") for cell in comparison.cells)

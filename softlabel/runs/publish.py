@@ -33,7 +33,7 @@ def new_file(path: Path, *, binary: bool = False, overwrite: bool = False) -> It
 
 
 @contextmanager
-def new_place(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def new_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """A path for a library that writes a file or a folder by itself; it gets the name at the end of the block.
 
     A folder that is there already is filled, its files as `new_file` would.

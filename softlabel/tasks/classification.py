@@ -9,15 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import LABEL
 from softlabel.labels import LabelDistribution, hard
-from softlabel.tasks.class_space import ClassSpace
+from softlabel.tasks.task import Task
 
 
-class Classification(ClassSpace):
+class Classification(Task):
     """The annotation is a class index, int64 (N,); the default label is all of its class."""
 
     name = "classification"
-    annotation_kind = "label"
+    annotation_kind = LABEL
 
     def by_classes(self) -> Self:
         task = copy.copy(self)

@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from softlabel.data.annotation import VOTES
 from softlabel.labels import LabelDistribution, dense
 from softlabel.metrics.distances import Canberra, Chebyshev, Clark, Cosine, Intersection
 from softlabel.metrics.kl import KullbackLeibler
 from softlabel.statistic import Statistic
-from softlabel.tasks.class_space import ClassSpace, Groups
+from softlabel.tasks.evaluator import Groups
+from softlabel.tasks.task import Task
 
 
-class Distribution(ClassSpace):
+class Distribution(Task):
     """The annotation is votes or probabilities, float (N, K); the default label is their share of the sum."""
 
     name = "distribution"
-    annotation_kind = "distribution"
+    annotation_kind = VOTES
 
     def label(self, annotation: Tensor) -> LabelDistribution:
         return dense(self.truth(annotation), validate=False)

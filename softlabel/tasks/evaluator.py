@@ -1,28 +1,36 @@
-"""What every evaluator does: scores as sums over batches, and what each row added, where statistics need it."""
+"""What every evaluator does, scores as sums over batches and what each row added, and the evaluator of classes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from softlabel.metrics.confusion import Confusion
+from softlabel.metrics.ece import ExpectedCalibrationError
+from softlabel.metrics.groups import class_groups
+from softlabel.metrics.per_class import PerClass
 from softlabel.metrics.ranking import stream
-from softlabel.statistic import Contribution, Statistic, StreamingTally, Tally
+from softlabel.statistic import Contribution, Statistic, StreamingStatistic, StreamingTally, Tally
 from softlabel.tasks.link import Link, log_probabilities
 
+Groups = Literal["counts", "thirds"]
+
+MOST_CLASSES_FOR_CONFUSION = 100
 MOST_CELLS_KEPT = 100_000
 """Of a score whose rows add to a cell of every class: beyond, resampling would cost more than its interval is worth."""
 
 
-class StreamingEvaluator:
-    """Adds up batches of logits and annotations; memory O(cells), or O(rows) with `keep_rows`.
+class Evaluator:
+    """Base of all evaluators: adds up batches of logits and annotations; memory O(cells), or O(rows) with `keep_rows`.
 
-    tallies   what is added up besides the scores
-    truth     what scores compare with, from an annotation
-    link      how logits become probabilities
+    statistics  the scores, in the order in which they are shown; the first is the primary one
+    tallies     what is added up besides the scores
+    truth       what scores compare with, from an annotation
+    link        how logits become probabilities
     """
 
     def __init__(
@@ -50,14 +58,25 @@ class StreamingEvaluator:
         if self._rows is not None:
             self._keep(self._rows, logs, truth)
 
-    def alone(self, name: str, *, keep_rows: bool = False) -> StreamingEvaluator:
+    def alone(self, name: str, *, keep_rows: bool = False) -> Evaluator:
         """A new evaluator of one of these scores alone, which reads annotations as this one does."""
         found = [statistic for statistic in self.statistics if statistic.name == name]
-        return StreamingEvaluator(found, [], self._truth, link=self._link, keep_rows=keep_rows)
+        return Evaluator(found, [], self._truth, link=self._link, keep_rows=keep_rows)
 
     def scores(self) -> dict[str, float | None]:
         """Every score by name; None where it is undefined (an empty group)."""
         return {score.statistic.name: finite(score.compute()) for score in self._scores}
+
+    def reliability(self) -> list[dict[str, float | int | None]]:
+        """The non-empty bins of the reliability diagram: low, high, count, confidence, accuracy.
+
+        Empty where no one class is answered, of which to be confident.
+        """
+        return []
+
+    def details(self) -> dict[str, Any]:
+        """What a report draws besides, as JSON: tables by class, by value or by cell."""
+        return {}
 
     def row_contributions(self) -> dict[str, Contribution]:
         """What each row added to each score: what statistics resample.
@@ -79,8 +98,71 @@ class StreamingEvaluator:
                 contribution = statistic.contribute(log_probabilities, truth)
                 kept.append(Contribution(*(t.cpu() for t in contribution)))
 
+    def _sums_of(self, kind: type[Statistic]) -> tuple[Any, Tensor]:
+        """The first score of a kind, and its sums."""
+        return next(
+            (score.statistic, score.sums)
+            for score in self._scores
+            if isinstance(score, StreamingStatistic) and type(score.statistic) is kind
+        )
+
     def _tally(self, kind: type[Tally]) -> Any:
         return next((sums for sums in self._tallies if type(sums.tally) is kind), None)
+
+
+class ClassEvaluator(Evaluator):
+    """Adds up what a report draws of classes too; memory O(classes + bins), or O(rows) with `keep_rows`."""
+
+    def __init__(
+        self,
+        statistics: Sequence[Statistic],
+        class_names: Sequence[str],
+        truth: Callable[[Tensor], Tensor],
+        class_counts: Tensor,
+        groups: Groups,
+        *,
+        keep_rows: bool = False,
+    ) -> None:
+        self._class_names = class_names
+        self._class_counts = class_counts
+        self._groups = groups
+        num_classes = len(class_names)
+        tallies: list[Tally] = [PerClass(num_classes)]
+        if num_classes <= MOST_CLASSES_FOR_CONFUSION:
+            tallies.append(Confusion(num_classes))
+        super().__init__(statistics, tallies, truth, keep_rows=keep_rows)
+
+    def reliability(self) -> list[dict[str, float | int | None]]:
+        ece, sums = self._sums_of(ExpectedCalibrationError)
+        return [b.to_json() for b in ece.reliability(sums) if b.count > 0]
+
+    def details(self) -> dict[str, Any]:
+        """Per-class table, groups, and confusion (None with many classes), as JSON."""
+        per_class = self._tally(PerClass)
+        confusion = self._tally(Confusion)
+        rows = per_class.tally.table(per_class.sums)
+        return {
+            "per_class": [
+                {
+                    "class": self._class_names[row.index],
+                    "training_count": float(self._class_counts[row.index]),
+                    "test_count": row.count,
+                    "accuracy": finite(row.accuracy),
+                    "mean_confidence": finite(row.mean_confidence),
+                }
+                for row in rows
+            ],
+            "groups": [
+                {
+                    "name": name,
+                    "classes": int(members.sum()),
+                    "rows": sum(row.count for row in rows if members[row.index]),
+                    "accuracy": self.scores()[f"accuracy_{name}"],
+                }
+                for name, members in class_groups(self._class_counts, self._groups).items()
+            ],
+            "confusion": None if confusion is None else confusion.tally.table(confusion.sums),
+        }
 
 
 def _too_many(parts: Sequence[Contribution]) -> bool:

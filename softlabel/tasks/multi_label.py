@@ -9,21 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import LEVELS
 from softlabel.labels import LabelDistribution, hard, levels
 from softlabel.labels.levels import DIFFICULT, POSITIVE
 from softlabel.metrics.average_precision import MeanAveragePrecision
 from softlabel.metrics.label_ranking import Coverage, LabelRankingPrecision, OneError, RankingLoss
+from softlabel.metrics.ranking import StreamingRanking
 from softlabel.metrics.thresholded import F1, HammingLoss, present
 from softlabel.statistic import Statistic
-from softlabel.tasks.class_space import ClassSpace, Groups
-from softlabel.tasks.label_evaluator import LabelEvaluator
+from softlabel.tasks.evaluator import Evaluator, Groups, finite
 from softlabel.tasks.link import Link
-from softlabel.tasks.task import ForTemperature
+from softlabel.tasks.task import ForTemperature, Task
 
 THRESHOLD = 0.5
 
 
-class MultiLabel(ClassSpace):
+class MultiLabel(Task):
     """The annotation is (N, K) of levels: 2 positive, 1 difficult, 0 negative.
 
     The default label is the levels' amounts 1, 0.3 and 0.005, divided by their sum. Rows without a positive or
@@ -35,11 +36,12 @@ class MultiLabel(ClassSpace):
     """
 
     name = "multi-label"
-    annotation_kind = "levels"
+    annotation_kind = LEVELS
     one_class = False
+    several_labels = True
     selects_calibrated = False
     selects: ClassVar[Literal["lowest", "highest"]] = "highest"
-    answer_fields: ClassVar[tuple[str, ...]] = ("labels",)
+    answer_fields: ClassVar[Mapping[str, type]] = {"labels": str}
 
     def __init__(self, class_names: Sequence[str], link: Link = "softmax") -> None:
         super().__init__(class_names)
@@ -140,6 +142,44 @@ class MultiLabel(ClassSpace):
     def describe(self, annotation: Tensor) -> list[str]:
         """The positive classes, and the difficult ones with a question mark."""
         return [_named(self.class_names, row) for row in annotation.tolist()]
+
+
+class LabelEvaluator(Evaluator):
+    """Adds up batches of logits (N, K) and levels (N, K); mAP needs the order of all rows, so memory is O(N K)."""
+
+    def __init__(
+        self,
+        statistics: Sequence[Statistic],
+        class_names: Sequence[str],
+        class_counts: Tensor,
+        *,
+        link: Link,
+        keep_rows: bool = False,
+    ) -> None:
+        self._class_names = class_names
+        self._class_counts = class_counts
+        super().__init__(statistics, [], lambda annotation: annotation, link=link, keep_rows=keep_rows)
+
+    def details(self) -> dict[str, Any]:
+        """For every label its positive rows, the rows where it is not difficult, and its average precision, as JSON."""
+        (ranking,) = [score for score in self._scores if isinstance(score, StreamingRanking)]
+        precision = ranking.statistic
+        assert isinstance(precision, MeanAveragePrecision)
+        rows = ranking.rows
+        per_class = precision.per_class(rows, rows.new_ones(len(rows), 1))[:, 0]
+        role = rows[:, precision.num_classes :]
+        return {
+            "by_label": [
+                {
+                    "class": name,
+                    "training_count": float(self._class_counts[k]),
+                    "test_count": int((role[:, k] > 0).sum()),
+                    "counted": int((role[:, k] >= 0).sum()),
+                    "average_precision": finite(float(per_class[k])),
+                }
+                for k, name in enumerate(self._class_names)
+            ]
+        }
 
 
 def _named(class_names: Sequence[str], row: Sequence[int]) -> str:

@@ -9,34 +9,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import VALUE
 from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, gaussian, hard
 from softlabel.metrics.crps import ContinuousRankedProbabilityScore
 from softlabel.metrics.decoding import Decoding, central_interval, decode
+from softlabel.metrics.error_by_value import ErrorByValue
 from softlabel.metrics.interval_coverage import CoverageError, IntervalWidth
 from softlabel.metrics.ordinal import CumulativeScore, EpsilonError, MeanAbsoluteError, NearestLabelLikelihood
 from softlabel.metrics.truth import nearest_label
 from softlabel.statistic import Statistic
-from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.evaluator import Evaluator, Groups
 from softlabel.tasks.grid import grid_names, parse_grid, quantile_strata, spanned_grid
-from softlabel.tasks.value_evaluator import ValueEvaluator
+from softlabel.tasks.shares import pooled_shares
+from softlabel.tasks.task import Task
 
 LEVEL = 0.8
 STRATA = 10
+MOST_SHARES = 100
+"""Of a distribution that is drawn along the axis; labels of a finer axis are pooled."""
 
 
-class Ordinal(ClassSpace):
+class Ordinal(Task):
     """The annotation is (N, 2) float: the value, and the annotators' spread or NaN; K values of a grid are predicted.
 
     The default label is all of the value nearest on the grid.
     """
 
     name = "ordinal"
-    annotation_kind = "value"
+    annotation_kind = VALUE
     spreads = True
     selects_calibrated = False
-    answer_fields: ClassVar[tuple[str, ...]] = ("value", "low", "high")
+    answer_fields: ClassVar[Mapping[str, type]] = dict.fromkeys(("value", "low", "high"), float)
+
+    grid: Tensor
 
     def __init__(self, grid: Tensor, axis: AxisConfig) -> None:
         if axis.decoding == "marginal":
@@ -130,3 +137,69 @@ class Ordinal(ClassSpace):
 
     def describe(self, annotation: Tensor) -> list[str]:
         return [f"{value:g} {self.axis.unit}".rstrip() for value in annotation[:, 0].tolist()]
+
+    def describe_axes(self) -> str:
+        """Such as 'axis from 0 to 100 years, 101 labels'."""
+        low, high, unit = self.class_names[0], self.class_names[-1], self.axis.unit
+        return f"axis from {low} to {high}{' ' if unit else ''}{unit}, {self.num_classes} labels"
+
+    def along_axes(
+        self, annotation: Tensor, probabilities: Tensor, label: LabelDistribution | None
+    ) -> list[dict[str, Any]]:
+        """Each row's truth and answer, its distribution as short text (see `pooled_shares`), and so its label."""
+        pooled, shares = pooled_shares(probabilities, MOST_SHARES)
+        labels: list[dict[str, str]] = [{}] * len(shares)
+        if label is not None:
+            labels = [{"label": row} for row in pooled_shares(label.dense(), MOST_SHARES)[1]]
+        return [
+            {
+                "axis": {
+                    "truth": float(value),
+                    "shares": row,
+                    **trained_on,
+                    "pooled": pooled,
+                    **{name: answer[name] for name in self.answer_fields},
+                    "said": ", ".join(self.tell(answer)),
+                }
+            }
+            for value, row, trained_on, answer in zip(
+                annotation[:, 0], shares, labels, self.answer(probabilities), strict=True
+            )
+        ]
+
+
+class ValueEvaluator(Evaluator):
+    """Adds up batches of logits over a grid (N, K) and annotations (N, 2) of value and sigma."""
+
+    def __init__(
+        self,
+        statistics: Sequence[Statistic],
+        grid: Tensor,
+        decoding: Decoding,
+        class_counts: Tensor,
+        *,
+        keep_rows: bool = False,
+    ) -> None:
+        self._class_counts = class_counts
+        super().__init__(statistics, [ErrorByValue(grid, decoding)], lambda annotation: annotation, keep_rows=keep_rows)
+
+    def details(self) -> dict[str, Any]:
+        """Rows and errors for every value that occurs, as JSON."""
+        sums = self._tally(ErrorByValue)
+        return {
+            "by_value": [
+                {
+                    "value": row.value,
+                    "training_count": float(self._class_counts[index]),
+                    "test_count": row.count,
+                    "error": row.mean_error,
+                    "absolute_error": row.mean_absolute_error,
+                }
+                for index, row in _indexed(sums)
+            ]
+        }
+
+
+def _indexed(sums: Any) -> list[tuple[int, Any]]:
+    places = {value: index for index, value in enumerate(sums.tally.grid.tolist())}
+    return [(places[row.value], row) for row in sums.tally.table(sums.sums)]

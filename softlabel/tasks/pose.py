@@ -9,23 +9,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.data.annotation import VALUES
 from softlabel.errors import ConfigError
 from softlabel.labels import LabelDistribution, gaussian_grid, hard
 from softlabel.metrics.decoding import central_interval
+from softlabel.metrics.error_by_cell import ErrorByCell
 from softlabel.metrics.pose import PoseDecoding, PoseError, PoseGrid, pose_scores
 from softlabel.statistic import Statistic
-from softlabel.tasks.class_space import ClassSpace, Groups
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.evaluator import Evaluator, Groups
 from softlabel.tasks.grid import MOST_LABELS, parse_grid, quantile_strata, spanned_grid
-from softlabel.tasks.pose_evaluator import PoseEvaluator
+from softlabel.tasks.shares import pooled_shares
+from softlabel.tasks.task import Task
 
 ANGLES = ("pitch", "yaw")
 LEVEL = 0.8
 STRATA = 4
+MOST_SIDE = 15
+"""Shares of each angle of a distribution that is drawn; cells of a finer grid are pooled."""
 _DECODINGS: dict[str, PoseDecoding] = {"expectation": "expectation", "argmax": "joint", "marginal": "marginal"}
 
 
-class Pose(ClassSpace):
+class Pose(Task):
     """The annotation is (N, 2) float: pitch and yaw; the A * B cells of a grid are predicted, yaw running fastest.
 
     The default label is all of the nearest cell. The yaw of a mirrored image is the negative one, so images are
@@ -33,10 +38,12 @@ class Pose(ClassSpace):
     """
 
     name = "pose"
-    annotation_kind = "values"
+    annotation_kind = VALUES
     spreads = True
     selects_calibrated = False
-    answer_fields: ClassVar[tuple[str, ...]] = tuple(angle + end for angle in ANGLES for end in ("", "_low", "_high"))
+    answer_fields: ClassVar[Mapping[str, type]] = {
+        angle + end: float for angle in ANGLES for end in ("", "_low", "_high")
+    }
 
     def __init__(self, pitch: Tensor, yaw: Tensor, axis: AxisConfig) -> None:
         super().__init__([f"pitch {a:g} yaw {b:g}" for a in pitch.tolist() for b in yaw.tolist()])
@@ -139,6 +146,64 @@ class Pose(ClassSpace):
 
     def describe(self, annotation: Tensor) -> list[str]:
         return [f"pitch {pitch:g}, yaw {yaw:g} {self.axis.unit}".rstrip() for pitch, yaw in annotation.tolist()]
+
+    def describe_axes(self) -> str:
+        """Such as 'pitch from -90 to 90 and yaw from -90 to 90 degrees, 169 cells'."""
+        spans = [f"{name} from {grid[0]:g} to {grid[-1]:g}" for name, grid in zip(ANGLES, self.grids, strict=True)]
+        return f"{' and '.join(spans)} {self.axis.unit}".rstrip() + f", {self.num_classes} cells"
+
+    def along_axes(
+        self, annotation: Tensor, probabilities: Tensor, label: LabelDistribution | None
+    ) -> list[dict[str, Any]]:
+        """Each row's true angles and answer, and its distribution as short text (see `pooled_shares`)."""
+        pooled, shares = pooled_shares(probabilities.view(-1, *map(len, self.grids)), MOST_SIDE)
+        return [
+            {
+                "grid": {
+                    "true_pitch": pitch,
+                    "true_yaw": yaw,
+                    "shares": row,
+                    "pooled": pooled,
+                    **{name: answer[name] for name in self.answer_fields},
+                    "said": ", ".join(self.tell(answer)),
+                }
+            }
+            for (pitch, yaw), row, answer in zip(annotation.tolist(), shares, self.answer(probabilities), strict=True)
+        ]
+
+
+class PoseEvaluator(Evaluator):
+    """Adds up batches of logits over cells (N, A * B) and annotations (N, 2) of pitch and yaw."""
+
+    def __init__(
+        self,
+        statistics: Sequence[Statistic],
+        grid: PoseGrid,
+        decoding: PoseDecoding,
+        class_counts: Tensor,
+        *,
+        keep_rows: bool = False,
+    ) -> None:
+        self._class_counts = class_counts
+        super().__init__(statistics, [ErrorByCell(grid, decoding)], lambda annotation: annotation, keep_rows=keep_rows)
+
+    def details(self) -> dict[str, Any]:
+        """Rows and errors of every cell that test rows have, as JSON."""
+        sums = self._tally(ErrorByCell)
+        return {
+            "by_cell": [
+                {
+                    "pitch": row.pitch,
+                    "yaw": row.yaw,
+                    "training_count": float(self._class_counts[row.cell]),
+                    "test_count": row.count,
+                    "pitch_error": row.pitch_error,
+                    "yaw_error": row.yaw_error,
+                    "absolute_error": row.error,
+                }
+                for row in sums.tally.table(sums.sums)
+            ]
+        }
 
 
 def _check_order(names: Sequence[str]) -> None:

@@ -11,16 +11,17 @@ import torch
 from torch import Tensor
 
 from softlabel.data.config import Columns, DataConfig
-from softlabel.data.majority import majority_labels
+from softlabel.data.majority import annotated_as
 from softlabel.data.reading.open_source import open_source
 from softlabel.data.samples import Samples
 from softlabel.data.source import Source
 from softlabel.data.splitting.splits import Splits, make_splits
 from softlabel.networks.inputs import InputSpec
-from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.discovery import find_task
 from softlabel.tasks.grid import coarse_axis
 from softlabel.tasks.resolve import task_for
+from softlabel.tasks.task import Task
 
 MOST_ROWS_FOR_STATISTICS = 20_000
 CHUNK = 1024
@@ -37,7 +38,7 @@ class Prepared:
 
     config: DataConfig
     source: Source
-    task: ClassSpace
+    task: Task
     splits: Splits
     class_counts: Tensor
     inputs: InputSpec
@@ -99,13 +100,13 @@ def prepare(
     """
     started = time.perf_counter()
     source = open_source(config, columns)
-    if source.annotation_kind in ("value", "values") and not (axis and axis.grid):
-        for column, name in zip(source.samples.annotation.T, source.class_names or ["values"], strict=False):
-            source.warnings.extend(coarse_axis(column, name))
-    if task_name == "classification" and source.annotation_kind == "distribution":
-        source = majority_labels(source)
+    if task_name != "auto":
+        source = annotated_as(source, find_task(task_name).annotation_kind)
     annotation = source.samples.annotation
     task = task_for(task_name, source.annotation_kind, source.class_names, annotation, axis or AxisConfig())
+    if source.annotation_kind.numbers and task.spreads and not (axis and axis.grid):
+        for column, name in zip(annotation.T, source.class_names or ["values"], strict=False):
+            source.warnings.extend(coarse_axis(column, name))
     if config.protocol == "hold-out" and config.validation_weights == "classes":
         task = task.by_classes()
     splits = make_splits(source, config, task.stratify)

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.calibration import bins as confidence_bins
+from softlabel.data.annotation import MASK
 from softlabel.labels import LabelDistribution, hard, spatial
 from softlabel.metrics.boundary import VOID
 from softlabel.metrics.segmentation import (
+    INTERSECTION,
+    PREDICTED,
+    TRUE,
     MeanIntersectionOverUnion,
     PixelAccuracy,
     PixelCalibrationError,
     PixelLikelihood,
 )
 from softlabel.statistic import Statistic
-from softlabel.tasks.class_space import ClassSpace, Groups
-from softlabel.tasks.mask_evaluator import MaskEvaluator
-from softlabel.tasks.task import ForTemperature
+from softlabel.tasks.evaluator import Evaluator, Groups, finite
+from softlabel.tasks.task import ForTemperature, Task
 
 KERNEL, SIGMA = 5, 3.0
 BORDER = 3
 MOST_PIXELS_FOR_TEMPERATURE = 200_000
 
 
-class Segmentation(ClassSpace):
+class Segmentation(Task):
     """The annotation is a mask, uint8 (N, H, W), 255 where it is void; logits are (N, K, H, W).
 
     The default label of a pixel is all of its class. A spread one is shared with the pixel's neighbours, so that only
@@ -35,13 +39,13 @@ class Segmentation(ClassSpace):
     """
 
     name = "segmentation"
-    annotation_kind = "mask"
+    annotation_kind = MASK
     spreads = True
     one_class = False
     per_pixel = True
     selects_calibrated = False
     selects = "highest"
-    answer_fields: ClassVar[tuple[str, ...]] = ("uncertainty",)
+    answer_fields: ClassVar[Mapping[str, type]] = {"uncertainty": float}
 
     def label(self, annotation: Tensor) -> LabelDistribution:
         return hard(annotation.long(), self.num_classes, ignore_index=VOID, validate=False)
@@ -112,6 +116,47 @@ class Segmentation(ClassSpace):
         return torch.stack([torch.bincount(mask.flatten(), minlength=VOID + 1) for mask in masks])[
             :, : self.num_classes
         ]
+
+
+class MaskEvaluator(Evaluator):
+    """Adds up batches of logits (N, K, H, W) and masks (N, H, W); a row is an image."""
+
+    def __init__(
+        self,
+        statistics: Sequence[Statistic],
+        class_names: Sequence[str],
+        class_counts: Tensor,
+        *,
+        keep_rows: bool = False,
+    ) -> None:
+        self._class_names = list(class_names)
+        self._class_counts = class_counts
+        super().__init__(statistics, [], lambda annotation: annotation, keep_rows=keep_rows)
+
+    def reliability(self) -> list[dict[str, float | int | None]]:
+        """The non-empty bins of the reliability diagram over pixels: low, high, count, confidence, accuracy."""
+        _, sums = self._sums_of(PixelCalibrationError)
+        return [b.to_json() for b in confidence_bins.reliability(sums) if b.count > 0]
+
+    def details(self) -> dict[str, Any]:
+        """Pixels, intersection over union and share of pixels found of each class, as JSON."""
+        iou, sums = self._sums_of(MeanIntersectionOverUnion)
+        rows = zip(
+            self._class_names, self._class_counts.tolist(), sums.tolist(), iou.per_class(sums).tolist(), strict=True
+        )
+        return {
+            "by_pixel_class": [
+                {
+                    "class": name,
+                    "training_pixels": trained,
+                    "test_pixels": row[TRUE],
+                    "predicted_pixels": row[PREDICTED],
+                    "found": row[INTERSECTION] / row[TRUE] if row[TRUE] else None,
+                    "iou": finite(overlap),
+                }
+                for name, trained, row, overlap in rows
+            ]
+        }
 
 
 def uncertainty(probabilities: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from softlabel.methods.base.method import OF_EVERY_METHOD, Method, MethodConfig,
 from softlabel.methods.base.stage import Stage
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
-from softlabel.networks.entry import entry_for
+from softlabel.networks.kept_levels import entry_for
 from softlabel.randomness import addressed
 from softlabel.tasks.prepared import Prepared
 from softlabel.tasks.task import Task

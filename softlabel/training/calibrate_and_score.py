@@ -27,8 +27,8 @@ from softlabel.networks.network import Network
 from softlabel.runs.atomic import write_bytes, write_json
 from softlabel.runs.openings import record_opening
 from softlabel.statistic import pack
+from softlabel.tasks.evaluator import Evaluator
 from softlabel.tasks.prepared import Prepared
-from softlabel.tasks.task import Evaluator
 from softlabel.training.config import RunConfig
 from softlabel.training.state import TrainingState
 
@@ -235,7 +235,7 @@ def _save_model(
             "protocol": config.data.protocol,
             "selected_epoch": result["selected_epoch"],
             "test_hash": prepared.splits.test_hash,
-            "value_columns": prepared.source.annotation_columns if prepared.task.annotation_kind == "values" else [],
+            "value_columns": prepared.source.annotation_columns if prepared.task.annotation_kind.numbers else [],
             "rows": prepared.rows,
             "training_counts": prepared.class_counts.tolist(),
             "groups": prepared.config.groups,

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from softlabel.bounds import LONGEST_NAME, MOST_EPOCHS, Epochs, Factor, Processes, Rate, Rows, Seed, Views, Weight
 from softlabel.data.config import BalancedEpoch, DataConfig, Share
 from softlabel.networks.config import NetworkConfig
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.discovery import TaskName
 
 LONGEST_PART, LONGEST_PATH = 255, 3000
+
+
+def _draws_evenly(training: TrainingConfig, run: Settings) -> bool:
+    """Whether a stage of some method draws classes equally often."""
+    from softlabel.methods.base.discovery import find_method, method_names
+    from softlabel.methods.base.stage import SamplerName
+
+    kind_of_sampler: object = SamplerName
+    samplers: list[object] = [training.sampler]
+    for name in run.methods_used:
+        own, kind = run.methods.get(name, {}), run.kind_of(name)
+        fields = find_method(kind).Config.model_fields if kind in method_names() else {}
+        samplers += [
+            own.get(key, field.default) for key, field in fields.items() if field.annotation == kind_of_sampler
+        ]
+    return "balanced" in samplers
+
+
+_STEP = ReadOnlyWith("--schedule step", lambda training, _: training.schedule == "step")
+_MOMENTUM = ReadOnlyWith(
+    "--optimiser sgd with --momentum above 0",
+    lambda training, _: training.optimiser != "adamw" and training.momentum > 0,
+)
+_FROZEN = ReadOnlyWith("--trainable last or head", lambda _, run: run.network.trainable != "all")
+_VIEWS = ReadOnlyWith(
+    "--trainable last or head, and images that are augmented",
+    lambda training, run: run.network.trainable != "all" and training.augment != "none",
+)
+_BALANCED = ReadOnlyWith("--sampler balanced, or a method whose classifier is trained so, such as crt", _draws_evenly)
 
 
 class TrainingConfig(BaseModel):
@@ -31,23 +63,23 @@ class TrainingConfig(BaseModel):
         "backbone with sgd",
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum (sgd); beta1 (adamw)")
-    nesterov: bool = Field(True, description="Nesterov's step of the momentum (sgd)")
+    nesterov: Annotated[bool, _MOMENTUM] = Field(True, description="Nesterov's step of the momentum")
     weight_decay: Weight = Field(5e-4, description="weight decay")
     warmup_epochs: float = Field(1.0, ge=0, le=MOST_EPOCHS, description="epochs of linear warm-up")
     schedule: Literal["cosine", "step", "constant"] = Field("cosine", description="course of the rate after warm-up")
-    milestones: list[Share] = Field(
-        [0.8, 0.9], max_length=100, description="step schedule: shares of the epochs after which to decay"
+    milestones: Annotated[list[Share], _STEP] = Field(
+        [0.8, 0.9], max_length=100, description="shares of the epochs after which to decay"
     )
-    decay: float = Field(0.01, gt=0, le=1, description="step schedule: factor at every milestone")
+    decay: Annotated[float, _STEP] = Field(0.01, gt=0, le=1, description="factor at every milestone")
     clip_norm: Factor | None = Field(None, description="largest norm of the gradient")
     ema: float | None = Field(None, gt=0, lt=1, description="decay of an exponential moving average of the weights")
     augment: Literal["auto", "none", "shift", "crop-flip", "colour"] = Field(
         "auto", description="auto: shift for grey images, crop-flip for colour; colour adds colour jitter"
     )
-    views: Views = Field(
+    views: Annotated[Views, _VIEWS] = Field(
         4, description="augmented views of each training image, which a frozen backbone computes once for all epochs"
     )
-    cache_limit: float = Field(
+    cache_limit: Annotated[float, _FROZEN] = Field(
         20.0, ge=0, le=1e6, description="most gigabytes on the disk for what a frozen backbone computes once"
     )
     sampler: Literal["instance", "square-root", "balanced", "progressive", "every-class"] = Field(
@@ -55,7 +87,7 @@ class TrainingConfig(BaseModel):
         description="class probability proportional to n^1, n^0.5, n^0, or moving from the first to the last; "
         "every-class: each batch has a row of every class",
     )
-    balanced_epoch: BalancedEpoch = Field(
+    balanced_epoch: Annotated[BalancedEpoch, _BALANCED] = Field(
         "rows",
         description="length of an epoch of class-balanced sampling: as many draws as there are rows, or classes times "
         "rows of the largest, as the released code of decoupling",
@@ -116,16 +148,22 @@ class OutputConfig(BaseModel):
         return name
 
 
-class RunConfig(BaseModel):
-    """One training run."""
+class Predicts(BaseModel):
+    """The first field of a run and of a comparison."""
+
+    task: TaskName = Field("auto", description="what is predicted")
+
+
+class _TrainsOnce(Predicts):
+    method: str = Field("cross_entropy", description="how labels are softened: see `softlabel methods`")
+    seed: Seed = Field(0, description="seed of the training")
+
+
+class Settings(BaseModel):
+    """What a run and a comparison both have. Fields stand in the order of the bases of a class, from the last."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["auto", "classification", "distribution", "ordinal", "pose", "multi-label", "segmentation"] = Field(
-        "auto", description="what is predicted"
-    )
-    method: str = Field("cross_entropy", description="how labels are softened: see `softlabel methods`")
-    seed: Seed = Field(0, description="seed of the training")
     data: DataConfig = DataConfig()
     axis: AxisConfig = AxisConfig()
     network: NetworkConfig = NetworkConfig()
@@ -134,15 +172,28 @@ class RunConfig(BaseModel):
     methods: dict[str, dict[str, Any]] = Field({}, description="options of methods, by the method's name")
 
     @property
+    def methods_used(self) -> Sequence[str]:
+        """The names of the methods that are trained."""
+        raise NotImplementedError
+
+    def kind_of(self, name: str) -> str:
+        """The module of the method of this name: an entry of `methods` with a `method` is that one under another."""
+        return str(self.methods.get(name, {}).get("method", name))
+
+
+class RunConfig(Settings, _TrainsOnce):
+    """One training run."""
+
+    @property
+    def methods_used(self) -> Sequence[str]:
+        return (self.method,)
+
+    @property
     def method_kind(self) -> str:
-        """Its module's name: an entry of `methods` with a `method` is that one under a name of its own."""
-        return str(self._own_options.get("method", self.method))
+        """Its module's name."""
+        return self.kind_of(self.method)
 
     @property
     def method_options(self) -> dict[str, Any]:
         """The options that are the method's."""
-        return {name: value for name, value in self._own_options.items() if name != "method"}
-
-    @property
-    def _own_options(self) -> dict[str, Any]:
-        return self.methods.get(self.method, {})
+        return {name: value for name, value in self.methods.get(self.method, {}).items() if name != "method"}

@@ -77,10 +77,10 @@ class _Trial:
         self._method = build_method(config, prepared)
         self._device = torch.device(device_name(config.training.device))
         self._engine = Engine(str(self._device), self._precision())
-        self._engine.place(self._method)
+        self._engine.to_device(self._method)
 
     def cost(self) -> Cost:
-        stages = [self._stage(place, stage) for place, stage in enumerate(self._method.stages())]
+        stages = [self._stage(stage_index, stage) for stage_index, stage in enumerate(self._method.stages())]
         splits = self._prepared.splits
         validation = self._evaluation(splits.validation)
         epochs = tuple(seconds + validation for seconds in itertools.chain.from_iterable(stages))
@@ -92,13 +92,13 @@ class _Trial:
         training = self._prepared.splits.training
         return precision_for(self._config.training, self._method.deployable(), training, self._device)
 
-    def _stage(self, place: int, stage: Stage) -> list[float]:
+    def _stage(self, stage_index: int, stage: Stage) -> list[float]:
         """Seconds of every epoch of a stage, without validation."""
         self._method.begin_stage(stage)
-        data = StageData(self._config, self._prepared, self._method, place, stage, self._engine)
+        data = StageData(self._config, self._prepared, self._method, stage_index, stage, self._engine)
         if not stage.gradients:
             return [self._evaluation(self._prepared.splits.training)]
-        run = StageRun(self._config, self._method, place, stage, data, self._engine)
+        run = StageRun(self._config, self._method, stage_index, stage, data, self._engine)
         seconds = data.steps_per_epoch * self._step(run) / self._config.training.processes
         return [seconds] * data.epochs
 

@@ -43,12 +43,12 @@ class Engine:
         )
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # a bar or a pipe is no place for its banner
         if processes > 1:
-            place = torch.device(device, rank) if device == "cuda" else torch.device(device)
-            meet(place, processes, rank, port, refuse_failed)
+            rank_device = torch.device(device, rank) if device == "cuda" else torch.device(device)
+            meet(rank_device, processes, rank, port, refuse_failed)
         self.fabric.launch()
         self.device: torch.device = self.fabric.device
 
-    def place(self, module: nn.Module) -> None:
+    def to_device(self, module: nn.Module) -> None:
         """Move a module to the device, in the memory layout that goes with the precision."""
         module.to(self.device)
         if self.precision.channels_last:

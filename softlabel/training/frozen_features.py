@@ -22,7 +22,7 @@ from softlabel.data.batches import batches
 from softlabel.data.samples import HeldSamples, Samples
 from softlabel.methods.base.method import Method
 from softlabel.networks.adapter import probing
-from softlabel.networks.entry import Entry
+from softlabel.networks.network import Entry
 from softlabel.randomness import generator
 from softlabel.runs.atomic import make_folder
 from softlabel.runs.partial import partial_folder, remove_leftovers

@@ -23,8 +23,8 @@ from softlabel.training.term_tally import TermTally
 class Observer(Protocol):
     """What happens around the loop: progress, evaluation, selection, files."""
 
-    def step(self, images: int, tally: TermTally, place: str) -> None:
-        """A step is done; `place` names the epoch."""
+    def step(self, images: int, tally: TermTally, epoch_name: str) -> None:
+        """A step is done; `epoch_name` is for messages."""
 
     def epoch(self, record: dict[str, Any], optimiser: Optimizer | None) -> None:
         """An epoch is done; the state says what comes next."""
@@ -47,25 +47,25 @@ def train_stages(
     own = own_gradients(method)
     if checkpoint is not None:
         state.restore_position(checkpoint)
-        for place in range(state.stage + 1):
-            _begin(config, state, place, own)
+        for stage_index in range(state.stage + 1):
+            _begin(config, state, stage_index, own)
         if state.average is not None:
             state.average.restart(method.deployable())  # whose head may be another one than before the stage
         state.restore_tensors(checkpoint)
-    for place in range(state.stage, len(stages)):
-        if place > state.stage or checkpoint is None:
-            state.stage, state.epoch, checkpoint = place, 0, None
-            _begin(config, state, place, own)
-            if place > 0 and state.average is not None:
+    for stage_index in range(state.stage, len(stages)):
+        if stage_index > state.stage or checkpoint is None:
+            state.stage, state.epoch, checkpoint = stage_index, 0, None
+            _begin(config, state, stage_index, own)
+            if stage_index > 0 and state.average is not None:
                 state.average.restart(method.deployable())  # the new head belongs to the weights, not to their average
-        run = StageRun(config, method, place, stages[place], data(place, stages[place]), engine)
+        run = StageRun(config, method, stage_index, stages[stage_index], data(stage_index, stages[stage_index]), engine)
         if checkpoint is not None and run.optimiser is not None:
             state.restore_optimiser(checkpoint, run.optimiser)
         for epoch in range(state.epoch, run.data.epochs):
             started = time.perf_counter()
             where = f"{run.stage.name}, epoch {epoch + 1}"
             tally = run.begin_epoch(epoch)
-            with addressed(config.seed, place, epoch, "epoch"):
+            with addressed(config.seed, stage_index, epoch, "epoch"):
                 if not run.stage.gradients:
                     run.solve()
                     if state.average is not None:
@@ -86,7 +86,7 @@ def train_stages(
             observer.epoch(run.record(epoch, means, tally.loss(means)), run.optimiser)
 
 
-def _begin(config: RunConfig, state: TrainingState, place: int, own: Mapping[str, bool]) -> None:
+def _begin(config: RunConfig, state: TrainingState, stage_index: int, own: Mapping[str, bool]) -> None:
     restore_gradients(state.method, own)
-    with addressed(config.seed, place, "begin"):
-        state.method.begin_stage(state.method.stages()[place])
+    with addressed(config.seed, stage_index, "begin"):
+        state.method.begin_stage(state.method.stages()[stage_index])

@@ -58,13 +58,13 @@ class FirstProcess:
         self._seconds, self._images = state.seconds, state.images
         self._best_is_saved = True
 
-    def step(self, images: int, tally: TermTally, place: str) -> None:
+    def step(self, images: int, tally: TermTally, epoch_name: str) -> None:
         """Show progress; look at the losses twice a second, as looking waits for the device."""
         self._progress.step(images, tally.means)
         now = time.perf_counter()
         if now - self._checked >= CHECK_SECONDS:
             self._checked = now
-            tally.refuse_bad(tally.means(), place)
+            tally.refuse_bad(tally.means(), epoch_name)
 
     def epoch(self, record: dict[str, Any], optimiser: Optimizer | None) -> None:
         """Validate, select, log, and save when it is time."""
@@ -162,7 +162,7 @@ class FirstProcess:
 class OtherProcess:
     """Writes nothing."""
 
-    def step(self, images: int, tally: TermTally, place: str) -> None:
+    def step(self, images: int, tally: TermTally, epoch_name: str) -> None:
         pass
 
     def epoch(self, record: dict[str, Any], optimiser: Optimizer | None) -> None:

@@ -14,7 +14,7 @@ from softlabel.bounded_files import one_line
 from softlabel.errors import RunError
 from softlabel.training.config import SettledTraining
 
-_NAME = re.compile(r"(?P<place>\d{1,9})\.(?P<what>\w+)")
+_NAME = re.compile(r"(?P<index>\d{1,9})\.(?P<what>\w+)")
 _STATE = {SGD: ("momentum_buffer",), AdamW: ("step", "exp_avg", "exp_avg_sq")}
 
 
@@ -52,11 +52,11 @@ def _by_factor(parameters: Mapping[str, nn.Parameter], rate_factors: Mapping[str
 
 
 def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:
-    """All state as tensors named '<parameter's place>.<what>'; the rest follows from the configuration."""
+    """All state as tensors named '<parameter's index>.<what>'; the rest follows from the configuration."""
     state = optimiser.state_dict()["state"]
     return {
-        f"{place}.{what}": value
-        for place, values in state.items()
+        f"{index}.{what}": value
+        for index, values in state.items()
         for what, value in values.items()
         if isinstance(value, Tensor)
     }
@@ -73,10 +73,10 @@ def load_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
             raise RunError(
                 f"the saved optimiser has {one_line(name)!r}, which is no part of {type(optimiser).__name__}"
             )
-        place, what = int(named["place"]), named["what"]
-        if place >= len(parameters):
-            raise RunError(f"the saved optimiser has a parameter {place}, this one only {len(parameters)}")
-        parameter = parameters[place]
+        index, what = int(named["index"]), named["what"]
+        if index >= len(parameters):
+            raise RunError(f"the saved optimiser has a parameter {index}, this one only {len(parameters)}")
+        parameter = parameters[index]
         if value.shape != (() if what == "step" else parameter.shape) or not value.is_floating_point():
             raise RunError(f"the saved optimiser's {name} is {list(value.shape)}, expected {list(parameter.shape)}")
         optimiser.state[parameter][what] = _like(parameter, value)

@@ -77,10 +77,10 @@ def _images_per_second(network: nn.Module, inputs: Tensor, option: Precision, de
             logits = trial(inputs)
         logits.float().logsumexp(-1).sum().backward()
 
-    return len(inputs) / _seconds(step, device)
+    return len(inputs) / seconds_of(step, device)
 
 
-def _seconds(step: Callable[[], None], device: torch.device) -> float:
+def seconds_of(step: Callable[[], None], device: torch.device) -> float:
     """The shortest of a few steps: the least disturbed one."""
     times = []
     for _ in range(WARM_UP_STEPS + MEASURED_STEPS):

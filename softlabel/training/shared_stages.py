@@ -36,9 +36,9 @@ class SharedStages:
         """The keys of stages that nobody has finished yet."""
         return [key for key in self.keys if key is not None and key not in self._folder]
 
-    def keep(self, place: int, checkpoint: Checkpoint) -> None:
-        """The stage at this place has ended; whoever comes first writes it."""
-        key = self.keys[place]
+    def keep(self, stage_index: int, checkpoint: Checkpoint) -> None:
+        """This stage has ended; whoever comes first writes it."""
+        key = self.keys[stage_index]
         if key is not None and key not in self._folder:
             self._folder.path.mkdir(parents=True, exist_ok=True)
             self._folder.save(key, checkpoint)
@@ -50,12 +50,12 @@ class SharedStages:
 
         Raises RunError when the checkpoint is damaged, or not of these stages.
         """
-        for place in reversed(range(len(self.keys))):
-            key = self.keys[place]
+        for stage_index in reversed(range(len(self.keys))):
+            key = self.keys[stage_index]
             if key is not None and key in self._folder:
                 checkpoint, path = self._folder.load(key), self._folder.index(key)
                 checked(checkpoint.values, Position, path, "values")
-                renamed = _renamed(checkpoint, stages[: place + 1])
+                renamed = _renamed(checkpoint, stages[: stage_index + 1])
                 refuse_other_position(renamed.values, stages, epochs, path)
                 return renamed
         return None

@@ -35,7 +35,7 @@ class StageData:
         config: RunConfig,
         prepared: Prepared,
         method: Method,
-        place: int,
+        stage_index: int,
         stage: Stage,
         engine: Engine,
         views: Views | None = None,
@@ -46,7 +46,7 @@ class StageData:
         self._own_training = own_training(config, method.network.backbone.pretrained)
         self._seed = config.seed
         self._method = method
-        self._place = place
+        self._stage_index = stage_index
         self._stage = stage
         self._engine = engine
         self._training = training
@@ -87,7 +87,7 @@ class StageData:
         """Training rows in views of their own, where there are views; other samples as they are."""
         if self._views is None or samples is not self._training:
             return samples, order
-        return self._views.samples, self._views.drawn(order, generator(self._seed, self._place, epoch, purpose))
+        return self._views.samples, self._views.drawn(order, generator(self._seed, self._stage_index, epoch, purpose))
 
     def _cache_features(self) -> None:
         """Only when the stage is trained, as its backbone is not finished before."""
@@ -133,7 +133,7 @@ class StageData:
         return self._method.transform(batch, self._generator(epoch, step, "transform", shared))
 
     def _generator(self, epoch: int, step: int, purpose: str, shared: bool) -> torch.Generator:
-        address: list[Address] = [self._seed, self._place, epoch, step, purpose]
+        address: list[Address] = [self._seed, self._stage_index, epoch, step, purpose]
         return generator(*address, self._engine.rank) if shared else generator(*address)
 
     def _share(self, batch: Batch, shared: bool) -> Batch:
@@ -143,7 +143,7 @@ class StageData:
 
     def _order(self, epoch: int) -> Tensor:
         sampler = self._stage.sampler or self._config.sampler
-        draws, limit = generator(self._seed, self._place, epoch, "order"), self._config.head_limit
+        draws, limit = generator(self._seed, self._stage_index, epoch, "order"), self._config.head_limit
         if sampler == "every-class":
             order = every_class_order(self._index, self._config.batch_size, generator=draws, head_limit=limit)
         else:
@@ -175,7 +175,7 @@ class StageData:
                 sampler,
                 epoch=epoch,
                 epochs=self.epochs,
-                generator=generator(self._seed, self._place, epoch, "second order", number),
+                generator=generator(self._seed, self._stage_index, epoch, "second order", number),
             )
             for number in range(passes)
         ]

@@ -33,7 +33,7 @@ class StageRun:
         self,
         config: RunConfig,
         method: Method,
-        place: int,
+        stage_index: int,
         stage: Stage,
         data: StageData,
         engine: Engine,
@@ -42,7 +42,7 @@ class StageRun:
         self.data = data
         self._config = config
         self._method = method
-        self._place = place
+        self._stage_index = stage_index
         self._engine = engine
         self._parts = stage_parts(config, stage, method.network)
         training = own_training(config, method.network.backbone.pretrained)
@@ -65,7 +65,7 @@ class StageRun:
         assert self._updater is not None
         assert self.optimiser is not None
         set_rate(self.optimiser, self.schedule.rate(epoch * self.data.steps_per_epoch + step))
-        address = (self._config.seed, self._place, epoch, step)
+        address = (self._config.seed, self._stage_index, epoch, step)
         seed_global(*address, self._engine.rank, "dropout")  # the caller's state is put back by the loop
         if self.stage.custom_update:
             self._updater.custom_update(batch, second, generator(*address, "update"), tally)

@@ -121,10 +121,10 @@ class Training:
         """Train what is left."""
         train_stages(self.config, self.state, self.data, self.engine, observer, self.checkpoint)
 
-    def data(self, place: int, stage: Stage) -> StageData:
+    def data(self, stage_index: int, stage: Stage) -> StageData:
         """The batches of a stage."""
         views = None if self.features is None else self.features.views
-        return StageData(self.config, self.read, self.state.method, place, stage, self.engine, views)
+        return StageData(self.config, self.read, self.state.method, stage_index, stage, self.engine, views)
 
     @property
     def read(self) -> Prepared:
@@ -137,7 +137,7 @@ class Training:
 
     def size(self) -> tuple[int, int]:
         """Samples and epochs of the whole run."""
-        stages = [self.data(place, stage) for place, stage in enumerate(self.state.method.stages())]
+        stages = [self.data(stage_index, stage) for stage_index, stage in enumerate(self.state.method.stages())]
         return sum(data.epochs * data.images_per_epoch for data in stages), sum(data.epochs for data in stages)
 
     def __enter__(self) -> Self:
@@ -162,7 +162,7 @@ def start_training(
     engine = Engine(
         device_name(config.training.device), precision, config.training.processes, rank, port, refuse_failed
     )
-    engine.place(method)
+    engine.to_device(method)
     average = None if config.training.ema is None else AveragedNetwork(method.deployable(), config.training.ema)
     state = TrainingState(method, average)
     checkpoints = CheckpointFolder(folder / "checkpoints")

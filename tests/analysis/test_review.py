@@ -23,6 +23,7 @@ from softlabel.analysis.folds import folds_of
 from softlabel.analysis.review import NUMBERS, Filters, Review, review
 from softlabel.cli.main import main
 from softlabel.data.batch import Batch
+from softlabel.deployed.predict import training_data
 from softlabel.errors import ConfigError, RunError, UnsupportedError
 from softlabel.evaluation.row_scores import FILE, read_row_scores, write_row_scores
 from softlabel.methods.cross_entropy import CrossEntropy
@@ -168,7 +169,7 @@ def test_corrected_labels_come_back(run: Path, reviewed: Review, tmp_path: Path,
     assert f"{len(suspected)} labels changed by edited.csv" in " ".join(outcome.out.split())
     again = tmp_path / "digits-0001"
     assert read_json(again / "result.json")["test_hash"] == read_json(run / "result.json")["test_hash"]
-    seen = folds_of(prepare(cross_fitting._configuration(again).data), FOLDS).samples
+    seen = folds_of(prepare(training_data(again)), FOLDS).samples
     true = torch.from_numpy(load_digits().target)[seen.sample_id]
     assert (seen.annotation != true).float().mean() < 0.5 * wrong_rows(reviewed).mean()
 
@@ -183,7 +184,7 @@ def test_a_table_in_parquet_holds_numbers(run: Path, tmp_path: Path, softlabel, 
     assert {kinds[name] for name in (*NUMBERS, "p_0")} == {"double"}
     assert kinds["row"] == "int64"
     assert kinds["label"] == "string"
-    data = cross_fitting._configuration(run).data.model_copy(update={"corrections": str(out)})
+    data = training_data(run).model_copy(update={"corrections": str(out)})
     assert "corrections: 0 labels changed by reviewed.parquet, of 10 rows" in prepare(data).splits.notes[-1]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from benchmarks import recording
 
 pytestmark = pytest.mark.slow
 """All of them look at one comparison by the command."""
@@ -18,24 +18,14 @@ METHODS = ("cross_entropy", "label_smoothing", "online_label_smoothing")
 
 
 @pytest.fixture(scope="module")
-def recording() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("recording", ROOT / "benchmarks" / "recording.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def shown(recording: ModuleType) -> list[str]:
+def shown() -> list[str]:
     """The screen of a quick run of the same command."""
     text: str = recording.recorded(["--epochs", "1", "--backbone", "mlp"])
     return text.splitlines()
 
 
 @pytest.fixture(scope="module")
-def readme(recording: ModuleType) -> list[str]:
+def readme() -> list[str]:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     block = text.split(recording.BEGIN)[1].split(recording.END)[0].strip("\n")
     return [line.removeprefix("    ") for line in block.splitlines()]
@@ -87,7 +77,7 @@ def test_the_first_and_the_last_line_are_the_folder(shown: list[str]) -> None:
     assert shown[0] == shown[-1] == "folder   /home/me/runs/digits-0001"
 
 
-def test_states_of_a_line_become_the_one_that_stays(recording: ModuleType) -> None:
+def test_states_of_a_line_become_the_one_that_stays() -> None:
     bars = "".join(f"\r[{'#' * n}] {10 * n}%  left {9 - n} s" for n in range(11))
     assert recording.screen(f"a\r\n{bars}\r\nb\r\n").splitlines() == [
         "a",

@@ -19,11 +19,11 @@ from softlabel.methods.base.decoupled import Decoupled
 from softlabel.methods.base.discovery import find_method, method_names
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.running_state import RunningState
-from softlabel.tasks.class_space import ClassSpace
+from softlabel.tasks.task import Task
 from tests.contract.test_methods import TASKS, batch_for, build, no_teacher, refusal, some_task
 from tests.methods.made import made
 
-PASSED_BY = (ClassSpace, BaseModel, type, types.ModuleType, Enum, str, bytes, torch.device, torch.dtype)
+PASSED_BY = (Task, BaseModel, type, types.ModuleType, Enum, str, bytes, torch.device, torch.dtype)
 """What holds no tensor of the method's: a task reads annotations on whichever device they are (below)."""
 REPRESENTATIONS = [
     name

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from softlabel.labels import Dense, LabelDistribution, dense, mix
-from softlabel.losses import cross_entropy, kl_divergence
+from softlabel.losses import cross_entropy, focal_loss, kl_divergence
 from softlabel.losses.engine import fused
 from tests.labels.kinds import discovered_kinds, example_of
 from tests.oracle import labels as oracle
 
 K = 6
 SHAPE = (5, 3)
-LOSSES = [cross_entropy, kl_divergence]
+LOSSES = [cross_entropy, kl_divergence, focal_loss]
 
 
 @pytest.fixture(params=discovered_kinds())
@@ -138,13 +138,14 @@ def test_gradcheck(label, loss):
 
 @pytest.mark.usefixtures("block_size")
 @pytest.mark.parametrize("reduction", ["none", "mean"])
-def test_the_fused_gradient_is_that_of_differences(label, reduction):
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_fused_gradient_is_that_of_differences(label, reduction, loss):
     """What gradcheck does, with one backward per loss."""
     logits = logits_like(label).detach()
     direction = torch.randn_like(logits)
     step = 1e-6
-    ahead, behind = (cross_entropy(logits + sign * step * direction, label, reduction=reduction) for sign in (1, -1))
-    _, gradient = value_and_gradient(cross_entropy, logits, label, reduction=reduction)
+    ahead, behind = (loss(logits + sign * step * direction, label, reduction=reduction) for sign in (1, -1))
+    _, gradient = value_and_gradient(loss, logits, label, reduction=reduction)
     torch.testing.assert_close((gradient * direction).sum(), (ahead - behind).sum() / (2 * step), atol=1e-6, rtol=1e-6)
 
 

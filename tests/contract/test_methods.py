@@ -14,33 +14,21 @@ from softlabel.methods.base.method import Method, Terms, TrainingSet
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
-from softlabel.tasks.class_space import ClassSpace
-from softlabel.tasks.classification import Classification
-from softlabel.tasks.config import AxisConfig
-from softlabel.tasks.distribution import Distribution
-from softlabel.tasks.multi_label import MultiLabel
-from softlabel.tasks.ordinal import Ordinal
-from softlabel.tasks.pose import Pose
-from softlabel.tasks.segmentation import Segmentation
+from softlabel.tasks.task import Task
+from tests.data.test_annotation import example
+from tests.tasks.examples import examples
 
 NUM_CLASSES = 4
 INPUTS = InputSpec(kind="image", shape=(1, 8, 8), mean=[0.5], std=[0.25])
 NAMES = [f"class {k}" for k in range(NUM_CLASSES)]
-TASKS: dict[str, ClassSpace] = {
-    "classification": Classification(NAMES),
-    "distribution": Distribution(NAMES),
-    "ordinal": Ordinal(torch.arange(float(NUM_CLASSES)), AxisConfig()),
-    "pose": Pose(torch.tensor([-10.0, 10.0]), torch.tensor([-30.0, 30.0]), AxisConfig()),
-    "multi-label": MultiLabel(NAMES),
-    "segmentation": Segmentation(NAMES),
-}
+TASKS: dict[str, Task] = examples(NUM_CLASSES)
 
 
 def no_teacher(folder: str) -> torch.nn.Module:
     raise AssertionError(f"no method asks for a teacher here, {folder}")
 
 
-def network_for(name: str, task: ClassSpace) -> NetworkConfig:
+def network_for(name: str, task: Task) -> NetworkConfig:
     if task.per_pixel:
         return NetworkConfig(head="pixel")
     return NetworkConfig(backbone="resnet8", head=find_method(name).head_kind)
@@ -49,29 +37,17 @@ def network_for(name: str, task: ClassSpace) -> NetworkConfig:
 COUNTS = torch.tensor([40.0, 20.0, 10.0, 5.0], dtype=torch.float64)
 
 
-def build(name: str, task: ClassSpace, seed: int = 0, counts: Tensor = COUNTS) -> Method:
+def build(name: str, task: Task, seed: int = 0, counts: Tensor = COUNTS) -> Method:
     method = find_method(name)
     network = build_network(network_for(name, task), INPUTS, task.num_classes, seed)
     training_set = TrainingSet(75, counts, no_teacher, batch_for(task, 75).annotation)
     return method(method.Config(), network, task, training_set)
 
 
-def batch_for(task: ClassSpace, n: int = 12, seed: int = 0) -> Batch:
+def batch_for(task: Task, n: int = 12, seed: int = 0) -> Batch:
     g = torch.Generator().manual_seed(seed)
     inputs = torch.randint(0, 256, (n, 1, 8, 8), generator=g, dtype=torch.uint8)
-    if task.annotation_kind == "label":
-        annotation: Tensor = torch.randint(0, NUM_CLASSES, (n,), generator=g)
-    elif task.annotation_kind == "value":
-        annotation = torch.rand(n, 2, generator=g) * (NUM_CLASSES - 1) + 0.1
-    elif task.annotation_kind == "values":
-        annotation = torch.rand(n, 2, generator=g) * torch.tensor([40.0, 100.0]) - torch.tensor([20.0, 50.0])
-    elif task.annotation_kind == "mask":
-        annotation = torch.randint(0, NUM_CLASSES, (n, 8, 8), generator=g, dtype=torch.uint8)
-    elif task.annotation_kind == "levels":
-        annotation = torch.randint(0, 3, (n, NUM_CLASSES), generator=g, dtype=torch.uint8)
-    else:
-        annotation = torch.rand(n, NUM_CLASSES, generator=g)
-    return Batch(inputs, annotation, torch.arange(n))
+    return Batch(inputs, example(task.annotation_kind, n, NUM_CLASSES, g), torch.arange(n))
 
 
 def total(method: Method, terms: Terms) -> Tensor:
@@ -79,7 +55,7 @@ def total(method: Method, terms: Terms) -> Tensor:
     return sum((weights.get(name, 1.0) * term.sum / term.mass for name, term in terms.items()), torch.zeros(()))
 
 
-def supported(name: str, kind: str) -> ClassSpace:
+def supported(name: str, kind: str) -> Task:
     task = TASKS[kind]
     reason = refusal(name, task)
     if reason is not None:
@@ -88,11 +64,11 @@ def supported(name: str, kind: str) -> ClassSpace:
     return task
 
 
-def refusal(name: str, task: ClassSpace) -> str | None:
+def refusal(name: str, task: Task) -> str | None:
     return find_method(name).refusal(task, build_network(network_for(name, task), INPUTS, NUM_CLASSES, 0))
 
 
-def some_task(name: str) -> ClassSpace:
+def some_task(name: str) -> Task:
     """The first task that the method can be used with."""
     return next(task for task in TASKS.values() if refusal(name, task) is None)
 

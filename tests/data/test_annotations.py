@@ -8,6 +8,7 @@ import pyarrow.parquet
 import pytest
 import torch
 
+from softlabel.data.annotation import LEVELS, VALUE, VALUES
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.splits import make_splits
@@ -38,7 +39,7 @@ def split_by_half(config, source):
 def test_a_value_column(write):
     source = opened(write("t.csv", HEADER, rows()), value_column="age")
     annotation = source.samples.annotation
-    assert source.annotation_kind == "value"
+    assert source.annotation_kind is VALUE
     assert annotation.dtype == torch.float32
     assert annotation[:, 0].tolist() == [20 + i / 2 for i in range(40)]
     assert annotation[:, 1].isnan().all()
@@ -72,7 +73,7 @@ def test_a_value_that_is_no_number_is_refused(write, bad):
 
 def test_two_value_columns(write):
     source = opened(write("t.csv", HEADER, rows()), value_columns=["pitch", "yaw"])
-    assert source.annotation_kind == "values"
+    assert source.annotation_kind is VALUES
     assert source.class_names == ["pitch", "yaw"]
     assert torch.equal(source.samples.annotation, torch.tensor([[-i, 2.0 * i] for i in range(40)]))
     assert source.description.endswith("pitch from -39 to 0, yaw from 0 to 78")
@@ -86,7 +87,7 @@ def test_two_value_columns(write):
 def test_levels_of_both_codes(write):
     path = write("t.csv", HEADER, rows())
     source = opened(path, level_columns=["label_*"])
-    assert source.annotation_kind == "levels"
+    assert source.annotation_kind is LEVELS
     assert source.class_names == ["a", "b"]
     assert source.samples.annotation.dtype == torch.uint8
     assert source.samples.annotation.tolist() == [[2 * (i % 2), 2 * (i % 3 == 0)] for i in range(40)]

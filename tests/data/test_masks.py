@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from softlabel.data.annotation import MASK
 from softlabel.data.config import DataConfig
 from softlabel.data.masks import decode_mask
 from softlabel.data.reading.open_source import open_source
@@ -55,7 +56,7 @@ def refusal(folder, **options):
 def test_images_and_their_masks(street, digits):
     source = opened(street)
     annotation = source.samples.annotation
-    assert source.annotation_kind == "mask"
+    assert source.annotation_kind is MASK
     assert source.description == "12 images, 8 x 8 grey, 2 classes of pixels"
     assert source.class_names == ["0", "1"]
     assert annotation.dtype == torch.uint8

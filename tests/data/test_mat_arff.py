@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
+from softlabel.data.annotation import LEVELS, VOTES
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.open_source import open_source
 from softlabel.errors import DataError
@@ -55,7 +56,7 @@ def arff(tmp_path):
 def test_a_mat_file(tmp_path, tables):
     savemat(tmp_path / "t.mat", tables | {"other": np.ones(3)})
     source = opened(f"mat:{tmp_path}/t.mat")
-    assert source.annotation_kind == "distribution"
+    assert source.annotation_kind is VOTES
     assert source.class_names == ["1", "2", "3"]
     assert source.description == "12 rows of 4 features, 3 classes, votes or probabilities"
     assert np.array_equal(source.samples.annotation.numpy(), tables["labels"].astype(np.float32))
@@ -114,7 +115,7 @@ def test_damaged_mat_files_are_refused(tmp_path, tables):
 
 def test_an_arff_file_and_its_test_part(arff):
     source = opened(f"{arff()},demo-test.arff")
-    assert source.annotation_kind == "levels"
+    assert source.annotation_kind is LEVELS
     assert source.class_names == ["calm", "sad one"]
     assert source.feature_names == ["x", "flag"]
     assert source.samples.annotation[:4].tolist() == [[2, 0], [0, 2], [2, 2], [0, 0]]

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from softlabel.data.annotation import LABEL, MASK, VALUE, VOTES
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.open_source import open_source
 from softlabel.data.splitting.long_tail import long_tail_rows
@@ -101,7 +102,7 @@ def test_votes_without_a_class_are_not_counted(files, digits):
     votes[7] = [2, 0, 0, 0, 0, 0, 0, 0, 0, 8]  # no face
     votes[9] = [5, 0, 0, 0, 0, 0, 0, 0, 5, 0]  # a tie counts for the class
     source = opened(files(made_train=packed(digits.pixels[:80], votes=votes[:80], columns=FACES)), "made_train")
-    assert source.annotation_kind == "distribution"
+    assert source.annotation_kind is VOTES
     assert source.class_names == FACES[:8].tolist()
     kept = [row for row in range(80) if row not in (5, 7)]
     assert np.array_equal(source.samples.annotation.numpy(), votes[kept, :8])
@@ -112,7 +113,7 @@ def test_votes_without_a_class_are_not_counted(files, digits):
 def test_ages_are_values_and_need_no_checksum(files, digits):
     arrays = {key: value for key, value in files.train.items() if key not in ("labels", "class_names", "pixel_sha256")}
     source = opened(files(faces=arrays | {"age": np.arange(80, dtype=np.int16)}), "faces")
-    assert source.annotation_kind == "value"
+    assert source.annotation_kind is VALUE
     assert source.class_names == []
     assert source.samples.annotation[:, 0].tolist() == list(range(80))
     assert source.samples.annotation[:, 1].isnan().all()
@@ -140,7 +141,7 @@ def test_masks_whose_last_class_is_void(files, digits):
         wild_train=masked(files.train, masks[:80] + 1),
     )
     source = opened(folder, "scene_train,scene_test")
-    assert source.annotation_kind == "mask"
+    assert source.annotation_kind is MASK
     assert source.class_names == ["paper", "ink"]
     assert np.array_equal(source.samples.annotation.numpy(), np.where(masks == 2, 255, masks))
     assert refusal(folder, "odd_train").endswith("row 1: the mask has 7 x 8 pixels, expected 8 x 8 like the image")
@@ -227,14 +228,14 @@ def test_files_that_are_no_packed_files(files):
 @pytest.mark.parametrize(
     ("names", "kind", "parts", "classes"),
     [
-        ("cifar10_lt_if100_train,cifar10_test", "label", [12406, 0, 10000], 10),
-        ("cifar100_lt_if100_train,cifar100_test", "label", [10847, 0, 10000], 100),
-        ("ferplus_train_00000_14278,ferplus_valid,ferplus_test", "distribution", [14211, 3553, 3545], 8),
+        ("cifar10_lt_if100_train,cifar10_test", LABEL, [12406, 0, 10000], 10),
+        ("cifar100_lt_if100_train,cifar100_test", LABEL, [10847, 0, 10000], 100),
+        ("ferplus_train_00000_14278,ferplus_valid,ferplus_test", VOTES, [14211, 3553, 3545], 8),
     ],
 )
 def test_the_real_benchmarks(names, kind, parts, classes):
     source = opened(REAL, names)
-    assert source.annotation_kind == kind
+    assert source.annotation_kind is kind
     assert torch.bincount(source.split.long()).tolist() == parts
     assert len(source.class_names) == classes
 
@@ -243,7 +244,7 @@ def test_the_real_benchmarks(names, kind, parts, classes):
 @needs_data
 def test_the_real_ages():
     source = opened(REAL, "utkface_subset1700")
-    assert source.annotation_kind == "value"
+    assert source.annotation_kind is VALUE
     assert source.description == "1,700 images, 200 x 200 rgb, values from 1 to 100"
 
 

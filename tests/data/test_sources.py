@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from softlabel.data.annotation import VOTES
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.open_source import list_sources, open_source
 from softlabel.data.refusals import RefusedRowsError
@@ -251,7 +252,7 @@ def test_a_table_of_votes(write, digits):
     rows = [[i, *v.tolist(), i / 7] for i, v in enumerate(digits.votes)]
     options = {"feature_columns": ["p"], "vote_columns": ["votes_*"]}
     source = open_source(DataConfig(source=f"csv:{write('v.csv', header, rows)}", **options))
-    assert source.annotation_kind == "distribution"
+    assert source.annotation_kind is VOTES
     assert source.samples.annotation.dtype == torch.float32
     assert source.samples.annotation.tolist() == digits.votes.tolist()
     assert source.class_names == [str(k) for k in range(10)]

@@ -12,7 +12,7 @@ import pytest
 from softlabel.data.config import DataConfig
 from softlabel.errors import RunError
 from softlabel.experiments import compare as comparison
-from softlabel.experiments.cells import Cell, _train_cell
+from softlabel.experiments.cells import Cell, train_cell
 from softlabel.experiments.config import CompareConfig
 from softlabel.runs.run_folder import RunFolder
 from softlabel.runs.trained_on import record
@@ -66,7 +66,7 @@ def test_a_process_of_it_trains_nothing(begun: tuple[CompareConfig, Path], inter
     cell = Cell("cross_entropy", 0, asked.cell("cross_entropy", seed=0), folder / "cells" / "cross_entropy-seed0")
     answer, sender = Pipe(duplex=False)
     with answer, sender:
-        _train_cell(cell, 1, sender)
+        train_cell(cell, 1, sender)
         assert answer.poll(), "it was trained"
         assert "training part: 1 of 36 labels differ" in answer.recv_bytes().decode()
     assert not cell.folder.exists()

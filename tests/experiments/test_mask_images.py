@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from softlabel.experiments.cells import Cell
-from softlabel.experiments.results import _add_masks
+from softlabel.experiments.results import add_masks
 from softlabel.tasks.segmentation import Segmentation
 from softlabel.training.config import RunConfig
 
@@ -53,7 +53,7 @@ def made(root: Path, validation: dict[str, list[float | None]]) -> tuple[list[Ce
 )
 def test_the_best_run_of_each_method_is_shown(validation: Any, shown: list[str], tmp_path: Path) -> None:
     cells, entries = made(tmp_path, validation)
-    assert _add_masks(cells, entries, PREPARED) == IMAGES
+    assert add_masks(cells, entries, PREPARED) == IMAGES
     assert [name for name, entry in entries.items() if "masks" in entry] == shown
     assert all(entries[name]["masks"][0]["prediction"] == name for name in shown)
 
@@ -61,5 +61,5 @@ def test_the_best_run_of_each_method_is_shown(validation: Any, shown: list[str],
 def test_other_tasks_store_nothing(tmp_path: Path) -> None:
     cells, entries = made(tmp_path, {"dldl": [0.5]})
     (cells[0].folder / "evaluation" / "masks.json").unlink()
-    assert _add_masks(cells, entries, PREPARED) == []
+    assert add_masks(cells, entries, PREPARED) == []
     assert "masks" not in entries["dldl-seed0"]

@@ -14,11 +14,11 @@ from scipy import stats
 
 from softlabel.errors import RunError
 from softlabel.experiments.differences import differences_to, holm, ranking
-from softlabel.experiments.noise import Noise, noise_of_mean, pooled
 from softlabel.experiments.resampling import MOST_ROWS, Replicates, resample_rows
 from softlabel.experiments.score_table import ScoreTable
 from softlabel.experiments.statistics import summarise
 from softlabel.experiments.summary import MethodSummary, Summary
+from softlabel.experiments.variance import VarianceComponents, pooled, variance_of_mean
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
 from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
@@ -70,30 +70,30 @@ def by_name(summary: Summary) -> dict[str, MethodSummary]:
     return {method.method: method for method in summary.methods}
 
 
-# Noise
+# Variance
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 20])
 @pytest.mark.parametrize("t", [0.1, 1.0, 4.0])
 def test_without_noise_of_rows_it_is_students_test(seeds: int, t: float) -> None:
-    noise = Noise(seeds, between=2.5, own=0.0, shared=0.0)
+    variance = VarianceComponents(seeds, between=2.5, own=0.0, shared=0.0)
     error = math.sqrt(2.5 / seeds)
-    assert noise.p_value(t * error) == pytest.approx(2 * stats.t.sf(t, seeds - 1), rel=1e-10)
-    low, high = noise.interval(1.0, 0.95)
+    assert variance.p_value(t * error) == pytest.approx(2 * stats.t.sf(t, seeds - 1), rel=1e-10)
+    low, high = variance.interval(1.0, 0.95)
     assert (low, high) == pytest.approx(stats.t.interval(0.95, seeds - 1, 1.0, error), rel=1e-10)
 
 
 def test_paired_differences_alone_give_scipys_paired_test() -> None:
     first, second = np.random.default_rng(0).normal(size=(2, 6))
     difference = first - second
-    noise = noise_of_mean(difference, np.repeat(difference[:, None], 10, axis=1))
-    assert noise.p_value(float(difference.mean())) == pytest.approx(stats.ttest_rel(first, second).pvalue, rel=1e-10)
+    variance = variance_of_mean(difference, np.repeat(difference[:, None], 10, axis=1))
+    assert variance.p_value(float(difference.mean())) == pytest.approx(stats.ttest_rel(first, second).pvalue, rel=1e-10)
 
 
 def test_without_noise_of_seeds_it_is_normal() -> None:
-    noise = Noise(3, between=0.0, own=0.0, shared=4.0)
-    assert noise.p_value(3.0) == pytest.approx(2 * stats.norm.sf(1.5), rel=1e-12)
-    assert noise.interval(0.0, 0.9)[1] == pytest.approx(2 * stats.norm.ppf(0.95), rel=1e-10)
+    variance = VarianceComponents(3, between=0.0, own=0.0, shared=4.0)
+    assert variance.p_value(3.0) == pytest.approx(2 * stats.norm.sf(1.5), rel=1e-12)
+    assert variance.interval(0.0, 0.9)[1] == pytest.approx(2 * stats.norm.ppf(0.95), rel=1e-10)
 
 
 @given(
@@ -106,19 +106,19 @@ def test_without_noise_of_seeds_it_is_normal() -> None:
 def test_error_and_degrees_equal_the_oracle(
     seeds: int, between: float, own: float, shared: float, distance: float
 ) -> None:
-    noise = Noise(seeds, between, own, shared)
+    variance = VarianceComponents(seeds, between, own, shared)
     error, of_interval, of_claim = oracle.degrees(seeds, between, own, shared)
-    assert noise.p_value(distance) == pytest.approx(2 * stats.t.sf(distance / error, of_claim), rel=1e-9, abs=1e-300)
-    assert noise.p_value(noise.visible_estimate(0.05)) == pytest.approx(0.05, rel=1e-7)
-    low, high = noise.interval(0.0, 0.95)
+    assert variance.p_value(distance) == pytest.approx(2 * stats.t.sf(distance / error, of_claim), rel=1e-9, abs=1e-300)
+    assert variance.p_value(variance.visible_estimate(0.05)) == pytest.approx(0.05, rel=1e-7)
+    low, high = variance.interval(0.0, 0.95)
     assert high == pytest.approx(stats.t.ppf(0.975, of_interval) * error, rel=1e-9)
     assert low == -high
-    assert high <= noise.visible_estimate(0.05) * (1 + 1e-9)  # what is claimed has an interval without 0
+    assert high <= variance.visible_estimate(0.05) * (1 + 1e-9)  # what is claimed has an interval without 0
 
 
 def test_seeds_that_differ_no_more_than_their_rows_explain_leave_the_normal_interval() -> None:
-    noise = Noise(3, between=0.4, own=0.5, shared=1.0)
-    assert noise.interval(0.0, 0.95)[1] == pytest.approx(stats.norm.ppf(0.975) * math.sqrt(1 + 0.5 / 3), rel=1e-12)
+    variance = VarianceComponents(3, between=0.4, own=0.5, shared=1.0)
+    assert variance.interval(0.0, 0.95)[1] == pytest.approx(stats.norm.ppf(0.975) * math.sqrt(1 + 0.5 / 3), rel=1e-12)
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
@@ -128,29 +128,29 @@ def test_intervals_cover_and_claims_err_as_often_as_they_say(seeds: int, shared:
     generator = np.random.default_rng(seeds)
     errors = generator.normal(0, math.sqrt(shared + 1), 2000)
     seen = seeds * generator.chisquare(seeds - 1, 2000) / (seeds - 1)
-    noises = [Noise(seeds, between, own * seeds, shared) for between in seen]
-    covered = [abs(error) <= noise.interval(0, 0.95)[1] for noise, error in zip(noises, errors, strict=True)]
-    claimed = [noise.p_value(error) < 0.025 for noise, error in zip(noises, errors, strict=True)]
+    variances = [VarianceComponents(seeds, between, own * seeds, shared) for between in seen]
+    covered = [abs(error) <= variance.interval(0, 0.95)[1] for variance, error in zip(variances, errors, strict=True)]
+    claimed = [variance.p_value(error) < 0.025 for variance, error in zip(variances, errors, strict=True)]
     assert 0.91 < np.mean(covered) < 0.98
     assert np.mean(claimed) < 0.045  # of 0.025; least exact with three seeds and hardly any noise of rows
 
 
 @given(st.floats(1e-6, 1e6))
 def test_noise_has_no_unit(scale: float) -> None:
-    small, large = Noise(3, 1.0, 0.5, 2.0), Noise(3, scale, 0.5 * scale, 2.0 * scale)
+    small, large = VarianceComponents(3, 1.0, 0.5, 2.0), VarianceComponents(3, scale, 0.5 * scale, 2.0 * scale)
     assert large.p_value(2 * math.sqrt(scale)) == pytest.approx(small.p_value(2.0), rel=1e-9)
     assert large.visible_difference(0.05) == pytest.approx(math.sqrt(scale) * small.visible_difference(0.05), rel=1e-3)
 
 
 def test_noise_that_cannot_be_known() -> None:
-    one_seed = Noise(1, math.nan, math.nan, 1.0)
+    one_seed = VarianceComponents(1, math.nan, math.nan, 1.0)
     assert math.isnan(one_seed.p_value(9.0))
     assert one_seed.interval(0.0, 0.95)[1] == pytest.approx(1.959964, rel=1e-6)
     assert math.isnan(one_seed.visible_difference(0.05))
-    undefined = noise_of_mean(np.full(3, math.nan), np.full((3, 50), math.nan))
+    undefined = variance_of_mean(np.full(3, math.nan), np.full((3, 50), math.nan))
     assert math.isnan(undefined.p_value(math.nan))
     assert math.isnan(undefined.interval(math.nan, 0.95)[0])
-    none = Noise(3, 0.0, 0.0, 0.0)
+    none = VarianceComponents(3, 0.0, 0.0, 0.0)
     assert (none.power(0.1, 0.05), none.power(0.0, 0.05)) == (1.0, 0.0)
     assert (none.p_value(0.0), none.p_value(0.1), none.visible_difference(0.05)) == (1.0, 0.0, 0.0)
     assert none.interval(2.0, 0.95) == (2.0, 2.0)
@@ -161,32 +161,32 @@ def test_components_are_found_again() -> None:
     """Replicates of S seeds with known shared and own variance."""
     generator = np.random.default_rng(0)
     shared, own = generator.normal(0, 2.0, 20_000), generator.normal(0, 3.0, (4, 20_000))
-    noise = noise_of_mean(np.array([1.0, 2.0, 3.0, 4.0]), shared + own)
-    assert noise.between == pytest.approx(5 / 3)
-    assert noise.own == pytest.approx(9.0, rel=0.05)
-    assert noise.shared == pytest.approx(4.0, rel=0.1)
+    variance = variance_of_mean(np.array([1.0, 2.0, 3.0, 4.0]), shared + own)
+    assert variance.between == pytest.approx(5 / 3)
+    assert variance.own == pytest.approx(9.0, rel=0.05)
+    assert variance.shared == pytest.approx(4.0, rel=0.1)
 
 
 def test_visible_difference_is_seen_four_times_in_five() -> None:
     generator = np.random.default_rng(0)
     for seeds, own, shared, extra in ((3, 0.2, 0.5, 1.0), (6, 1.0, 0.0, 0.5)):
-        true = Noise(seeds, own + extra, own, shared)
+        true = VarianceComponents(seeds, own + extra, own, shared)
         difference = true.visible_difference(0.05)
         seen = 0
         for _ in range(1500):
             values = (
                 difference + generator.normal(0, math.sqrt(shared)) + generator.normal(0, math.sqrt(own + extra), seeds)
             )
-            found = Noise(seeds, float(values.var(ddof=1)), own, shared)
+            found = VarianceComponents(seeds, float(values.var(ddof=1)), own, shared)
             seen += found.p_value(float(values.mean())) < 0.05
         assert seen / 1500 == pytest.approx(0.8, abs=0.04)
 
 
 def test_seeds_to_see_is_the_reverse_question() -> None:
-    noise = Noise(3, 1.0, 0.2, 0.05)
-    wanted = noise.with_seeds(9).visible_difference(0.05)
-    assert noise.seeds_to_see(wanted * 1.001, 0.05) == 9
-    assert noise.seeds_to_see(0.1, 0.05) is None  # the rows alone hide it
+    variance = VarianceComponents(3, 1.0, 0.2, 0.05)
+    wanted = variance.with_seeds(9).visible_difference(0.05)
+    assert variance.seeds_to_see(wanted * 1.001, 0.05) == 9
+    assert variance.seeds_to_see(0.1, 0.05) is None  # the rows alone hide it
 
 
 # Resampling
@@ -308,7 +308,7 @@ def test_pairs_that_both_equal_the_baseline_are_not_told_apart() -> None:
     )
     methods = ["base", "low", "high"]
     differences = differences_to(table, [nll], methods, "base", "nll")
-    assert table.difference_noise("nll", "low", "high")[1].p_value(-4.0) == 0.0
+    assert table.difference_variance("nll", "low", "high")[1].p_value(-4.0) == 0.0
     order, ranks, winner = ranking(table, nll, methods, "base", differences)
     assert order == ["low", "base", "high"]
     assert ranks == {"base": 1, "low": 1, "high": 1}

@@ -27,11 +27,11 @@ REASONS = {
 }
 """What is said of each seed of the sick method."""
 
-train_cell = cells._train_cell
+train_cell = cells.train_cell
 
 
 def train_sick_cell(cell: cells.Cell, threads: int, answer: connection.Connection) -> None:
-    """Stands for `_train_cell`: label_smoothing fails, with every seed in another way."""
+    """Stands for `train_cell`: label_smoothing fails, with every seed in another way."""
     if cell.method == "label_smoothing":
         cell = dataclasses.replace(cell, config=sick(cell.config))
     train_cell(cell, threads, answer)
@@ -57,7 +57,7 @@ def sick(config: RunConfig) -> RunConfig:
 
 
 def test_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cells, "_train_cell", train_sick_cell)
+    monkeypatch.setattr(cells, "train_cell", train_sick_cell)
     folder = compare(config(tmp_path, comparison={"seeds": len(REASONS), "jobs": 2}, training={"epochs": 1}))
     results = json.loads((folder / "results.json").read_text())
     for cell in results["cells"]:

@@ -83,5 +83,5 @@ def hang_on_stopping(output: Path) -> None:
                     time.sleep(3)
         return 0
 
-    main._run = hang
+    main.run_command = hang
     command_line(["train"], output)

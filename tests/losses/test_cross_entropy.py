@@ -269,8 +269,10 @@ def test_shapes_and_kinds_that_do_not_fit_are_refused():
 
 def test_sum_and_mass_is_asked_of_a_loss_by_its_own_function():
     logits, index = torch.randn(3, 4), torch.tensor([0, 1, 2])
-    with pytest.raises(ValueError, match="loss is 'focal_loss', expected cross_entropy or kl_divergence"):
-        sum_and_mass(focal_loss, logits, index)
-    for loss in (cross_entropy, kl_divergence):
+    with pytest.raises(ValueError, match="loss is 'nll_loss', expected one of attention_distance, cross_entropy, exp"):
+        sum_and_mass(F.nll_loss, logits, index)
+    for loss in (cross_entropy, kl_divergence, focal_loss):
+        with pytest.raises(TypeError, match="takes no reduction"):
+            sum_and_mass(loss, logits, index, reduction="sum")
         with pytest.raises(ValueError, match="reduction is 'sum_and_mass', expected one of 'none', 'mean', 'sum'"):
             loss(logits, index, reduction="sum_and_mass")

@@ -12,7 +12,7 @@ ROWS = torch.tensor([True, True, False, True, True])
 
 
 def distance(one: Tensor, other: Tensor) -> Tensor:
-    return similarity_distance(one @ one.T, other @ other.T, ROWS, ROWS)
+    return similarity_distance(one @ one.T, other @ other.T, ROWS, ROWS, reduction="sum")
 
 
 def features(seed: int, width: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from softlabel.labels import dense, from_table, hard, mix, smoothed, top_k
-from softlabel.losses import cross_entropy, kl_divergence, sum_and_mass
+from softlabel.losses import cross_entropy, focal_loss, kl_divergence, sum_and_mass
 from softlabel.losses.engine import delegated
 
 
@@ -23,38 +23,41 @@ def inputs():
 
 
 @pytest.mark.usefixtures("large")
-def test_a_second_backward_is_refused_and_the_way_out_works():
+@pytest.mark.parametrize("loss", [cross_entropy, focal_loss])
+def test_a_second_backward_is_refused_and_the_way_out_works(loss):
     logits, label = inputs()
-    loss = cross_entropy(logits, label)
-    (first,) = torch.autograd.grad(loss, logits, retain_graph=True)
+    value = loss(logits, label)
+    (first,) = torch.autograd.grad(value, logits, retain_graph=True)
     with pytest.raises(RuntimeError, match=r"second backward .* fused=False"):
-        torch.autograd.grad(loss, logits)
-    loss = cross_entropy(logits, label, fused=False)
+        torch.autograd.grad(value, logits)
+    value = loss(logits, label, fused=False)
     for _ in range(2):
-        torch.testing.assert_close(torch.autograd.grad(loss, logits, retain_graph=True)[0], first)
+        torch.testing.assert_close(torch.autograd.grad(value, logits, retain_graph=True)[0], first)
 
 
 @pytest.mark.usefixtures("large")
-def test_differentiating_twice_is_refused_and_the_way_out_works():
+@pytest.mark.parametrize("loss", [cross_entropy, focal_loss])
+def test_differentiating_twice_is_refused_and_the_way_out_works(loss):
     logits, label = inputs()
     with pytest.raises(RuntimeError, match=r"differentiated twice .* fused=False"):
-        torch.autograd.grad(cross_entropy(logits, label), logits, create_graph=True)
-    assert torch.autograd.gradgradcheck(lambda z: cross_entropy(z, label, fused=False), (logits,))
+        torch.autograd.grad(loss(logits, label), logits, create_graph=True)
+    assert torch.autograd.gradgradcheck(lambda z: loss(z, label, fused=False), (logits,))
 
 
 @pytest.mark.usefixtures("large")
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # by PyTorch's own set-up
-def test_forward_mode_is_refused_and_the_way_out_works():
+@pytest.mark.parametrize("loss", [cross_entropy, focal_loss])
+def test_forward_mode_is_refused_and_the_way_out_works(loss):
     logits, label = inputs()
     with torch.autograd.forward_ad.dual_level():
         dual = torch.autograd.forward_ad.make_dual(logits, torch.ones_like(logits))
         with pytest.raises(RuntimeError, match=r"forward-mode .* fused=False"):
-            cross_entropy(dual, label)
-        tangent = torch.autograd.forward_ad.unpack_dual(cross_entropy(dual, label, fused=False)).tangent
+            loss(dual, label)
+        tangent = torch.autograd.forward_ad.unpack_dual(loss(dual, label, fused=False)).tangent
     torch.testing.assert_close(tangent, torch.zeros((), dtype=torch.float64), atol=1e-12, rtol=0)
 
 
-@pytest.mark.parametrize("loss", [cross_entropy, kl_divergence])
+@pytest.mark.parametrize("loss", [cross_entropy, kl_divergence, focal_loss])
 def test_torch_func_takes_the_plain_path_by_itself(loss):
     logits, label = inputs()
     expected = torch.autograd.grad(loss(logits, label), logits)[0]
@@ -121,6 +124,8 @@ COMPILED = {
         z, mix(hard(INDEX, 5, validate=False), dense(z.detach().softmax(-1), validate=False), 0.3)
     ),
     "top-k": lambda z: cross_entropy(z, top_k(*z.detach().softmax(-1).topk(2), 5, validate=False), mask=INDEX > 0),
+    "focal": lambda z: focal_loss(z, INDEX, 1.5),
+    "focal, summed": lambda z: sum_and_mass(focal_loss, z, smoothed(INDEX, 5, 0.1, validate=False), gamma=0.5).sum,
     "probabilities": lambda z: cross_entropy(z, z.detach().flip(0).softmax(-1), reduction="none").sum(),
 }
 

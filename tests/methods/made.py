@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from softlabel.data.batch import Batch
+from softlabel.losses import SumAndMass
 from softlabel.methods.base.discovery import find_method
 from softlabel.methods.base.method import Method, TrainingSet
 from softlabel.networks.build import build_network
@@ -32,9 +35,9 @@ def batch(n: int = 16, seed: int = 0) -> Batch:
     return Batch(inputs, torch.randint(0, 4, (n,), generator=g), torch.arange(n))
 
 
-def enter(method: Method, place: int) -> None:
+def enter(method: Method, stage_index: int) -> None:
     """Begin a stage: its modules, its gradients, its modes."""
-    stage = method.stages()[place]
+    stage = method.stages()[stage_index]
     own = own_gradients(method)
     restore_gradients(method, own)
     method.begin_stage(stage)
@@ -57,3 +60,20 @@ def learn(method: Method, steps: int = 2, rate: float = 0.1) -> None:
 
 def copies(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def after_first_stage(name: str, **options: Any) -> Method:
+    method = made(name, **options)
+    enter(method, 0)
+    learn(method)
+    return method
+
+
+def mean(term: SumAndMass) -> torch.Tensor:
+    return term.sum / term.mass
+
+
+def answered(method: Method, data: Batch) -> NDArray[np.float64]:
+    """The network's logits (N, K)."""
+    with torch.no_grad():
+        return method.network(data.inputs).double().numpy()  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from sklearn.preprocessing import label_binarize
 
-from softlabel.experiments.noise import Noise
+from softlabel.experiments.variance import VarianceComponents
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
 from softlabel.metrics.brier import Brier
@@ -68,6 +68,8 @@ def test_scores_of_distributions() -> None:
 def test_intervals_and_tests_of_a_mean(seeds: int) -> None:
     values = np.random.default_rng(seeds).normal(0.4, 1.0, seeds)
     peer = stats.ttest_1samp(values, 0.0)
-    noise = Noise(seeds, float(values.var(ddof=1)), own=0.0, shared=0.0)
-    assert noise.p_value(float(values.mean())) == pytest.approx(peer.pvalue, rel=1e-10)
-    assert noise.interval(float(values.mean()), 0.95) == pytest.approx(tuple(peer.confidence_interval(0.95)), rel=1e-10)
+    variance = VarianceComponents(seeds, float(values.var(ddof=1)), own=0.0, shared=0.0)
+    assert variance.p_value(float(values.mean())) == pytest.approx(peer.pvalue, rel=1e-10)
+    assert variance.interval(float(values.mean()), 0.95) == pytest.approx(
+        tuple(peer.confidence_interval(0.95)), rel=1e-10
+    )

@@ -30,8 +30,9 @@ def loss(
     mask: NDArray[np.bool_] | None = None,
     class_mask: NDArray[np.bool_] | None = None,
     divergence: bool = False,
+    gamma: float = 0.0,
 ) -> tuple[Array, Array, Array]:
-    """Values and masses of each element, and the gradient of the sum of the values."""
+    """Values and masses of each element, and the gradient of the sum of the values; with a gamma, of the focal loss."""
     if class_mask is not None:
         logits, rows = np.where(class_mask, logits, -np.inf), condition(rows, class_mask)
     mass = (rows.sum(-1) > 0).astype(np.float64)
@@ -40,9 +41,14 @@ def loss(
     for factor in (sample_weight, mask):
         if factor is not None:
             mass = mass * np.broadcast_to(factor.reshape(factor.shape + (1,) * (mass.ndim - factor.ndim)), mass.shape)
-    log_probabilities = log_softmax(logits)
-    values = -inner(rows, log_probabilities) - (entropy(rows) if divergence else 0)
-    gradient = mass[..., None] * (np.exp(log_probabilities) - rows)
+    log_p = log_softmax(logits)
+    p, rest = np.exp(log_p), -np.expm1(log_p)
+    values = -inner(rows, rest**gamma * log_p) - (entropy(rows) if divergence else 0)
+    # d/dp of -(1 - p)^gamma log p, times p; p log p is 0 at both ends, where a power of 1 - p may be infinite
+    moved = np.multiply(p, log_p, out=np.zeros_like(p), where=p > 0)
+    steep = np.power(rest, gamma - 1, out=np.zeros_like(p), where=rest > 0)
+    slope = gamma * moved * steep - rest**gamma
+    gradient = mass[..., None] * (rows * slope - p * (rows * slope).sum(-1, keepdims=True))
     return mass * values, mass, gradient
 
 

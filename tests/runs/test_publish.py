@@ -16,7 +16,7 @@ import pytest
 from softlabel.cli.configuring.new_file import refuse_existing, refuse_folder
 from softlabel.errors import ConfigError, RunError
 from softlabel.runs.partial import NAME, partial_file, partial_folder, remove_leftovers
-from softlabel.runs.publish import new_file, new_place
+from softlabel.runs.publish import new_file, new_path
 
 DEAD = """
 import os, pathlib
@@ -85,7 +85,7 @@ def test_a_new_folder_leaves_what_has_come_meanwhile(comes: Callable[[Path], Non
     before: dict[str, tuple[int, str]] = {}
 
     def write() -> None:
-        with new_place(path) as place:
+        with new_path(path) as place:
             place.mkdir()
             (place / "ours").write_text("ours")
             comes(path)
@@ -98,7 +98,7 @@ def test_a_new_folder_leaves_what_has_come_meanwhile(comes: Callable[[Path], Non
 
 def test_a_folder_that_was_there_is_filled_and_nothing_in_it_replaced(tmp_path: Path) -> None:
     def fill(*, overwrite: bool = False) -> None:
-        with new_place(tmp_path, overwrite=overwrite) as place:
+        with new_path(tmp_path, overwrite=overwrite) as place:
             (place / "masks").mkdir(parents=True)
             (place / "masks" / "a.png").write_text("new")
 
@@ -178,7 +178,7 @@ def test_a_folder_that_is_written_takes_what_a_dead_writer_of_it_left(there: boo
     left = beside / f".{path.name}.0123456789abcdef.partial"
     left.mkdir()
     (left / "half").write_text("half")
-    with new_place(path) as place:
+    with new_path(path) as place:
         place.mkdir()
         (place / "ours").write_text("ours")
     assert [str(file.relative_to(tmp_path)) for file in sorted(tmp_path.rglob("*"))] == ["answers", "answers/ours"]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from scipy.special import rel_entr
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
-from softlabel.errors import ConfigError
 from softlabel.statistic import total
-from softlabel.tasks.class_space import ClassSpace
 from softlabel.tasks.classification import Classification
-from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.distribution import Distribution
-from softlabel.tasks.resolve import task_for, task_from_json
+from softlabel.tasks.resolve import task_from_json
+from softlabel.tasks.task import Task
 from tests.oracle import distances
 
 CLASSES = ["cat", "dog", "eel"]
 COUNTS = torch.tensor([200.0, 50.0, 5.0], dtype=torch.float64)
 
 
-def evaluated(task: ClassSpace, logits: torch.Tensor, annotation: torch.Tensor, chunk: int = 7):  # type: ignore[no-untyped-def]
+def evaluated(task: Task, logits: torch.Tensor, annotation: torch.Tensor, chunk: int = 7):  # type: ignore[no-untyped-def]
     evaluator = task.evaluator(COUNTS, "counts", keep_rows=True)
     for z, a in zip(logits.split(chunk), annotation.split(chunk), strict=True):
         evaluator.update(z, a)
@@ -148,24 +145,7 @@ def test_answers_carry_the_whole_distribution() -> None:
     assert list(answer["distribution"]) == CLASSES
 
 
-def test_strata_are_the_classes() -> None:
-    assert Classification(CLASSES).stratify(torch.tensor([2, 0])).tolist() == [2, 0]
-    np.testing.assert_array_equal(Distribution(CLASSES).stratify(torch.tensor([[0.1, 0.2, 0.7]])), [2])
-
-
-def test_class_counts_are_samples_or_mass_of_votes() -> None:
-    assert Classification(CLASSES).class_counts(torch.tensor([0, 0, 2])).tolist() == [2, 0, 1]
-    assert Distribution(CLASSES).class_counts(torch.tensor([[1.0, 3.0, 0.0]])).tolist() == [0.25, 0.75, 0]
-
-
-def test_the_annotation_chooses_the_task() -> None:
-    assert task_for("auto", "label", CLASSES, torch.zeros(3), AxisConfig()).name == "classification"
-    assert task_for("auto", "distribution", CLASSES, torch.ones(3, 3), AxisConfig()).name == "distribution"
-    with pytest.raises(ConfigError, match="use 'classification' or 'auto'"):
-        task_for("distribution", "label", CLASSES, torch.zeros(3), AxisConfig())
-
-
 @pytest.mark.parametrize("task", [Classification(CLASSES), Distribution(CLASSES)])
-def test_round_trip_through_json(task: ClassSpace) -> None:
+def test_round_trip_through_json(task: Task) -> None:
     again = task_from_json(task.to_json())
     assert (type(again), again.class_names) == (type(task), CLASSES)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softlabel.calibration import TemperatureScaling
+from softlabel.data import annotation as kinds
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig
@@ -22,6 +23,10 @@ from tests.oracle import label_kinds, multilabel
 NAMES = ["sea", "sky", "dog", "boat"]
 LEVELS = torch.tensor([[2, 2, 0, 1], [0, 0, 2, 0], [0, 0, 0, 0], [0, 1, 0, 0]], dtype=torch.uint8)
 LINKS: tuple[Link, ...] = ("softmax", "sigmoid")
+
+
+def example(names: list[str]) -> MultiLabel:
+    return MultiLabel(names)
 
 
 def drawn(rows: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -160,11 +165,11 @@ def test_only_known_links_and_tasks_of_several_labels() -> None:
 
 
 def test_the_task_that_levels_ask_for() -> None:
-    assert task_for("auto", "levels", NAMES, LEVELS, AxisConfig()).name == "multi-label"
+    assert task_for("auto", kinds.LEVELS, NAMES, LEVELS, AxisConfig()).name == "multi-label"
     with pytest.raises(ConfigError, match="any number of labels per row: use 'multi-label' or 'auto'"):
-        task_for("classification", "levels", NAMES, LEVELS, AxisConfig())
+        task_for("classification", kinds.LEVELS, NAMES, LEVELS, AxisConfig())
     with pytest.raises(ConfigError, match="one class label per row: use 'classification' or 'auto'"):
-        task_for("multi-label", "label", NAMES, torch.zeros(2), AxisConfig())
+        task_for("multi-label", kinds.LABEL, NAMES, torch.zeros(2), AxisConfig())
 
 
 @pytest.mark.parametrize("link", LINKS)

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from softlabel.data.annotation import LABEL, VALUE
 from softlabel.errors import ConfigError, DataError
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.grid import coarse_axis, parse_grid, spanned_grid
@@ -17,6 +18,10 @@ from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.resolve import task_for, task_from_json
 
 TASK = Ordinal(torch.arange(0.0, 101.0), AxisConfig(unit="years"))
+
+
+def example(names: list[str]) -> Ordinal:
+    return Ordinal(torch.arange(float(len(names))), AxisConfig())
 
 
 def annotation(*values: float, sigma: float = math.nan) -> torch.Tensor:
@@ -119,14 +124,14 @@ def test_round_trip_through_json() -> None:
 
 def test_the_task_that_a_number_asks_for() -> None:
     values = annotation(1, 5)
-    assert task_for("auto", "value", [], values, AxisConfig()).num_classes == 5
-    assert task_for("ordinal", "value", [], values, AxisConfig(grid=["0:10:2"])).class_names[-1] == "10"
+    assert task_for("auto", VALUE, [], values, AxisConfig()).num_classes == 5
+    assert task_for("ordinal", VALUE, [], values, AxisConfig(grid=["0:10:2"])).class_names[-1] == "10"
     with pytest.raises(ConfigError, match="one axis, but 2 grids"):
-        task_for("ordinal", "value", [], values, AxisConfig(grid=["0:1", "0:1"]))
+        task_for("ordinal", VALUE, [], values, AxisConfig(grid=["0:1", "0:1"]))
     with pytest.raises(ConfigError, match="a number per row: use 'ordinal' or 'auto'"):
-        task_for("classification", "value", [], values, AxisConfig())
+        task_for("classification", VALUE, [], values, AxisConfig())
     with pytest.raises(ConfigError, match="has no label axis"):
-        task_for("classification", "label", ["a", "b"], torch.zeros(2), AxisConfig(unit="years"))
+        task_for("classification", LABEL, ["a", "b"], torch.zeros(2), AxisConfig(unit="years"))
 
 
 def test_scores_in_the_unit_of_the_axis_say_so() -> None:

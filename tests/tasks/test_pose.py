@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from softlabel.data.annotation import KINDS, VALUE, VALUES
 from softlabel.data.augmentation import augment_with_annotation, augmentation_for
-from softlabel.data.source import AnnotationKind
 from softlabel.errors import ConfigError, DataError
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.discovery import tasks_for
 from softlabel.tasks.pose import Pose
 from softlabel.tasks.resolve import task_for, task_from_json
 from tests.made_poses import turned_digits
@@ -20,6 +21,10 @@ from tests.made_poses import turned_digits
 PITCH, YAW = torch.arange(-30.0, 31.0, 15.0), torch.arange(-90.0, 91.0, 15.0)
 TASK = Pose(PITCH, YAW, AxisConfig(unit="degrees"))
 NAMES = ["pitch", "yaw"]
+
+
+def example(names: list[str]) -> Pose:
+    return Pose(torch.linspace(-10.0, 10.0, len(names) // 2), torch.tensor([-30.0, 30.0]), AxisConfig())
 
 
 def annotation(*pairs: tuple[float, float]) -> torch.Tensor:
@@ -150,10 +155,10 @@ def test_round_trip_through_json() -> None:
 
 def test_the_grids_are_given_or_spanned() -> None:
     pairs = annotation((-2.5, 0), (2, 7))
-    spanned = task_for("auto", "values", NAMES, pairs, AxisConfig())
+    spanned = task_for("auto", VALUES, NAMES, pairs, AxisConfig())
     assert isinstance(spanned, Pose)
     assert [len(grid) for grid in spanned.grids] == [6, 8]
-    given = task_for("pose", "values", NAMES, pairs, AxisConfig(grid=["-30:30:15", "-90:90:30"]))
+    given = task_for("pose", VALUES, NAMES, pairs, AxisConfig(grid=["-30:30:15", "-90:90:30"]))
     assert given.num_classes == 35
 
 
@@ -169,28 +174,28 @@ def test_the_grids_are_given_or_spanned() -> None:
 )
 def test_axes_that_make_no_grid(axis: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        task_for("pose", "values", NAMES, annotation((0, 0), (5, 5)), AxisConfig(**axis))
+        task_for("pose", VALUES, NAMES, annotation((0, 0), (5, 5)), AxisConfig(**axis))
 
 
 def test_sources_that_are_no_poses() -> None:
     with pytest.raises(DataError, match="every yaw is 3"):
-        task_for("pose", "values", NAMES, annotation((0, 3), (5, 3)), AxisConfig())
+        task_for("pose", VALUES, NAMES, annotation((0, 3), (5, 3)), AxisConfig())
     with pytest.raises(ConfigError, match="pitch comes first and yaw second, not 'head_yaw' and 'head_pitch'"):
-        task_for("pose", "values", ["head_yaw", "head_pitch"], annotation((0, 3), (5, 4)), AxisConfig())
+        task_for("pose", VALUES, ["head_yaw", "head_pitch"], annotation((0, 3), (5, 4)), AxisConfig())
     with pytest.raises(ConfigError, match="two numbers per row: use 'pose' or 'auto'"):
-        task_for("ordinal", "values", NAMES, annotation((0, 3), (5, 4)), AxisConfig())
+        task_for("ordinal", VALUES, NAMES, annotation((0, 3), (5, 4)), AxisConfig())
     with pytest.raises(ConfigError, match="'marginal' is for two values a row"):
-        task_for("ordinal", "value", [], annotation((0, 3), (5, 4)), AxisConfig(decoding="marginal"))
+        task_for("ordinal", VALUE, [], annotation((0, 3), (5, 4)), AxisConfig(decoding="marginal"))
 
 
 def test_every_kind_of_annotation_has_its_task() -> None:
     """What is true of one axis or pair is checked above; no kind runs into an error that is not for people."""
-    for kind in get_args(AnnotationKind):
+    for kind in KINDS:
         with (
             pytest.raises(ConfigError, match="does not fit this source, which has")
-            if kind != "label"
+            if not kind.is_index
             else nullcontext()
         ):
             task_for("classification", kind, ["a", "b"], annotation((0, 3), (5, 4)), AxisConfig())
-        auto = task_for("auto", kind, ["a", "b"], annotation((0, 3), (5, 4)), AxisConfig())
-        assert auto.annotation_kind == kind
+        name = tasks_for(kind)[0]
+        assert task_for(name, kind, ["a", "b"], annotation((0, 3), (5, 4)), AxisConfig()).annotation_kind is kind

@@ -8,6 +8,7 @@ import pytest
 
 from softlabel.data.config import DataConfig
 from softlabel.tasks.config import AxisConfig
+from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.prepared import prepare
 from tests.data import made_sources as made
 
@@ -23,6 +24,13 @@ def shares(root: Path) -> DataConfig:
 def test_decimals_that_would_share_few_labels_are_warned_of_unless_a_grid_is_given(
     grid: list[str], told: int, tmp_path: Path
 ) -> None:
-    prepared = prepare(shares(tmp_path), axis=AxisConfig(grid=grid))
+    prepared = prepare(shares(tmp_path), "ordinal", AxisConfig(grid=grid))
     warnings = [text for text in prepared.source.warnings if "--grid 0:1:0.01 tells more apart" in text]
     assert len(warnings) == told
+
+
+def test_a_task_whose_labels_are_no_neighbours_has_no_axis_to_warn_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ordinal, "spreads", False)
+    assert not any("--grid" in text for text in prepare(shares(tmp_path), "ordinal").source.warnings)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from softlabel.data.annotation import MASK
 from softlabel.data.augmentation import augment, augment_with_mask
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.losses import cross_entropy, kl_divergence, sum_and_mass
@@ -21,6 +22,10 @@ from softlabel.tasks.segmentation import MOST_PIXELS_FOR_TEMPERATURE, Segmentati
 
 TASK = Segmentation(["sky", "road", "car"])
 VOID = 255
+
+
+def example(names: list[str]) -> Segmentation:
+    return Segmentation(names)
 
 
 def masks(n: int = 3, height: int = 9, width: int = 12, seed: int = 0) -> torch.Tensor:
@@ -129,13 +134,13 @@ def test_masks_move_with_their_images(seed: int, kind: str) -> None:
 
 
 def test_the_task_is_found_by_its_masks_and_comes_back_from_json() -> None:
-    task = task_for("auto", "mask", ["a", "b"], masks(), AxisConfig())
+    task = task_for("auto", MASK, ["a", "b"], masks(), AxisConfig())
     assert isinstance(task, Segmentation)
     assert task_from_json(task.to_json()).class_names == ["a", "b"]
     with pytest.raises(ConfigError, match="a class per pixel: use 'segmentation'"):
-        task_for("classification", "mask", ["a", "b"], masks(), AxisConfig())
+        task_for("classification", MASK, ["a", "b"], masks(), AxisConfig())
     with pytest.raises(ConfigError, match="no label axis"):
-        task_for("segmentation", "mask", ["a", "b"], masks(), AxisConfig(unit="m"))
+        task_for("segmentation", MASK, ["a", "b"], masks(), AxisConfig(unit="m"))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 13), (1, 5), (33, 16)])

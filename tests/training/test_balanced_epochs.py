@@ -29,7 +29,8 @@ def draws(method: str, own: dict[str, Any], **training: Any) -> list[int]:
     config, built = made(method, own, **training)
     engine = Engine("cpu", Precision("fp32", channels_last=False))
     stages = [
-        StageData(config, tiny_prepared(), built, place, stage, engine) for place, stage in enumerate(built.stages())
+        StageData(config, tiny_prepared(), built, stage_index, stage, engine)
+        for stage_index, stage in enumerate(built.stages())
     ]
     for data in stages:
         if data.steps_per_epoch:

@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from softlabel.data.config import DataConfig
-from softlabel.data.reading.open_source import open_source
 from softlabel.deployed.export import MEANING, export_model
 from softlabel.deployed.model_folder import load_model
 from softlabel.deployed.predict import predict
-from softlabel.deployed.rescore import _in_model_classes, evaluate
+from softlabel.deployed.rescore import evaluate
 from softlabel.errors import DataError, RunError
 from softlabel.runs.trained_on import record, recorded, refuse_changed_data
 from softlabel.tasks.prepared import prepare
@@ -82,8 +81,10 @@ def test_a_missing_vote_column_is_refused(folder: Path, other: Path) -> None:
 
 
 def test_a_missing_level_column_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no column of levels for 'emu', expected one for each class of the model"):
-        _in_model_classes(open_source(made.levels(tmp_path)), [*made.CLASSES, "emu"])
+    data = made.levels(tmp_path)
+    run = trained(tmp_path, data)
+    with pytest.raises(DataError, match="no column of levels for 'cow', expected one for each class of the model"):
+        evaluate(run, data.model_copy(update={"level_columns": ["is_cat", "is_dog"]}))
 
 
 def test_exports_carry_the_names(folder: Path, tmp_path: Path) -> None:

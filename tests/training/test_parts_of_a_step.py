@@ -212,7 +212,7 @@ def test_precision_is_what_was_asked_for_or_the_faster_one(monkeypatch: pytest.M
     assert (layout.name, layout.channels_last, layout.setting) == ("fp32", True, "fp32-channels-last")
     assert choose_precision("fp32-channels-last", network, torch.rand(4, 3), cpu).setting == "fp32"
     seconds = iter([1.0, 0.25, 0.5])
-    monkeypatch.setattr("softlabel.training.precision._seconds", lambda step, device: next(seconds))
+    monkeypatch.setattr("softlabel.training.precision.seconds_of", lambda step, device: next(seconds))
     assert choose_precision("auto", network, inputs, cpu).name == "bf16"
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())

@@ -120,7 +120,7 @@ def test_another_machine_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_resuming_takes_over_the_recorded_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter([1.0, 0.5, 0.75])
-    monkeypatch.setattr("softlabel.training.precision._seconds", lambda step, device: next(seconds))
+    monkeypatch.setattr("softlabel.training.precision.seconds_of", lambda step, device: next(seconds))
     config = tiny_config(precision="auto", epochs=2)
     stopped_run(config, tmp_path / "run", 4)
     starts: list[RunStart] = []

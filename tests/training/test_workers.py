@@ -86,7 +86,7 @@ def command(programs: Sequence[str], folder: Path, steps: int) -> None:
     handle = os.open(folder / "output.txt", os.O_WRONLY | os.O_CREAT, 0o644)
     os.dup2(handle, 2)
     sys.argv = ["softlabel", "train"]
-    main._run = lambda words: take_part(programs, folder, steps) or 0
+    main.run_command = lambda words: take_part(programs, folder, steps) or 0
     sys.exit(main.main())
 
 

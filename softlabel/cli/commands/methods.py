@@ -51,6 +51,7 @@ def describe(name: str) -> dict[str, object]:
             "flag": f"--{name}.{option.name}".replace("_", "-"),
             "default": option.default,
             "description": option.schema.get("description", ""),
+            "read_only_with": option.read_only_with or None,
             "takes": option.expectation,
         }
         for option in sorted(options_of(kind.Config), key=lambda option: option.name in OF_EVERY_METHOD)
@@ -89,5 +90,6 @@ def _text(method: dict[str, object]) -> str:
     lines += wrapped(" ".join(str(method["description"]).split()), "  ")
     for option in method["options"]:  # type: ignore[attr-defined]
         lines.append(f"  {option['flag']}")
-        lines += wrapped(f"{option['description']}: {option['takes']} (default: {option['default']})", " " * 6)
+        needs = f"; read only with {option['read_only_with']}" if option["read_only_with"] else ""
+        lines += wrapped(f"{option['description']}: {option['takes']}{needs} (default: {option['default']})", " " * 6)
     return "\n".join(lines)

@@ -107,19 +107,22 @@ def run(words: list[str]) -> int:
         console.say(f"left out: {refusal}")
     class_names = predictions.model.class_names
     top = None if arguments.top is None else min(arguments.top, len(class_names))
-    names = columns(class_names, predictions.places, predictions.task.answer_fields, top)
+    fields = predictions.task.answer_fields
+    names = columns(class_names, predictions.places, list(fields), top)
     answers = Told(predictions)
     if pictures:
         from softlabel.deployed.predicted_masks import write_masks
-        from softlabel.runs.publish import new_place
+        from softlabel.runs.publish import new_path
 
-        with new_place(arguments.out, overwrite=arguments.overwrite) as folder:
+        with new_path(arguments.out, overwrite=arguments.overwrite) as folder:
             folder.mkdir()
             write_file(folder / "answers.csv", names, _rows(write_masks(predictions, folder), top, as_cells=True))
         console.say(f"{len(predictions):,} masks, uncertainty and answers.csv in {arguments.out.resolve()}")
     elif arguments.out:
         json_file = arguments.out.suffix.lower() == ".json"
-        write_file(arguments.out, names, _rows(answers, top, as_cells=not json_file), overwrite=arguments.overwrite)
+        numbers = [name for name, kind in fields.items() if kind is float]
+        cells = _rows(answers, top, as_cells=not json_file)
+        write_file(arguments.out, names, cells, numbers=numbers, overwrite=arguments.overwrite)
         console.say(f"{len(predictions):,} answers in {arguments.out.resolve()}")
     elif arguments.json:
         write_json(sys.stdout, names, _rows(answers, top, as_cells=False))

@@ -22,6 +22,7 @@ from softlabel.errors import ConfigError, RunError
 from softlabel.given_files import read_given
 from softlabel.methods.base.discovery import find_method, method_names
 from softlabel.text.words import nearest
+from softlabel.training.config import Settings
 
 NONE_HELP = """\
 Lists are written with commas, or by giving the flag again. `none` unsets what a
@@ -31,18 +32,19 @@ if TYPE_CHECKING:
     from softlabel.methods.base.method import MethodConfig
 
 Config = TypeVar("Config", bound=BaseModel)
+Run = TypeVar("Run", bound=Settings)
 LONGEST_TEXT = 4000
 
 
 def assemble(
-    model: type[Config],
+    model: type[Run],
     *,
     recipe: Path | None = None,
     given: Mapping[str, Any],
     methods: Mapping[str, Mapping[str, Any]],
     defaults: Mapping[str, Any] | None = None,
     spell: Callable[[str], str],
-) -> Config:
+) -> Run:
     """The configuration of one command.
 
     recipe    a TOML file, or None
@@ -151,14 +153,14 @@ def _refuse_unknown(model: type[BaseModel], given: Mapping[str, Any], spell: Cal
 
 
 def _with_method_options(
-    config: Config,
+    config: Run,
     recipe: Path | None,
     from_file: Mapping[str, Mapping[str, Any]],
     hand: Mapping[str, Mapping[str, Any]],
     spell: Callable[[str], str],
-) -> Config:
+) -> Run:
     """The configuration with the options of its methods checked and converted by the methods' own models."""
-    _, _, used = methods_of(config)
+    used = config.methods_used
     options: dict[str, dict[str, Any]] = {}
     for name in [*from_file, *(name for name in hand if name not in from_file)]:
         place = f"{recipe}, [methods.{name}]" if name in from_file else spell(f"{name}.{next(iter(hand[name]), '')}")
@@ -172,30 +174,28 @@ def _with_method_options(
         spelling = by_hand(spell, f"{name}.")
         _refuse_missing_values(kind, own_hand, spelling)
         checked = validated(kind, {**own_file, **own_hand}, spelling)
-        refuse_unread(own_hand, checked.unread(), partial(spelling.full, None))
+        refuse_unread(own_hand, checked, config, partial(spelling.full, None))
         options[name] = named | checked.model_dump(mode="json", exclude_unset=True)
     return config.model_copy(update={"methods": options})
 
 
-def _refuse_replaced(given: Mapping[str, Any], config: Any, spell: Callable[[str], str]) -> None:
-    """Raises ConfigError for a rate or a weight decay given by hand that every method has one of its own for."""
-    _, _, used = methods_of(config)
-    for name in ("learning_rate", "weight_decay"):
-        if name in given and all(config.methods.get(method, {}).get(name) is not None for method in used):
+def _refuse_replaced(given: Mapping[str, Any], config: Settings, spell: Callable[[str], str]) -> None:
+    """Raises ConfigError for a rate, for instance, given by hand that every method has one of its own for."""
+    if not config.methods:
+        return
+    from softlabel.methods.base.method import OF_EVERY_METHOD
+
+    used = config.methods_used
+    for name in given:
+        if name in OF_EVERY_METHOD and all(config.methods.get(method, {}).get(name) is not None for method in used):
             raise ConfigError(f"{spell(name)} would not be read: {', '.join(used)} has {spell(f'{used[0]}.{name}')}")
 
 
-def _name_and_kind(config: BaseModel, name: str, place: str) -> tuple[dict[str, str], type[MethodConfig]]:
+def _name_and_kind(config: Settings, name: str, place: str) -> tuple[dict[str, str], type[MethodConfig]]:
     """What says which method stands behind a name of its own (nothing, where there is none), and that one's options."""
-    module = module_of(config, name)
+    module = config.kind_of(name)
     check_method_name(module, place)
     return ({"method": module} if module != name else {}), find_method(module).Config
-
-
-def module_of(config: Any, name: str) -> str:
-    """The method that a name stands for: itself, or what its options say under `method`."""
-    options = config.methods.get(name, {})
-    return str(options.get("method", name)) if isinstance(options, Mapping) else name
 
 
 def _without_kind(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,33 +212,28 @@ def _refuse_missing_values(kind: type[BaseModel], given: Mapping[str, Any], spel
             raise ConfigError(wrong_value(spelling.full(None, name), options[None, name], value))
 
 
-def methods_of(config: BaseModel) -> tuple[str | None, str, list[str]]:
-    """Group and name of the field that says which methods a run or a comparison trains, and the methods."""
-    values = config.model_dump()
-    return (
-        ("comparison", "methods", values["comparison"]["methods"])
-        if "comparison" in values
-        else (None, "method", [values["method"]])
-    )
+def _methods_field(config: Settings) -> tuple[str | None, str]:
+    """Group and name of the field that says which methods a run or a comparison trains."""
+    return ("comparison", "methods") if "comparison" in type(config).model_fields else (None, "method")
 
 
 def _check_methods(
-    config: BaseModel, given: Mapping[str, Any], recipe: Path | None, spell: Callable[[str], str]
+    config: Settings, given: Mapping[str, Any], recipe: Path | None, spell: Callable[[str], str]
 ) -> None:
-    group, field, used = methods_of(config)
+    group, field = _methods_field(config)
     place = in_file(recipe).full(group, field) if recipe and field not in given else spell(field)
-    for name in used:
-        module = module_of(config, name)
+    for name in config.methods_used:
+        module = config.kind_of(name)
         check_method_name(module, place)
         if module != name and (name in method_names() or not re.fullmatch(r"\w+", name)):
             raise ConfigError(f"{place}: {name!r} cannot be another name for {module}; expected a word of your own")
 
 
-def _left_out(config: BaseModel, from_file: Mapping[str, Any]) -> set[str]:
+def _left_out(config: Settings, from_file: Mapping[str, Any]) -> set[str]:
     """The methods that the recipe would train and that were left out by hand: their options have no use in this run."""
-    group, field, used = methods_of(config)
+    group, field = _methods_field(config)
     named = from_file.get(field) if group is None else from_file.get(group, {}).get(field)
-    return {*([named] if isinstance(named, str) else named or [])} - {*used}
+    return {*([named] if isinstance(named, str) else named or [])} - {*config.methods_used}
 
 
 def check_method_name(name: str, place: str) -> None:
@@ -266,13 +261,13 @@ def read_settings(parser: Parser, words: list[str]) -> tuple[argparse.Namespace,
 
 
 def settled(
-    model: type[Config],
+    model: type[Run],
     arguments: argparse.Namespace,
     methods: Mapping[str, Mapping[str, Any]],
     *,
     recipe: Path | None,
     defaults: Mapping[str, Any] | None = None,
-) -> Config:
+) -> Run:
     """The configuration of these arguments: defaults, recipe, flags."""
     given = given_options(arguments, model)
     config = assemble(model, recipe=recipe, given=given, methods=methods, defaults=defaults, spell=spell_flag)

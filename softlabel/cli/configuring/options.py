@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from softlabel.cli.configuring.parser import spell_flag
 from softlabel.cli.configuring.schema_words import Schema, alternatives, expectation, optional, shown
+from softlabel.read_only_with import ReadOnlyWith, rules_of
 
 WIDEST_CHOICES = 70
 """In columns of the help."""
@@ -23,10 +25,11 @@ class Option:
     name: str
     group: str | None
     schema: Schema
+    rules: tuple[ReadOnlyWith, ...] = ()
 
     @cached_property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return spell_flag(self.name)
 
     @property
     def default(self) -> Any:
@@ -68,9 +71,19 @@ class Option:
         return text if self.metavar == self._choices else f"{text}: {self._choices.strip('{}').replace(',', ', ')}"
 
     @property
+    def read_only_with(self) -> str:
+        """What other options it is read only with, in words; empty where it always is."""
+        return " and ".join(rule.need_spelled(spell_flag) for rule in self.rules)
+
+    @property
+    def told(self) -> str:
+        """What it does, and what it is read only with."""
+        return self.description + (f"; read only with {self.read_only_with}" if self.rules else "")
+
+    @property
     def help(self) -> str:
-        """Description and default, for the help."""
-        return self.description + self.default_note
+        """All that the help says."""
+        return self.told + self.default_note
 
     @property
     def default_note(self) -> str:
@@ -99,12 +112,12 @@ def options_of(model: type[BaseModel]) -> tuple[Option, ...]:
     """The options of a configuration model: its own plain fields, then those of its groups, in their order."""
     top = model.model_json_schema()["properties"]
     own = [
-        Option(name, None, top[name])
+        Option(name, None, top[name], rules_of(model, name))
         for name in model.model_fields
         if name not in groups_of(model) and name != "methods"
     ]
     grouped = [
-        Option(name, group, schema)
+        Option(name, group, schema, rules_of(part, name))
         for group, part in groups_of(model).items()
         for name, schema in part.model_json_schema()["properties"].items()
     ]
@@ -129,7 +142,7 @@ def add_options(parser: argparse._ActionsContainer, model: type[BaseModel], only
         if only is None:
             _add_option(place, option, option.help)
         elif option.name in only:
-            _add_option(place, option, option.description)
+            _add_option(place, option, option.told)
 
 
 def _add_option(parser: argparse._ActionsContainer, option: Option, text: str) -> None:

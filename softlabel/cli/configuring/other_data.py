@@ -8,28 +8,14 @@ from typing import Any
 from softlabel.cli.configuring.complaints import by_hand
 from softlabel.cli.configuring.configuration import validated
 from softlabel.cli.configuring.dead_options import refuse_dead_options
-from softlabel.data.config import DataConfig
+from softlabel.data.config import DataConfig, OfAnyRows
 from softlabel.errors import ConfigError
 from softlabel.training.config import RunConfig
 
-READING = (
-    "source",
-    "image_column",
-    "image_root",
-    "feature_columns",
-    "label_column",
-    "vote_columns",
-    "value_column",
-    "sigma_column",
-    "value_columns",
-    "level_columns",
-    "level_codes",
-    "normalise",
-    "split_column",
-    "resize",
-    "colour",
-    "accept_void",
-    "skip_bad",
+READING = tuple(
+    name
+    for name, field in DataConfig.model_fields.items()
+    if any(isinstance(item, OfAnyRows) for item in field.metadata)
 )
 
 

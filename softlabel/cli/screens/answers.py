@@ -20,8 +20,6 @@ Answer = Mapping[str, Any]
 Write = Callable[[Any, Sequence[str], Iterable[Answer]], None]
 PARQUET_ROWS = 4096
 TABLE_ROWS = 20
-ANGLES = ("pitch", "pitch_low", "pitch_high", "yaw", "yaw_low", "yaw_high")
-NUMBERS = ("confidence", "value", "low", "high", *ANGLES)
 
 
 def columns(class_names: Sequence[str], places: Sequence[str], fields: Sequence[str], top: int | None) -> list[str]:
@@ -67,10 +65,10 @@ def write_file(
     names: Sequence[str],
     rows: Iterable[Answer],
     *,
-    numbers: Collection[str] = NUMBERS,
+    numbers: Collection[str] = (),
     overwrite: bool = False,
 ) -> None:
-    """Write all rows into a new file, whole or not at all; `numbers` are the columns that hold some.
+    """Write all rows into a new file, whole or not at all; `numbers` are the columns that hold some, besides shares.
 
     Raises RunError where something has come to the name meanwhile, and it was not offered for overwriting.
     """
@@ -89,7 +87,7 @@ def write_json(stream: IO[str], names: Sequence[str], rows: Iterable[Answer]) ->
 
 
 def write_parquet(
-    stream: IO[bytes], names: Sequence[str], rows: Iterable[Answer], numbers: Collection[str] = NUMBERS
+    stream: IO[bytes], names: Sequence[str], rows: Iterable[Answer], numbers: Collection[str] = ()
 ) -> None:
     """A Parquet table."""
     import pyarrow as pa

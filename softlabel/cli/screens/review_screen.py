@@ -36,10 +36,10 @@ class ReviewScreen(FoldProgress):
         self._run = run
         self._bar: Progress | None = None
         self._begun = False
-        self._folds = self._finished = 0
+        self._count = self._finished = 0
 
     def begin(self, folds: Folds, config: RunConfig, finished: int) -> None:
-        self._folds, self._finished, self._begun = folds.count, finished, True
+        self._count, self._finished, self._begun = folds.count, finished, True
         say = self._console.say
         say(folder_line(self._run))
         say(line("data", f"{config.data.source}: {len(folds.reviewed):,} rows to judge; test rows are not among them"))
@@ -63,7 +63,7 @@ class ReviewScreen(FoldProgress):
         """The bar over all folds, which begins with the first fold that has anything left to train."""
         if self._bar is None:
             done = start.images * self._finished + start.images_done
-            images, epochs = start.images * self._folds, start.epochs * self._folds
+            images, epochs = start.images * self._count, start.epochs * self._count
             self._bar = progress_for(self._console.words)
             self._bar.begin(dataclasses.replace(start, images=images, images_done=done, epochs=epochs))
         return self._bar

@@ -13,8 +13,6 @@ from softlabel.text.words import counted
 
 if TYPE_CHECKING:
     from softlabel.networks.config import NetworkConfig
-    from softlabel.tasks.ordinal import Ordinal
-    from softlabel.tasks.pose import Pose
     from softlabel.tasks.prepared import Prepared
     from softlabel.training.config import TrainingConfig
 
@@ -66,65 +64,27 @@ def line(title: str, text: str) -> str:
 
 
 def _task(prepared: Prepared) -> str:
-    """The kind of task and why it is that, and the tail."""
-    from softlabel.tasks.ordinal import Ordinal
-    from softlabel.tasks.pose import Pose
+    """The kind of task and why it is that, and its axes or the tail."""
+    return f"{prepared.task.name}, as {_reason(prepared)}; {prepared.task.describe_axes() or _tail(prepared)}"
 
-    if isinstance(prepared.task, Ordinal):
-        return f"{prepared.task.name}, as {_reason(prepared)}; {_axis(prepared.task)}"
-    if isinstance(prepared.task, Pose):
-        return f"{prepared.task.name}, as {_reason(prepared)}; {_cells(prepared.task)}"
+
+def _tail(prepared: Prepared) -> str:
+    """How many training rows the classes have."""
     counts = prepared.class_counts
     rarest, most = int(counts.argmin()), int(counts.argmax())
-    even = counts[rarest] == counts[most]
-    tail = (
-        f"every class has {count(counts[most].item())}"
-        if even
-        else f"rarest {_amount(prepared, rarest)}, most {_amount(prepared, most)}"
-    )
-    return f"{prepared.task.name}, as {_reason(prepared)}; {tail}"
-
-
-def _axis(task: Ordinal) -> str:
-    """The label axis: from where to where, and in how many steps."""
-    low, high, unit = task.class_names[0], task.class_names[-1], task.axis.unit
-    return f"axis from {low} to {high}{' ' if unit else ''}{unit}, {task.num_classes} labels"
-
-
-def _cells(task: Pose) -> str:
-    """The two label axes, and how many cells they make."""
-    spans = [
-        f"{name} from {grid[0]:g} to {grid[-1]:g}" for name, grid in zip(("pitch", "yaw"), task.grids, strict=True)
-    ]
-    return f"{' and '.join(spans)} {task.axis.unit}".rstrip() + f", {task.num_classes} cells"
+    if counts[rarest] == counts[most]:
+        return f"every class has {count(counts[most].item())}"
+    return f"rarest {_amount(prepared, rarest)}, most {_amount(prepared, most)}"
 
 
 def _reason(prepared: Prepared) -> str:
     """What in the data made it this task."""
-    config = prepared.config
-    if prepared.source.annotation_kind == "label":
-        where = f" (column {config.label_column!r})" if config.label_column else ""
-        return f"each row has one label{where}"
-    if prepared.source.annotation_kind == "value":
-        where = f" (column {config.value_column!r})" if config.value_column else ""
-        return f"each row has a number{where}"
-    if prepared.source.annotation_kind == "values":
-        return f"each row has two numbers (columns {', '.join(map(repr, prepared.source.class_names))})"
-    if prepared.source.annotation_kind == "levels":
-        return "each row has any number of labels"
-    if prepared.source.annotation_kind == "mask":
-        return "each image has a mask"
-    where = f" (columns {', '.join(map(repr, config.vote_columns))})" if config.vote_columns else ""
-    return f"each row has {_votes(prepared)}{where}"
-
-
-def _votes(prepared: Prepared) -> str:
-    """How many votes a row has; rows that all sum to 1 hold probabilities."""
-    sums = prepared.source.samples.annotation.sum(-1)
-    fewest, most = float(sums.min()), float(sums.max())
-    if most - fewest < 1e-3 and abs(most - 1) < 1e-3:
-        return "probabilities"
-    return f"{count(fewest)} votes" if fewest == most else f"{count(fewest)} to {count(most)} votes"
+    source, kind = prepared.source, prepared.source.annotation_kind
+    asked: str | list[str] | None = getattr(prepared.config, kind.option) if kind.option else None
+    one = [asked] if isinstance(asked, str) else []
+    columns = kind.told_columns(one or asked or [], source.class_names)
+    where = f" (column{'' if one else 's'} {', '.join(map(repr, columns))})" if columns else ""
+    return kind.reason(source.samples.annotation) + where
 
 
 def _amount(prepared: Prepared, place: int) -> str:

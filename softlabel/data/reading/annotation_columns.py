@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from softlabel.data.annotation import KINDS, LABEL, LEVELS, VALUE, VALUES, VOTES, AnnotationKind
 from softlabel.data.config import DataConfig, settled_columns
 from softlabel.data.reading.columns import (
     class_names_of,
@@ -22,31 +23,26 @@ from softlabel.data.reading.columns import (
 )
 from softlabel.data.reading.draft import Draft
 from softlabel.data.refusals import Refusals
-from softlabel.data.source import DIFFICULT, NEGATIVE, POSITIVE
 from softlabel.errors import ConfigError, DataError
+from softlabel.labels.levels import DIFFICULT, NEGATIVE, POSITIVE
 
-_OPTIONS = {
-    "label_column": "--label-column NAME",
-    "vote_columns": "--vote-columns NAMES",
-    "value_column": "--value-column NAME",
-    "value_columns": "--value-columns NAMES",
-    "level_columns": "--level-columns NAMES",
-}
+OF_TABLES = {kind.option: kind for kind in KINDS if kind.option is not None}
+"""The kinds of annotation that a table can hold, by the option that names their columns."""
 
 
 def annotation_options(config: DataConfig) -> list[str]:
     """Which options name annotation columns; of a table exactly one does."""
-    return [name for name in _OPTIONS if getattr(config, name)]
+    return [name for name in OF_TABLES if getattr(config, name)]
 
 
 def check_annotation_options(config: DataConfig, file: str, there: str) -> None:
     """Raises ConfigError unless exactly one kind of annotation is named; `there` ends the message."""
-    given = [_OPTIONS[name].split()[0] for name in annotation_options(config)]
+    given = [_flag(name) for name in annotation_options(config)]
     if len(given) != 1:
         problem = (
             f"{'both ' if len(given) == 2 else ''}{' and '.join(given)} are given" if given else "no label is named"
         )
-        *most, last = _OPTIONS.values()
+        *most, last = (f"{_flag(name)} {'NAMES' if name.endswith('s') else 'NAME'}" for name in OF_TABLES)
         raise ConfigError(f"{file}: {problem}, expected one of {', '.join(most)} or {last}{there}")
     if config.sigma_column is not None and config.value_column is None:
         raise ConfigError(f"{file}: --sigma-column is given without --value-column NAME, whose spread it is")
@@ -60,28 +56,51 @@ def annotation_columns(config: DataConfig, columns: Sequence[str], file: str) ->
 
 def annotate(draft: Draft, table: pa.Table, config: DataConfig, file: str) -> None:
     """Give a draft its annotation, every value checked."""
-    several = _several(config, table.column_names, file)
-    columns = [table.column(name) for name in several]
-    draft.annotation_columns = several
-    if config.label_column is not None:
-        draft.label_column = config.label_column
-        draft.labels = labels(table.column(config.label_column), config.label_column, draft.refusals)
-    elif config.vote_columns:
-        votes = vote_table(columns, several, config.normalise, draft.refusals)
-        draft.kind, draft.annotation = "distribution", votes.astype(np.float32)
-        draft.classes = class_names_of(several, config.vote_columns)
-    elif config.value_column is not None:
-        sigma = None if config.sigma_column is None else table.column(config.sigma_column)
-        value = table.column(config.value_column)
-        draft.annotation = value_table(value, config.value_column, sigma, config.sigma_column or "", draft.refusals)
-        draft.kind, draft.classes = "value", []
-    elif config.value_columns:
-        values = [float32_numbers(c, n, draft.refusals) for c, n in zip(columns, several, strict=True)]
-        draft.kind, draft.annotation, draft.classes = "values", np.stack(values, 1), several
-    else:
-        draft.kind = "levels"
-        draft.annotation = level_table(columns, several, config.level_codes == "pdn", draft.refusals)
-        draft.classes = class_names_of(several, config.level_columns)
+    draft.annotation_columns = _several(config, table.column_names, file)
+    (option,) = annotation_options(config)
+    draft.kind = OF_TABLES[option]
+    _READERS[draft.kind](draft, table, config)
+
+
+def _read_labels(draft: Draft, table: pa.Table, config: DataConfig) -> None:
+    assert config.label_column is not None
+    draft.label_column = config.label_column
+    draft.labels = labels(table.column(config.label_column), config.label_column, draft.refusals)
+
+
+def _read_votes(draft: Draft, table: pa.Table, config: DataConfig) -> None:
+    names = draft.annotation_columns
+    votes = vote_table([table.column(name) for name in names], names, config.normalise, draft.refusals)
+    draft.annotation, draft.classes = votes.astype(np.float32), class_names_of(names, config.vote_columns)
+
+
+def _read_value(draft: Draft, table: pa.Table, config: DataConfig) -> None:
+    assert config.value_column is not None
+    sigma = None if config.sigma_column is None else table.column(config.sigma_column)
+    value = table.column(config.value_column)
+    draft.annotation = value_table(value, config.value_column, sigma, config.sigma_column or "", draft.refusals)
+    draft.classes = []
+
+
+def _read_values(draft: Draft, table: pa.Table, config: DataConfig) -> None:
+    names = draft.annotation_columns
+    draft.annotation = np.stack([float32_numbers(table.column(name), name, draft.refusals) for name in names], 1)
+    draft.classes = names
+
+
+def _read_levels(draft: Draft, table: pa.Table, config: DataConfig) -> None:
+    names, three = draft.annotation_columns, config.level_codes == "pdn"
+    draft.annotation = level_table([table.column(name) for name in names], names, three, draft.refusals)
+    draft.classes = class_names_of(names, config.level_columns)
+
+
+_READERS: Mapping[AnnotationKind, Callable[[Draft, pa.Table, DataConfig], None]] = {
+    LABEL: _read_labels,
+    VOTES: _read_votes,
+    VALUE: _read_value,
+    VALUES: _read_values,
+    LEVELS: _read_levels,
+}
 
 
 def value_table(
@@ -131,14 +150,18 @@ def level_table(
 
 def _several(config: DataConfig, columns: Sequence[str], file: str) -> list[str]:
     """The columns of votes, values or levels, which are one for each class or axis."""
-    patterns = config.vote_columns or config.value_columns or config.level_columns
-    if not patterns:
+    options = [name for name in annotation_options(config) if isinstance(getattr(config, name), list)]
+    if not options:
         return []
+    kind, patterns = OF_TABLES[options[0]], getattr(config, options[0])
     names = settled_columns(config).annotation
     found = settled(names, columns, file) if names else matching_columns(patterns, columns, file)
-    if config.value_columns and len(found) != 2:
+    if kind.numbers and len(found) != 2:
         raise DataError(f"{file}: {len(found)} columns of values, expected two such as pitch and yaw")
     if len(found) < 2:
-        what = "votes" if config.vote_columns else "levels"
-        raise DataError(f"{file}: only one column of {what} ({found[0]!r}), expected one per class")
+        raise DataError(f"{file}: only one column of {kind.name} ({found[0]!r}), expected one per class")
     return found
+
+
+def _flag(option: str) -> str:
+    return "--" + option.replace("_", "-")

@@ -24,16 +24,14 @@ def arrow_rows(
         width = draft.features.shape[1]
         columns["features"] = pa.FixedSizeListArray.from_arrays(pa.array(draft.features.ravel()), width)
         features["features"] = datasets.List(datasets.Value("float32"), length=width)
-    if draft.kind == "value":
-        value, sigma = annotation.T
-        columns["value"], features["value"] = pa.array(value), datasets.Value("float32")
-        columns["sigma"] = pa.array(sigma, mask=np.isnan(sigma))
-        features["sigma"] = datasets.Value("float32")
-    elif draft.kind == "label":
-        columns["label"], features["label"] = pa.array(annotation), datasets.ClassLabel(names=classes)
-    else:
-        name = "votes" if draft.kind == "distribution" else draft.kind
-        columns[name], features[name] = _nested(annotation)
+    kind = draft.kind
+    for name, numbers in zip(kind.fields, annotation.T, strict=False):
+        columns[name] = pa.array(numbers, mask=np.isnan(numbers))
+        features[name] = datasets.Value(str(annotation.dtype))
+    if kind.is_index:
+        columns[kind.name], features[kind.name] = pa.array(annotation), datasets.ClassLabel(names=classes)
+    elif not kind.fields:
+        columns[kind.name], features[kind.name] = _nested(annotation)
     if draft.split is not None:
         columns["split"], features["split"] = (
             pa.array(draft.split, pa.int64()),

@@ -19,6 +19,7 @@ def annotation_of(draft: Draft) -> tuple[Annotation, list[str]]:
     """The annotation of all rows, and the classes; labels that are none of them are refused."""
     if draft.annotation is not None:
         assert draft.classes is not None
+        assert draft.kind.fits(draft.annotation)
         return draft.annotation, draft.classes
     assert draft.labels is not None
     return _class_indices(draft, draft.labels)

@@ -15,7 +15,7 @@ from softlabel.data.reading.image_table import ImageTable, check_images
 from softlabel.data.reading.whole_checks import class_warnings, empty_training_split, nothing_to_learn_from, one_class
 from softlabel.data.refusals import Refusal
 from softlabel.data.samples import HeldSamples, Samples, StreamedSamples
-from softlabel.data.source import AnnotationKind, Source
+from softlabel.data.source import Source
 
 
 def complete(draft: Draft, config: DataConfig) -> Source:
@@ -59,7 +59,7 @@ def _source(
     samples = _samples(draft, images, rows, annotations, sample_id)
     return Source(
         name=draft.name,
-        description=_describe(samples, classes, draft.kind),
+        description=f"{_describe(samples)}, {draft.kind.describe(samples.annotation, classes)}",
         samples=samples,
         annotation_kind=draft.kind,
         class_names=classes,
@@ -104,19 +104,10 @@ def _samples(
     return StreamedSamples(images.encoded, rows, annotation, sample_id, images.shape, images.resize)
 
 
-def _describe(samples: Samples, classes: list[str], kind: AnnotationKind) -> str:
+def _describe(samples: Samples) -> str:
     shape = samples.input_shape
     if samples.input_kind == "image":
         inputs = f"images, {shape[1]} x {shape[2]} {'grey' if shape[0] == 1 else 'rgb'}"
     else:
         inputs = f"rows of {shape[0]:,} features"
-    return f"{len(samples):,} {inputs}, {_describe_annotation(samples.annotation, classes, kind)}"
-
-
-def _describe_annotation(annotation: torch.Tensor, classes: list[str], kind: AnnotationKind) -> str:
-    if kind in ("value", "values"):
-        ranges = [f"{values.min():g} to {values.max():g}" for values in annotation[:, : len(classes) or 1].T]
-        names = classes or ["values"]
-        return ", ".join(f"{name} from {span}" for name, span in zip(names, ranges, strict=True))
-    more = {"distribution": ", votes or probabilities", "levels": ", any number of them a row", "mask": " of pixels"}
-    return f"{len(classes)} classes{more.get(kind, '')}"
+    return f"{len(samples):,} {inputs}"

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from softlabel.data.annotation import LABEL, AnnotationKind
 from softlabel.data.reading.image_table import Subject
 from softlabel.data.refusals import Refusals
-from softlabel.data.source import AnnotationKind
 
 Annotation = NDArray[np.int64] | NDArray[np.float32] | NDArray[np.uint8]
 
@@ -26,7 +26,7 @@ class Draft:
 
     images       structs {bytes, path}; or features (N, D) float32
     named        whether the features have names of their own, not only numbers
-    kind         as in `Source`; rows of kind 'label' have `labels`, those of any other an `annotation`
+    kind         as in `Source`; rows of one label have `labels`, those of any other kind an `annotation`
     labels       text, with `classes` if the source knows them
     annotation   (N, ...) in the type of its kind, with `classes` as in `Source`
     split        (N,) int8, see `Source`; None where the source says nothing
@@ -43,7 +43,7 @@ class Draft:
     features: NDArray[np.float32] | None = None
     feature_names: list[str] = field(default_factory=list)
     named: bool = True
-    kind: AnnotationKind = "label"
+    kind: AnnotationKind = LABEL
     labels: pa.Array | None = None
     label_column: str | None = None
     annotation: Annotation | None = None

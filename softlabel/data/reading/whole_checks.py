@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from softlabel.data.reading.draft import Draft
-from softlabel.data.source import POSITIVE, TRAIN, VOID
+from softlabel.data.source import TRAIN
 from softlabel.text.words import among, shown
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
@@ -28,7 +27,7 @@ def empty_training_split(draft: Draft) -> list[str]:
 
 def one_class(draft: Draft, classes: list[str], is_final: bool) -> list[str]:
     """The problem that there is nothing to tell apart, once no row can change that (`is_final`)."""
-    if draft.kind in ("value", "values"):
+    if draft.kind.numbers:
         return _one_value(draft) if is_final else []
     may_be_more = not is_final and draft.labels is not None and len(pc.unique(draft.labels)) > 1
     if len(classes) > 1 or may_be_more or not len(draft.refusals.good):
@@ -62,33 +61,17 @@ def class_warnings(
     draft: Draft, annotation: NDArray[np.generic], classes: list[str], split: NDArray[np.int8] | None
 ) -> list[str]:
     """Classes that look alike, that no training row has, or that are suspiciously many."""
-    if draft.kind in ("value", "values"):
+    if draft.kind.numbers:
         return []
     warnings = [_alike(a, b) for a, b in _twins(classes, _as_seen)]
     warnings += [f"classes {shown(a)} and {shown(b)} are one number" for a, b in _twins(classes, _as_number)]
     training = annotation if split is None else annotation[split == TRAIN]
-    if draft.kind != "label":
-        seen, what = _seen(training, draft.kind)
-        without = [name for name, there in zip(classes, seen, strict=False) if not there]
-        if without:
-            warnings.append(f"no {what} in the training rows for {among(without)}")
-    else:
-        counts = np.bincount(training.astype(np.int64), minlength=len(classes))
-        empty = [classes[k] for k in np.flatnonzero(counts == 0)]
-        if empty:
-            warnings.append(f"no training rows for {among(empty)}")
-        if len(training) >= 20 and 2 * len(classes) > len(training):
-            warnings.append(f"{len(classes):,} classes for {len(training):,} training rows: is this column the label?")
+    without = [classes[k] for k in np.flatnonzero(~draft.kind.seen(training, len(classes)))]
+    if without:
+        warnings.append(f"{draft.kind.unseen} for {among(without)}")
+    if draft.kind.is_index and len(training) >= 20 and 2 * len(classes) > len(training):
+        warnings.append(f"{len(classes):,} classes for {len(training):,} training rows: is this column the label?")
     return warnings
-
-
-def _seen(training: NDArray[Any], kind: str) -> tuple[NDArray[np.bool_], str]:
-    """Which classes of votes, levels or masks some row has, and what it is that the others lack."""
-    if kind == "mask":
-        return np.bincount(training.ravel(), minlength=VOID) > 0, "pixels"
-    if kind == "levels":
-        return (training == POSITIVE).any(0), "positive rows"
-    return (training != 0).any(0), "votes"
 
 
 def _twins(classes: Sequence[str], reading: Callable[[str], Hashable]) -> list[tuple[str, str]]:

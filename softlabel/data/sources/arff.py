@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pyarrow as pa
 
+from softlabel.data.annotation import LEVELS
 from softlabel.data.config import DataConfig, settled_columns
 from softlabel.data.reading.annotation_columns import level_table
 from softlabel.data.reading.arff_format import Relation, read_relation, unescaped
@@ -62,7 +63,7 @@ def read(config: DataConfig, argument: str) -> Source:
         sample_id=np.arange(len(places)),
         features=feature_table(table, features, refusals),
         feature_names=features,
-        kind="levels",
+        kind=LEVELS,
         annotation=level_table(columns, label_names, False, refusals, "0 or 1"),
         annotation_columns=label_names,
         classes=label_names,

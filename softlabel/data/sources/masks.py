@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from softlabel.data.annotation import MASK, VOID
 from softlabel.data.config import DataConfig
 from softlabel.data.images import BadImageError, quiet_decoding, read_header
 from softlabel.data.masks import check_classes, decode_mask, mask_size, refuse_doubtful_void
@@ -28,7 +29,7 @@ from softlabel.data.reading.image_table import commonest_size, struct_column
 from softlabel.data.reading.split_folders import Layout, split_layout
 from softlabel.data.reading.text_lines import class_names_in
 from softlabel.data.refusals import Refusals
-from softlabel.data.source import TRAIN, VOID, Source
+from softlabel.data.source import TRAIN, Source
 from softlabel.errors import ConfigError, DataError
 from softlabel.text.words import among
 
@@ -68,7 +69,7 @@ def read(config: DataConfig, argument: str) -> Source:
         refusals=refusals,
         sample_id=np.arange(len(images)),
         images=struct_column(None, pa.chunked_array([pa.array(images, pa.string())])),
-        kind="mask",
+        kind=MASK,
         annotation=annotation,
         classes=classes,
         split=np.array(pairs.splits, dtype=np.int8) if layout.parts else None,

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from softlabel.data.annotation import VOTES
 from softlabel.data.config import DataConfig
 from softlabel.data.reading.columns import vote_table
 from softlabel.data.reading.complete import complete
@@ -48,7 +49,7 @@ def read(config: DataConfig, argument: str) -> Source:
         features=feature_table(pa.table(_columns(features), names=feature_names), feature_names, refusals),
         feature_names=feature_names,
         named=False,
-        kind="distribution",
+        kind=VOTES,
         annotation=votes.astype(np.float32),
         classes=classes,
     )

@@ -40,7 +40,7 @@ def corrected(
     """
     if config.corrections is None:
         return list(parts), []
-    if source.annotation_kind != "label":
+    if not source.annotation_kind.correctable:
         raise ConfigError(
             f"data.corrections: {source.name} has no class label per row, which is what a correction replaces"
         )

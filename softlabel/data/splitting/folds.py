@@ -16,9 +16,9 @@ NEVER = -1
 
 
 def dealt(
-    strata: NDArray[Any], groups: NDArray[np.int64], folds: int, address: Sequence[Address], *, keep_single: bool
+    strata: NDArray[Any], groups: NDArray[np.int64], count: int, address: Sequence[Address], *, keep_single: bool
 ) -> NDArray[np.int64]:
-    """The fold of every row (N,), 0 to folds - 1; rows of one group have the same.
+    """The fold of every row (N,), 0 to count - 1; rows of one group have the same.
 
     A group belongs to the stratum of most of its rows. The groups of each stratum are dealt in random order, each to
     the fold with the fewest rows of that stratum, and among equals to the one with the fewest rows of all. A stratum
@@ -29,14 +29,14 @@ def dealt(
     home = commonest_stratum(strata, member, len(numbers))
     sizes = np.bincount(member, minlength=len(numbers)).tolist()
     fold = np.full(len(numbers), NEVER, dtype=np.int64)
-    filled = [0] * folds
+    filled = [0] * count
     for stratum in np.unique(home).tolist():
         own = np.flatnonzero(home == stratum)
         if keep_single and len(own) == 1:
             continue
-        here = [0] * folds
+        here = [0] * count
         for group in own[torch.randperm(len(own), generator=generator(*address, "folds", stratum)).numpy()].tolist():
-            least = min(range(folds), key=lambda place: (here[place], filled[place]))
+            least = min(range(count), key=lambda place: (here[place], filled[place]))
             fold[group] = least
             here[least] += sizes[group]
             filled[least] += sizes[group]

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from softlabel.data.annotation import LABEL
 from softlabel.data.config import DataConfig
 from softlabel.data.duplicates import duplicate_warnings
 from softlabel.data.fingerprint import Fingerprint, fingerprint_of
@@ -28,12 +29,6 @@ from softlabel.text.words import among
 
 Stratify = Callable[[Tensor], NDArray[Any]]
 _CHUNK = 1024
-_HAS = {
-    "value": "a number per row",
-    "values": "two numbers per row",
-    "levels": "any number of classes per row",
-    "mask": "a class per pixel",
-}
 
 
 @dataclass(frozen=True)
@@ -146,7 +141,7 @@ def _drawn(
 
 def _list_single(source: Source, single: list[int], part: str, notes: list[str]) -> None:
     if single:
-        named = source.annotation_kind not in _HAS
+        named = source.annotation_kind.strata_are_classes
         names = [source.class_names[k] if named else f"stratum {k}" for k in single]
         what = "row" if source.group is None else "group"
         notes.append(f"one {what} only, which is for training: {among(names)} (not in the {part} part)")
@@ -171,10 +166,9 @@ def _with_long_tail(
 ) -> Samples:
     if config.imbalance is None:
         return training
-    if source.annotation_kind in _HAS:
-        raise ConfigError(
-            f"imbalance: {source.name} has {_HAS[source.annotation_kind]}, and a long tail needs one class"
-        )
+    kind = source.annotation_kind
+    if not kind.strata_are_classes:
+        raise ConfigError(f"imbalance: {source.name} has {kind.instead_of_class}, and a long tail needs one class")
     index = stratify(training.annotation)
     kept = long_tail_rows(index, len(source.class_names), config.imbalance, config.split_seed)
     counts = np.bincount(index[kept], minlength=len(source.class_names))
@@ -188,14 +182,13 @@ def _with_long_tail(
 def _with_noise(training: Samples, source: Source, config: DataConfig, notes: list[str]) -> Samples:
     if config.noise == 0:
         return training
-    if source.annotation_kind in ("value", "values"):
+    kind = source.annotation_kind
+    if kind.numbers:
         return _with_wrong_values(training, source, config, notes)
-    if source.annotation_kind in _HAS:
-        raise ConfigError(
-            f"noise: {source.name} has {_HAS[source.annotation_kind]}, and wrong labels replace one class"
-        )
-    if source.annotation_kind != "label":
-        raise UnsupportedError(f"{source.name} has votes or probabilities: label noise needs one class label per row")
+    if not kind.strata_are_classes:
+        raise ConfigError(f"noise: {source.name} has {kind.instead_of_class}, and wrong labels replace one class")
+    if not kind.is_index:
+        raise UnsupportedError(f"{source.name} has {kind.has}: label noise needs {LABEL.given}")
     matrix = transition(config.noise_kind, len(source.class_names), config.noise)
     noisy = noisy_labels(training.annotation, matrix, config.split_seed)
     changed = int((noisy != training.annotation).sum())
@@ -207,7 +200,7 @@ def _with_noise(training: Samples, source: Source, config: DataConfig, notes: li
 
 def _with_wrong_values(training: Samples, source: Source, config: DataConfig, notes: list[str]) -> Samples:
     if config.noise_kind != "symmetric":
-        has = _HAS[source.annotation_kind]
+        has = source.annotation_kind.given
         raise ConfigError(f"noise_kind: {source.name} has {has}, and {config.noise_kind} noise needs classes")
     annotation = training.annotation.clone()
     values = annotation[:, : len(source.class_names) or 1]  # the spread of a value stays with its row

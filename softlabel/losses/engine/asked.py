@@ -1,4 +1,4 @@
-"""What a loss is about to compute, apart from the logits: labels, masses, and the classes that take part."""
+"""What is to be computed, apart from the logits: which loss, labels, masses, and the classes that take part."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Tensor
 from softlabel.labels import LabelDistribution
 from softlabel.labels.amounts import accumulation_dtype, per_row
 from softlabel.losses.engine.class_mask import expected_weight
+from softlabel.losses.engine.fused_loss import FusedLoss
+from softlabel.losses.engine.target import align_class_mask, as_label
 from softlabel.losses.engine.weight import Numbers, real_numbers
 
 
@@ -17,13 +19,13 @@ from softlabel.losses.engine.weight import Numbers, real_numbers
 class Asked:
     """Shapes, class axis last: label and mass (...), class_mask None, (K,) or (..., K).
 
-    No mass means 1 for every element; `divergence` subtracts the label's entropy.
+    No mass means 1 for every element.
     """
 
+    loss: FusedLoss
     label: LabelDistribution
     mass: Tensor | None
     class_mask: Tensor | None
-    divergence: bool
 
     @property
     def learned(self) -> bool:
@@ -35,6 +37,24 @@ class Asked:
         if self.mass is None:
             return like.new_full((), self.label.shape.numel(), dtype=accumulation_dtype(like.dtype))
         return self.mass.sum()
+
+
+def ask(
+    loss: FusedLoss,
+    logits: Tensor,
+    target: Tensor | LabelDistribution,
+    axis: int,
+    weight: Tensor | None,
+    sample_weight: Numbers | None,
+    mask: Tensor | None,
+    class_mask: Tensor | None,
+    ignore_index: int,
+) -> Asked:
+    """From the arguments of a loss, its class weight checked already."""
+    label = as_label(target, logits, ignore_index)
+    left = None if class_mask is None else align_class_mask(class_mask, logits, axis)
+    dtype = accumulation_dtype(logits.dtype)
+    return Asked(loss, label, element_mass(label, dtype, weight, sample_weight, mask, left), left)
 
 
 def element_mass(

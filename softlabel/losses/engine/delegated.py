@@ -1,16 +1,16 @@
-"""Small batches: PyTorch's own cross-entropy, wherever it is right, since there calls cost more than arithmetic."""
+"""Small batches: PyTorch's own function, wherever it is right, since there calls cost more than arithmetic."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution, Sparse
 from softlabel.labels.checks import none_ignored
-from softlabel.losses.engine.reduction import SumAndMass, Way
+from softlabel.losses.engine.reduction import Reduction, SumAndMass
 from softlabel.losses.engine.target import batch_shape
 
 LIMIT = 2**17
@@ -20,44 +20,65 @@ INDEX_LIMIT = 2**18
 
 _DTYPES = (torch.float32, torch.float64)
 Form = tuple[Tensor, float] | None
+TorchLoss = Callable[..., Tensor]
 
 
 def delegated(
+    function: TorchLoss,
     logits: Tensor,
     target: Tensor | LabelDistribution,
     weight: Tensor | None,
     ignore_index: int,
-    reduction: Way,
-) -> Tensor | SumAndMass | None:
-    """The loss by PyTorch, or None where it does not apply: an element is ignored, or the result is not finite.
+    reduction: Reduction,
+) -> Tensor | None:
+    """The loss by PyTorch's function, or None where it does not apply: an element is ignored, or it is not finite.
 
     (PyTorch gives NaN without any mass and where minus infinity meets a probability of 0.)
     """
-    size = logits.numel()
     axis = 1 if logits.ndim > 1 else 0
-    if not 0 < size <= INDEX_LIMIT or logits.dtype not in _DTYPES or not logits.is_contiguous():
+    if not is_small(logits, target):
         return None
-    if size > LIMIT and not is_index(target):
-        return None
-    if isinstance(target, Tensor) and target.dtype is torch.int64 and reduction != "sum_and_mass":
+    if isinstance(target, Tensor) and target.dtype is torch.int64:
         form: Form = (target, 0.0) if target.shape == batch_shape(logits, axis) else None
     else:
         ignore_index, form = -100, torch_form(logits, target, ignore_index, axis)
-    if form is None:
+    return torch_value(function, logits, form, weight, ignore_index, reduction)
+
+
+def delegated_sum_and_mass(
+    function: TorchLoss,
+    logits: Tensor,
+    target: Tensor | LabelDistribution,
+    weight: Tensor | None,
+    ignore_index: int,
+) -> SumAndMass | None:
+    """The same with the mass, which is counted only where nothing is ignored."""
+    axis = 1 if logits.ndim > 1 else 0
+    form = torch_form(logits, target, ignore_index, axis) if is_small(logits, target) else None
+    total = torch_value(function, logits, form, weight, -100, "sum")
+    if form is None or total is None:
         return None
-    torch_target, smoothing = form
-    if weight is not None and not plain_weight(weight, torch_target, smoothing):
+    rows = logits.numel() // logits.shape[axis]
+    return SumAndMass(total, total.new_full((), rows) if weight is None else weight[form[0]].sum())
+
+
+def is_small(logits: Tensor, target: Tensor | LabelDistribution) -> bool:
+    """Whether PyTorch is at least as fast, and takes the logits as they are."""
+    size = logits.numel()
+    if not 0 < size <= INDEX_LIMIT or logits.dtype not in _DTYPES or not logits.is_contiguous():
+        return False
+    return size <= LIMIT or is_index(target)
+
+
+def torch_value(
+    function: TorchLoss, logits: Tensor, form: Form, weight: Tensor | None, ignore_index: int, reduction: Reduction
+) -> Tensor | None:
+    """What PyTorch gives for a form of the target, if it is finite."""
+    if form is None or (weight is not None and not plain_weight(weight, *form)):
         return None
-    how = "sum" if reduction == "sum_and_mass" else reduction
-    value = F.cross_entropy(
-        logits, torch_target, weight, ignore_index=ignore_index, reduction=how, label_smoothing=smoothing
-    )
-    if not math.isfinite((value.sum() if reduction == "none" else value).item()):
-        return None
-    if reduction != "sum_and_mass":
-        return value
-    rows = size // logits.shape[axis]
-    return SumAndMass(value, value.new_full((), rows) if weight is None else weight[torch_target].sum())
+    target, smoothing = form
+    value = function(logits, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=smoothing)
+    return value if math.isfinite((value.sum() if reduction == "none" else value).item()) else None
 
 
 def plain_weight(weight: Tensor, target: Tensor, smoothing: float) -> bool:

@@ -1,9 +1,8 @@
 """The fused path: one sweep over blocks of rows makes the loss and, in a buffer of its own, the gradient.
 
-    value = sum(q) logsumexp(z) - <q, z>        gradient = sum(q) softmax(z) - q
-
 Forward leaves the finished gradient behind, so backward has at most a multiplication to do. Neither the log
-probabilities nor the label are ever written out: all else that is made is a block that fits into a processor's cache.
+probabilities nor the label are ever written out whole: all else that is made is blocks that fit into a processor's
+cache, of which the loss itself says value and gradient (`fused_loss.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from softlabel.labels import LabelDistribution
 from softlabel.labels.amounts import accumulation_dtype
 from softlabel.labels.distribution import Amount
 from softlabel.losses.engine.asked import Asked
@@ -37,18 +35,18 @@ REFUSAL = (
 def fused_total(logits: Tensor, asked: Asked, axis: int, factor: Amount) -> Tensor:
     """The sum of the elements' values times a factor: logits with classes on `axis` -> ()."""
     if torch.is_grad_enabled() and logits.requires_grad:
-        return FusedLoss.apply(logits, asked, axis, factor, False)  # type: ignore[no-any-return,no-untyped-call]
+        return Sweep.apply(logits, asked, axis, factor, False)  # type: ignore[no-any-return,no-untyped-call]
     return sweep(logits.detach().movedim(axis, -1), asked, 1.0, None).sum() * factor
 
 
 def fused_values(logits: Tensor, asked: Asked, axis: int) -> Tensor:
     """The value of each element: logits with classes on `axis` -> the shape of the labels."""
     if torch.is_grad_enabled() and logits.requires_grad:
-        return FusedLoss.apply(logits, asked, axis, 1.0, True)  # type: ignore[no-any-return,no-untyped-call]
+        return Sweep.apply(logits, asked, axis, 1.0, True)  # type: ignore[no-any-return,no-untyped-call]
     return sweep(logits.detach().movedim(axis, -1), asked, 1.0, None)
 
 
-class FusedLoss(torch.autograd.Function):
+class Sweep(torch.autograd.Function):
     """Keeps nothing for backward but the gradient itself."""
 
     @staticmethod
@@ -104,19 +102,9 @@ def sweep_block(logits: Tensor, asked: Asked, factor: Amount, gradient: Tensor |
     if asked.class_mask is not None:
         rows, label = without_classes(rows, label, asked.class_mask.expand(logits.shape)[block])
     target = None if gradient is None else gradient[block]
-    label = label.at_hand()
     work = shifted(rows, target)
-    inner = label.inner(work)
-    entropy = label.entropy(work.dtype) if asked.divergence else None
-    work.exp_()
-    total = work.sum(-1)
-    sums = label.row_sums()
-    values = total.log() if sums is None else total.log().mul_(sums)
-    values.sub_(inner)
-    if entropy is not None:
-        values.sub_(entropy)
-    if target is not None:
-        write_gradient(work, label, total, sums, mass, factor)
+    scale = None if target is None else factor if mass is None else mass * factor
+    values = asked.loss.block(work, label.at_hand(), scale)
     if mass is not None:
         weigh_(values, work, mass)
     if target is not None and work is not target:
@@ -131,16 +119,6 @@ def shifted(rows: Tensor, target: Tensor | None) -> Tensor:
     if rows.dtype != dtype:
         return rows.to(dtype).sub_(highest)
     return torch.sub(rows, highest, out=target) if target is not None else rows - highest
-
-
-def write_gradient(
-    work: Tensor, label: LabelDistribution, total: Tensor, sums: Tensor | None, mass: Tensor | None, factor: Amount
-) -> None:
-    """exp(z - max), in place, becomes mass (sum(q) softmax(z) - q) factor."""
-    scale = factor if mass is None else mass * factor
-    share = scale / total if sums is None else scale * sums / total
-    work.mul_(share[..., None])
-    label.add_to_(work, -scale)
 
 
 def weigh_(values: Tensor, rows: Tensor, mass: Tensor) -> None:

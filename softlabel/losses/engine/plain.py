@@ -5,14 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.labels import LabelDistribution
 from softlabel.labels.amounts import accumulation_dtype
 from softlabel.losses.engine.asked import Asked
 from softlabel.losses.engine.class_mask import without_classes
 
 
 def plain_values(logits: Tensor, asked: Asked) -> Tensor:
-    """mass · (-<q, log softmax(logits)>), less the label's entropy for a divergence: logits (..., K) -> (...).
+    """mass · loss of each element: logits (..., K) -> (...).
 
     Elements of mass 0 give 0 and no gradient, whatever their logits are.
     """
@@ -21,12 +20,7 @@ def plain_values(logits: Tensor, asked: Asked) -> Tensor:
     if asked.class_mask is not None:
         logits, label = without_classes(logits, label, asked.class_mask)
     if asked.mass is None:
-        return values_of(logits, label, asked.divergence)
+        return asked.loss.values(logits, label)
     counts = asked.mass != 0
-    values = values_of(torch.where(counts[..., None], logits, 0), label, asked.divergence)
+    values = asked.loss.values(torch.where(counts[..., None], logits, 0), label)
     return torch.where(counts, values * asked.mass, 0)
-
-
-def values_of(logits: Tensor, label: LabelDistribution, divergence: bool) -> Tensor:
-    values = -label.inner(torch.log_softmax(logits, -1))
-    return values - label.entropy(values.dtype) if divergence else values

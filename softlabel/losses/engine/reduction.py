@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 Reduction = Literal["none", "mean", "sum"]
 REDUCTIONS = ("none", "mean", "sum")
-Way = Literal["none", "mean", "sum", "sum_and_mass"]
-"""A reduction, or what `sum_and_mass` asks for."""
 
 
 class SumAndMass(NamedTuple):
@@ -31,6 +30,14 @@ class SumAndMass(NamedTuple):
     mass: Tensor
 
 
+def reduce(values: Tensor, both: SumAndMass, reduction: Reduction) -> Tensor:
+    """One of values, which have their masses in them, and their sum. Raises ValueError for another reduction."""
+    check_reduction(reduction)
+    if reduction == "none":
+        return values
+    return both.sum if reduction == "sum" else both.sum * inverse(both.mass)
+
+
 def check_reduction(reduction: str) -> None:
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(map(repr, REDUCTIONS))}")
@@ -39,3 +46,18 @@ def check_reduction(reduction: str) -> None:
 def inverse(mass: Tensor) -> Tensor:
     """1 / mass, and 0 for no mass at all, so that the mean of nothing is 0."""
     return torch.where(mass == 0, 0, 1 / mass)
+
+
+Loss = TypeVar("Loss", bound=Callable[..., Tensor])
+SUMS: dict[Callable[..., Tensor], Callable[..., SumAndMass]] = {}
+"""Of each loss, what gives its sum and mass for the same arguments, the reduction left out."""
+
+
+def summed_by(function: Callable[..., SumAndMass]) -> Callable[[Loss], Loss]:
+    """Says, above a loss, what `sum_and_mass` is to call."""
+
+    def enter(loss: Loss) -> Loss:
+        SUMS[loss] = function
+        return loss
+
+    return enter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, ValidationError
@@ -19,8 +19,22 @@ from softlabel.methods.base.discovery import find_method
 from softlabel.methods.base.method import OF_EVERY_METHOD, Method, MethodConfig, Share, Terms, TrainingSet
 from softlabel.methods.base.stage import PartMode, SamplerName, Stage
 from softlabel.networks.network import Network
+from softlabel.read_only_with import ReadOnlyWith
 from softlabel.running_state import AllReduce, RunningState
 from softlabel.tasks.task import Task
+
+_SPREADS = ReadOnlyWith(
+    "classifier_labels label_smoothing or online_label_smoothing",
+    lambda own, _: own.classifier_labels in ("label_smoothing", "online_label_smoothing"),
+)
+_ONLINE = ReadOnlyWith(
+    "classifier_labels online_label_smoothing", lambda own, _: own.classifier_labels == "online_label_smoothing"
+)
+_NOT_CACHED = ReadOnlyWith(
+    "cached_features false",
+    lambda own, _: not own.cached_features,
+    more="; the backbone does not run again where its features are kept",
+)
 
 
 class RepresentationConfig(MethodConfig):
@@ -39,9 +53,11 @@ class ClassifierConfig(RepresentationConfig):
     )
     classifier_sampler: SamplerName = Field("balanced", description="its sampling")
     classifier_labels: LabelKind = Field("hard", description="its labels")
-    epsilon: Share = Field(0.1, description="share that label smoothing spreads; start of the online table")
-    hard_weight: Share = Field(0.5, description="share of the own label beside the online one")
-    batch_norm: Literal["frozen", "shift"] = Field(
+    epsilon: Annotated[Share, _SPREADS] = Field(
+        0.1, description="share that label smoothing spreads; start of the online table"
+    )
+    hard_weight: Annotated[Share, _ONLINE] = Field(0.5, description="share of the own label beside the online one")
+    batch_norm: Annotated[Literal["frozen", "shift"], _NOT_CACHED] = Field(
         "frozen", description="frozen: bit for bit; shift: running statistics follow the second stage's samples"
     )
     cached_features: bool = Field(False, description="compute the features once: faster, but unaugmented")

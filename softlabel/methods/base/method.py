@@ -15,12 +15,11 @@ from softlabel.data.config import BalancedEpoch
 from softlabel.labels import LabelDistribution
 from softlabel.losses import SumAndMass
 from softlabel.methods.base.stage import SamplerName, Stage
-from softlabel.networks.entry import FeatureLevels
 from softlabel.networks.heads import HeadName
+from softlabel.networks.kept_levels import FeatureLevels
 from softlabel.networks.network import Network
 from softlabel.running_state import AllReduce, RunningState
 from softlabel.tasks.link import Link
-from softlabel.tasks.ordinal import Ordinal
 from softlabel.tasks.task import Task
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -28,7 +27,10 @@ Terms = Mapping[str, SumAndMass]
 
 
 class MethodConfig(BaseModel):
-    """Options of a method; every field becomes an option of the command line. Those here every method has."""
+    """Options of a method; every field becomes an option of the command line. Those here every method has.
+
+    A field that other options leave unread says so: `power: Annotated[float, ReadOnlyWith("share above 0", …)]`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,10 +43,6 @@ class MethodConfig(BaseModel):
     balanced_epoch: BalancedEpoch | None = Field(
         None, description="its own length of an epoch of class-balanced sampling, not the one of all methods"
     )
-
-    def unread(self) -> dict[str, str]:
-        """The options that a run with these values would not read, each with what it needs: another's value."""
-        return {}
 
 
 OF_EVERY_METHOD = tuple(MethodConfig.model_fields)
@@ -97,8 +95,6 @@ class Method(nn.Module):
     """How its logits become probabilities."""
     needs_one_class: ClassVar[bool] = False
     """Whether it draws rows by class, or keeps tables by class."""
-    needs_axis: ClassVar[bool] = False
-    """Whether it needs one label axis, on which each row has a number."""
     compares_rows: ClassVar[bool] = False
     """Whether a term depends on which rows are in a batch together, so that a batch must not be taken in parts."""
     trained_networks: ClassVar[tuple[str, ...]] = ()
@@ -121,8 +117,6 @@ class Method(nn.Module):
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
         """None when the method can be used, otherwise the reason why not, for the user to read."""
-        if cls.needs_axis and not isinstance(task, Ordinal):
-            return f"it needs one label axis, which the task {task.name} has not"
         if cls.needs_one_class and not task.one_class:
             return f"it needs one class that stands for each row, and a row of the task {task.name} can have several"
         return None

@@ -26,7 +26,7 @@ class AxisSample:
 
 
 def axis_sample(axis: LabelAxis, stored: Any, truth: str) -> AxisSample | None:
-    """The drawing of what `on_axis` stored of a row; None where that is not whole."""
+    """The drawing of what was stored of a row on a label axis; None where that is not whole."""
     if not isinstance(stored, Mapping):
         return None
     points = _points(axis, stored.get("shares"), stored.get("pooled"))

@@ -18,7 +18,7 @@ TONES = 8
 
 
 def grid_sample(grid: CellGrid, stored: Any, truth: str) -> AxisSample | None:
-    """The drawing of what `on_grid` stored of a row; None where that is not whole."""
+    """The drawing of what was stored of a row on a grid of two angles; None where that is not whole."""
     if not isinstance(stored, Mapping):
         return None
     shares = _shares(grid, stored.get("shares"), stored.get("pooled"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from softlabel.report.comparison import Comparison, extent, mean, unit_of_count
+from softlabel.report.comparison import Comparison, extent, has_several_labels, mean, unit_of_count
 from softlabel.report.drawing.palette import INK, marker, series_colour
 from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Cell, Panel, Section, Table
@@ -53,8 +53,7 @@ def _score(comparison: Comparison) -> str:
     """What there is of every class: with several labels a row, a class has an average precision."""
     if unit_of_count(comparison) == "pixels":
         return "IoU"
-    labels = any(cell["details"].get("by_label") for cell in comparison.cells)
-    return "average precision" if labels else "accuracy"
+    return "average precision" if has_several_labels(comparison) else "accuracy"
 
 
 def pixel_classes(details: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from softlabel.report.comparison import Comparison
+from softlabel.report.comparison import Comparison, has_several_labels
 from softlabel.report.drawing.axis_samples import AxisSample, axis_sample
 from softlabel.report.drawing.cell_grid import CellGrid, cell_grid
 from softlabel.report.drawing.grid_samples import grid_sample
@@ -60,7 +60,7 @@ def galleries(comparison: Comparison) -> list[Gallery]:
         return []
     by = f"by {cell['method']}, seed {cell['seed']}"
     axis = label_axis(comparison) or cell_grid(comparison)
-    several = comparison.results["task"] == "multi-label"
+    several = has_several_labels(comparison)
     how = "The truth is set in bold." if axis is None else _ALONG if isinstance(axis, LabelAxis) else _ON_GRID
     found = [
         Gallery(

@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softlabel.cli.configuring.configuration import assemble, read_settings, settings_parser, settled
-from softlabel.cli.configuring.options import nested, options_of
+from softlabel.cli.configuring.options import Option, nested, options_of
 from softlabel.cli.configuring.parser import spell_flag, take_method_options
+from softlabel.cli.configuring.schema_words import alternatives
 from softlabel.errors import ConfigError
 from softlabel.experiments.config import CompareConfig, default_compare_config
 from softlabel.runs.toml import to_toml
 from softlabel.training.config import RunConfig
+from tests.made_options import is_read
 
 DEFAULTS = default_compare_config().model_dump(exclude_unset=True)
 
@@ -207,38 +209,24 @@ def as_words(name: str, value: Any) -> list[str]:
     return [f"{spell_flag(name)}={text}"]
 
 
-FREE_TEXT = frozenset(option.name for option in options_of(RunConfig) if "text" in option.expectation) | {
-    "feature_columns",
-    "vote_columns",
-    "value_columns",
-    "level_columns",
-    "grid",
-    # read only with others
-    *(
-        "milestones",
-        "decay",
-        "noise_kind",
-        "normalise",
-        "level_codes",
-        "hidden",
-        "validation_share",
-        "validation_weights",
-        "balanced_epoch",
-        "nesterov",
-        "white_level",
-        "image_root",
-        "accept_void",
-    ),
-    *("decoding", "tolerance", "unit"),
-    # for these the source is opened
-    *("test_share", "split_seed"),
-}
+def free_text(option: Option) -> bool:
+    kinds = [kind.get("items", kind) for kind in alternatives(option.schema)]
+    return any(kind.get("type") == "string" and "enum" not in kind for kind in kinds)
 
 
-@given(overrides(RunConfig, FREE_TEXT))
+NOT_DRAWN = frozenset(
+    option.name
+    for option in options_of(RunConfig)
+    if free_text(option) or any(rule.of_parts for rule in option.rules)  # for which the source is opened
+)
+
+
+@given(overrides(RunConfig, NOT_DRAWN))
 def test_flags_say_what_the_recipe_says(values: dict[str, Any]) -> None:
-    words = [word for name, value in values.items() for word in as_words(name, value)]
-    assert from_flags(RunConfig, *words) == RunConfig.model_validate(nested(values, RunConfig))
+    whole = RunConfig.model_validate(nested(values, RunConfig))
+    read = {name: value for name, value in values.items() if is_read(name, whole)}
+    words = [word for name, value in read.items() for word in as_words(name, value)]
+    assert from_flags(RunConfig, *words) == RunConfig.model_validate(nested(read, RunConfig))
 
 
 WORDS = st.one_of(

@@ -1,4 +1,4 @@
-"""The table of options that would not be read, against the options that real runs read."""
+"""The rules on options that would not be read, against the options that real runs read."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         def read(self: BaseModel, name: str) -> Any:
             if name in names:
                 place = sys._getframe(1).f_code.co_filename.replace("\\", "/")
-                if "/pydantic/" not in place and "/cli/" not in place:
+                if not any(part in place for part in ("/pydantic/", "/cli/", "/config.py")):  # rules stand in the last
                     seen.add(name)
             return plain(self, name)
 
@@ -109,7 +109,7 @@ def refused(name: str, config: Any) -> bool:
 
 
 @pytest.mark.parametrize("words", RUNS.values(), ids=RUNS)
-def test_what_a_run_never_reads_is_what_the_table_refuses(
+def test_what_a_run_never_reads_is_what_the_rules_refuse(
     words: list[str], softlabel, files: None, reads: set[str]
 ) -> None:
     outcome = softlabel("train", "--epochs", "2", *words)

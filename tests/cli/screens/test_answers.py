@@ -73,7 +73,7 @@ def test_csv_is_safe_to_open_and_comes_back() -> None:
 def test_every_format_says_the_same(tmp_path: Path) -> None:
     names = columns(CLASSES, ["file"], FIELDS, None)
     for ending in (".csv", ".parquet"):
-        write_file(tmp_path / f"answers{ending}", names, cells())
+        write_file(tmp_path / f"answers{ending}", names, cells(), numbers=["confidence"])
     write_file(tmp_path / "answers.json", names, ANSWERS)
     from_parquet = pq.read_table(tmp_path / "answers.parquet").to_pylist()
     from_json = [flat(answer, None) for answer in json.loads((tmp_path / "answers.json").read_text())]

@@ -18,7 +18,9 @@ from softlabel.cli.screens import compare_screen
 from softlabel.cli.screens.compare_screen import MOST_LINES, CompareScreen
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.time_left import CLOSING_SECONDS, TimeLeft
+from softlabel.data.annotation import LABEL
 from softlabel.experiments.config import CompareConfig
+from softlabel.tasks.classification import Classification
 from softlabel.training.config import RunConfig
 from softlabel.training.cost import Cost
 
@@ -40,14 +42,15 @@ LABELS = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 0])
 PREPARED: Any = SimpleNamespace(
     source=SimpleNamespace(
         description="9 rows",
-        annotation_kind="label",
+        annotation_kind=LABEL,
+        class_names=["a", "b"],
         warnings=["the same file twice"],
         notes=[],
         samples=SimpleNamespace(annotation=LABELS),
     ),
     splits=SimpleNamespace(notes=["test part: all", "three", "more", "notes"], warnings=[]),
     config=SimpleNamespace(source="digits", protocol="hold-out", label_column=None, vote_columns=[]),
-    task=SimpleNamespace(name="classification", class_names=["a", "b"], per_pixel=False),
+    task=Classification(["a", "b"]),
     class_counts=torch.tensor([5.0, 3.0]),
     inputs=SimpleNamespace(kind="image", shape=(1, 8, 8)),
     rows={"training": 6, "validation": 1, "test": 2},

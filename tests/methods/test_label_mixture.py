@@ -1,4 +1,4 @@
-"""Labels of several classes a row: a mixture of related ones with its controls, the sigmoid, and refusals."""
+"""A mixture of related labels, over labels of a row or of an axis, its controls, and what it refuses."""
 
 from __future__ import annotations
 
@@ -14,43 +14,14 @@ from torch import Tensor
 from softlabel.data.batch import Batch
 from softlabel.errors import ConfigError
 from softlabel.methods.base.discovery import find_method
-from softlabel.methods.base.method import Method, TrainingSet
-from softlabel.methods.binary_cross_entropy import binary_cross_entropy
+from softlabel.methods.base.method import TrainingSet
 from softlabel.methods.label_mixture import LabelMixture, shifted
-from softlabel.networks.build import build_network
-from softlabel.networks.config import NetworkConfig
-from softlabel.networks.inputs import InputSpec
-from softlabel.randomness import addressed
 from softlabel.tasks.classification import Classification
 from softlabel.tasks.config import AxisConfig
 from softlabel.tasks.multi_label import MultiLabel
 from softlabel.tasks.ordinal import Ordinal
+from tests.methods.made_levels import NAMES, NETWORK, K, batch, made, training_levels
 from tests.oracle import label_kinds
-
-K = 5
-NAMES = [f"label {k}" for k in range(K)]
-INPUTS = InputSpec(kind="features", shape=(6,), mean=[0.0] * 6, std=[1.0] * 6)
-NETWORK = build_network(NetworkConfig(backbone="mlp"), INPUTS, K, 0)
-
-
-def training_levels(rows: int = 60, seed: int = 0) -> Tensor:
-    """Labels 0 and 1 occur together more often than by chance, 3 and 4 as well; some rows have none."""
-    g = torch.Generator().manual_seed(seed)
-    level = torch.zeros(rows, K, dtype=torch.uint8)
-    topic = torch.randint(0, 3, (rows,), generator=g)
-    for k, (own, other) in enumerate([(0.8, 0.1), (0.7, 0.1), (0.3, 0.3), (0.1, 0.8), (0.2, 0.7)]):
-        p = torch.where(topic == 0, own, torch.where(topic == 1, other, 0.15))
-        level[:, k] = 2 * torch.bernoulli(p, generator=g).to(torch.uint8)
-    level[torch.rand(rows, K, generator=g) < 0.1] = 1
-    level[::11] = 0
-    return level
-
-
-def made(name: str, **options: Any) -> Method:
-    kind = find_method(name)
-    training_set = TrainingSet(60, torch.ones(K), lambda folder: NETWORK, training_levels())
-    with addressed(0, "method"):
-        return kind(kind.Config.model_validate(options), NETWORK, MultiLabel(NAMES), training_set)
 
 
 def mixture(**options: Any) -> LabelMixture:
@@ -69,11 +40,6 @@ def distance(level: np.ndarray) -> np.ndarray:
             s = 1.0 if j == k else max(np.sum(present[:, j] & present[:, k]) / max(either, 1), 1e-3)
             d[j, k] = np.sqrt(max(-np.log(s), 0.0))
     return d
-
-
-def batch(level: Tensor) -> Batch:
-    g = torch.Generator().manual_seed(1)
-    return Batch(torch.randn(len(level), 6, generator=g), level, torch.arange(len(level)))
 
 
 def test_the_mixture_is_that_of_the_training_rows_relations() -> None:
@@ -161,61 +127,6 @@ def test_amounts_that_do_not_fall_are_refused_before_training() -> None:
         mixture(difficult=1.5)
 
 
-def test_binary_cross_entropy_is_a_sum_over_labels_that_are_not_difficult() -> None:
-    g = torch.Generator().manual_seed(5)
-    z, level = 3 * torch.randn(9, K, generator=g, dtype=torch.float64), training_levels()[:9]
-    p = 1 / (1 + np.exp(-z.numpy()))
-    y, counted = level.numpy() == 2, level.numpy() != 1
-    expected = -np.sum((y * np.log(p) + (1 - y) * np.log(1 - p))[counted])
-    term = binary_cross_entropy(z.requires_grad_(), level)
-    assert float(term.sum.detach()) == pytest.approx(expected, rel=1e-6)
-    assert float(term.mass) == 9  # rows without a label are negatives of every class
-    (gradient,) = torch.autograd.grad(term.sum, z)
-    np.testing.assert_allclose(gradient.numpy(), (p - y) * counted, atol=1e-6)
-
-
-def test_tasks_without_several_labels_are_refused() -> None:
-    ordinal, classes = Ordinal(torch.arange(5.0), AxisConfig()), Classification(NAMES)
-    for name, task in (("binary_cross_entropy", ordinal), ("label_mixture", classes)):
-        assert f"of the task {task.name}" in str(find_method(name).supports(task, NETWORK))
-    assert find_method("label_mixture").supports(ordinal, NETWORK) is None
-
-
-@pytest.mark.parametrize("name", ["online_label_smoothing", "label_aware_smoothing", "crt", "lws", "mislas"])
-def test_methods_that_need_one_class_refuse_several(name: str) -> None:
-    reason = find_method(name).supports(MultiLabel(NAMES), NETWORK)
-    assert reason == "it needs one class that stands for each row, and a row of the task multi-label can have several"
-
-
-def test_label_smoothing_spreads_the_label_of_several_classes() -> None:
-    level = training_levels()[:12]
-    method, data = made("label_smoothing", epsilon=0.2), batch(level)
-    q = 0.8 * label_kinds.levels(level.numpy(), 1, 0.3, 0.005) + 0.2 / K
-    z = NETWORK(data.inputs).detach().double().numpy()
-    log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
-    known = (level > 0).any(1).numpy()
-    term = method(data)["cross_entropy"]
-    assert float(term.sum.detach()) == pytest.approx(-(q * log_p)[known].sum(), rel=1e-5)
-    assert float(term.mass) == known.sum()
-
-
-def test_focal_by_sigmoids_is_read_by_them() -> None:
-    focal, plain = made("focal", form="sigmoid", gamma=0.0), made("binary_cross_entropy")
-    task = MultiLabel(NAMES)
-    assert focal.link_of(focal.config, task) == "sigmoid"
-    assert made("focal").link_of(made("focal").config, task) == "softmax"
-    level = training_levels()
-    data = Batch(torch.randn(60, 6), level, torch.arange(60))
-    focal.task = task.read_as("sigmoid")
-    (mine,), (theirs,) = focal(data).values(), plain(data).values()
-    torch.testing.assert_close(mine.sum, theirs.sum)
-    assert mine.mass == theirs.mass == 60
-    kind = find_method("focal")
-    training_set = TrainingSet(60, torch.ones(K), lambda folder: NETWORK, level)
-    with pytest.raises(ConfigError, match=r"methods\.focal\.weighting"):
-        kind(kind.Config(form="sigmoid", weighting="inverse"), NETWORK, task.read_as("sigmoid"), training_set)
-
-
 def mixture_of(task: MultiLabel | Ordinal, annotation: Tensor, **options: Any) -> LabelMixture:
     return LabelMixture(
         LabelMixture.Config.model_validate(options), NETWORK, task, TrainingSet(60, torch.ones(K), None, annotation)
@@ -271,3 +182,10 @@ def test_vectors_of_labels_say_what_is_near(tmp_path: Path, kind: str) -> None:
 def test_distances_that_cannot_be_are_refused(options: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         mixture_of(Ordinal(torch.arange(5.0), AxisConfig()), torch.tensor([[1.0, 1.0]]), **options)
+
+
+def test_a_row_of_one_class_without_an_axis_is_refused() -> None:
+    method = find_method("label_mixture")
+    reason = method.supports(Classification(NAMES), NETWORK)
+    assert reason == "it relates labels of a row or of an axis, and a row of the task classification has neither"
+    assert method.supports(Ordinal(torch.arange(5.0), AxisConfig()), NETWORK) is None

@@ -37,7 +37,7 @@ _DOUBT_EXPONENT = 0.25
 
 
 @dataclass(frozen=True)
-class Noise:
+class VarianceComponents:
     """Variance components of a mean over seeds.
 
     seeds    S
@@ -98,7 +98,7 @@ class Noise:
             low, high = (low, middle) if self._power(middle, half_widths) >= power else (middle, high)
         return high
 
-    def with_seeds(self, seeds: int) -> Noise:
+    def with_seeds(self, seeds: int) -> VarianceComponents:
         """What it would be with another number of seeds."""
         return replace(self, seeds=seeds)
 
@@ -162,24 +162,24 @@ class Noise:
         return np.maximum(seen, max(self.own, 0.0))
 
 
-def noise_of_mean(estimates: Array, replicates: Array) -> Noise:
-    """The noise of the mean of estimates (S,), given replicates (S, R) on rows drawn alike for all seeds."""
+def variance_of_mean(estimates: Array, replicates: Array) -> VarianceComponents:
+    """Those of the mean of estimates (S,), given replicates (S, R) on rows drawn alike for all seeds."""
     seeds = len(estimates)
     usable = replicates[:, np.isfinite(replicates).all(axis=0)]
     if usable.shape[1] < 2:
-        return Noise(seeds, math.nan, math.nan, math.nan)
+        return VarianceComponents(seeds, math.nan, math.nan, math.nan)
     mean = usable.mean(axis=0)
     of_rows = float(mean.var(ddof=1))
     if seeds == 1:
-        return Noise(1, math.nan, math.nan, of_rows)
+        return VarianceComponents(1, math.nan, math.nan, of_rows)
     own = float((usable - mean).var(axis=1, ddof=1).sum()) / (seeds - 1)
-    return Noise(seeds, float(estimates.var(ddof=1)), own, max(0.0, of_rows - own / seeds))
+    return VarianceComponents(seeds, float(estimates.var(ddof=1)), own, max(0.0, of_rows - own / seeds))
 
 
-def pooled(noises: list[Noise]) -> Noise | None:
-    """One noise for several comparisons, from the means of their variances and the fewest seeds of any."""
-    known = [noise for noise in noises if noise.known]
+def pooled(variances: list[VarianceComponents]) -> VarianceComponents | None:
+    """One for several comparisons, from the means of their variances and the fewest seeds of any."""
+    known = [variance for variance in variances if variance.known]
     if not known:
         return None
-    parts = np.mean([(noise.between, noise.own, noise.shared) for noise in known], axis=0)
-    return Noise(min(noise.seeds for noise in known), *map(float, parts))
+    parts = np.mean([(variance.between, variance.own, variance.shared) for variance in known], axis=0)
+    return VarianceComponents(min(variance.seeds for variance in known), *map(float, parts))

@@ -21,7 +21,7 @@ FeatureLevels = Literal["pooled", "last", "pyramid"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class KeptLevels:
     """The levels that are kept of each sample, flattened side by side; without any, its pooled features are.
 
     first    the first level that is kept
@@ -67,19 +67,19 @@ class NotKept(tuple[Tensor, ...]):
 
 def entry_for(
     config: NetworkConfig, network: Network, inputs: InputSpec, feature_levels: FeatureLevels
-) -> Entry | None:
+) -> KeptLevels | None:
     """Where samples enter; None where nothing is frozen, or the frozen part cannot be told from the rest."""
     if config.trainable == "all" or inputs.kind != "image" or config.head_kind == "pixel":
         return None
     with probing(network):
         levels, pooled = network.features(example(inputs))
         if config.trainable == "head" and feature_levels == "pooled":
-            return Entry(len(levels), (), pooled.shape[1])
+            return KeptLevels(len(levels), (), pooled.shape[1])
         if not _has_last_stage(network, levels, pooled):
             return None
     first = 0 if feature_levels == "pyramid" else len(levels) - 2
     shapes = tuple(tuple(level.shape[1:]) for level in levels[first:-1])
-    return Entry(first, shapes, sum(map(math.prod, shapes)))
+    return KeptLevels(first, shapes, sum(map(math.prod, shapes)))
 
 
 def _has_last_stage(network: Network, levels: tuple[Tensor, ...], pooled: Tensor) -> bool:

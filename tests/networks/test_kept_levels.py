@@ -10,8 +10,8 @@ import torch
 from softlabel.errors import UnsupportedError
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
-from softlabel.networks.entry import FeatureLevels, entry_for
 from softlabel.networks.inputs import InputSpec
+from softlabel.networks.kept_levels import FeatureLevels, entry_for
 from softlabel.networks.network import Network
 
 IMAGES = InputSpec("image", (3, 8, 8), [0.5] * 3, [0.2] * 3)

@@ -1,0 +1,1 @@
+"""What is measured of softlabel, and against what: `python -m benchmarks`."""
