@@ -38,11 +38,10 @@ _MOMENTUM = ReadOnlyWith(
     "--optimiser sgd with --momentum above 0",
     lambda training, _: training.optimiser != "adamw" and training.momentum > 0,
 )
-_FROZEN = ReadOnlyWith("--trainable last or head", lambda _, run: run.network.trainable != "all")
-_VIEWS = ReadOnlyWith(
-    "--trainable last or head, and images that are augmented",
-    lambda training, run: run.network.trainable != "all" and training.augment != "none",
+_FROZEN = ReadOnlyWith(
+    "images, and --trainable last or head", lambda _, run: run.data.has_images and run.network.trainable != "all"
 )
+_VIEWS = ReadOnlyWith("--augment other than none", lambda training, _: training.augment != "none")
 _BALANCED = ReadOnlyWith("--sampler balanced, or a method whose classifier is trained so, such as crt", _draws_evenly)
 
 
@@ -76,7 +75,7 @@ class TrainingConfig(BaseModel):
     augment: Literal["auto", "none", "shift", "crop-flip", "colour"] = Field(
         "auto", description="auto: shift for grey images, crop-flip for colour; colour adds colour jitter"
     )
-    views: Annotated[Views, _VIEWS] = Field(
+    views: Annotated[Views, _FROZEN, _VIEWS] = Field(
         4, description="augmented views of each training image, which a frozen backbone computes once for all epochs"
     )
     cache_limit: Annotated[float, _FROZEN] = Field(

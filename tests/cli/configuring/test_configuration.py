@@ -122,7 +122,9 @@ def test_keywords_take_values_as_python_has_them() -> None:
     given_ = {"epochs": 3, "milestones": [0.5], "schedule": "step", "resize": (8, 8)}
     config = assemble(RunConfig, given=given_, methods={}, spell=str)
     assert (config.training.epochs, config.training.milestones, config.data.resize) == (3, [0.5], (8, 8))
-    with pytest.raises(ConfigError, match=r"^learning_rate must be a number above 0 and up to 1,000,000, not -1$"):
+    with pytest.raises(
+        ConfigError, match=r"^learning_rate must be a number above 0 and up to 1,000,000, or none, not -1$"
+    ):
         assemble(RunConfig, given={"learning_rate": -1}, methods={}, spell=str)
     with pytest.raises(ConfigError, match=r"^there is no option epoch; did you mean epochs [(]default: 30[)][?]$"):
         assemble(RunConfig, given={"epoch": 1}, methods={}, spell=str)
