@@ -27,11 +27,11 @@ import numpy as np
 import torch
 from scipy import stats
 
+from softlabel.calibration.ece import ExpectedCalibrationError
 from softlabel.experiments.noise import POWER, Noise, noise_of_mean
 from softlabel.experiments.resampling import resample_rows
 from softlabel.experiments.statistics import summarise
 from softlabel.metrics.accuracy import Accuracy
-from softlabel.metrics.ece import ExpectedCalibrationError
 from softlabel.metrics.nll import NegativeLogLikelihood
 
 SCORES = (NegativeLogLikelihood(), Accuracy(), ExpectedCalibrationError())

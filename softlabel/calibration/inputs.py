@@ -54,6 +54,17 @@ def as_distribution(labels: Labels, num_classes: int, ignore_index: int, *, vali
     return hard(labels, num_classes, ignore_index=ignore_index, validate=validate)
 
 
+def as_truth(labels: Labels, num_classes: int, ignore_index: int) -> Tensor:
+    """Labels as `softlabel.truth.read` takes them: classes (M,), below 0 where ignored, or probabilities (M, K).
+
+    Raises ValueError with the first row that is no class, or whose probabilities do not sum to 1.
+    """
+    label = as_distribution(labels, num_classes, ignore_index, validate=True)
+    if isinstance(labels, Tensor) and not labels.is_floating_point():
+        return torch.where(labels == ignore_index, -1, labels).flatten()
+    return label.dense().reshape(-1, num_classes)
+
+
 def as_probabilities(probabilities: Any, *, validate: bool = True) -> Tensor:
     """Probabilities (N, K, ...), float32 at least; rows are looked at unless told not to.
 

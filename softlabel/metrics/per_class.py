@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from softlabel.metrics.truth import read
 from softlabel.statistic import Contribution, Tally
+from softlabel.truth import read
 
 
 @dataclass(frozen=True)

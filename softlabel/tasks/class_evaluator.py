@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
+from softlabel.calibration.ece import ExpectedCalibrationError
 from softlabel.metrics.confusion import Confusion
-from softlabel.metrics.ece import ExpectedCalibrationError
 from softlabel.metrics.groups import class_groups
 from softlabel.metrics.per_class import PerClass
 from softlabel.statistic import Statistic, StreamingStatistic, Tally

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from softlabel.calibration.classwise_ece import ClasswiseCalibrationError
+from softlabel.calibration.ece import AdaptiveCalibrationError, DebiasedCalibrationError, ExpectedCalibrationError
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
 from softlabel.metrics.brier import Brier
-from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
-from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationError, ExpectedCalibrationError
 from softlabel.metrics.groups import GroupAccuracy
 from softlabel.metrics.kl import KullbackLeibler
 from softlabel.metrics.nll import BalancedNegativeLogLikelihood, NegativeLogLikelihood
