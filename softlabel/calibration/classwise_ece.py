@@ -43,7 +43,10 @@ class ClasswiseCalibrationError(Statistic):
         """What rows of probabilities (N, K), float32 at least, add."""
         first = torch.arange(self.num_classes, device=probabilities.device) * self.num_bins
         cell = bin_of(probabilities, self.num_bins) + first
-        values = torch.stack([probabilities.double() * true.mass[:, None], true.as_dense(self.num_classes)], -1)
+        # Written in place, as of a thousand classes every copy is of megabytes.
+        values = torch.empty(*cell.shape, self.width, dtype=torch.float64, device=cell.device)
+        values[..., 0].copy_(probabilities).masked_fill_(true.mass[:, None] == 0, 0.0)
+        values[..., 1].copy_(true.as_dense(self.num_classes))
         return Contribution(cell, values)
 
     def value(self, sums: Tensor) -> Tensor:

@@ -69,8 +69,9 @@ class MaximumCalibrationError(ExpectedCalibrationError):
     title = "MCE"
 
     def value(self, sums: Tensor) -> Tensor:
+        filled = sums[..., COUNT] > 0
         gap = (sums[..., CORRECT] - sums[..., CONFIDENCE]).abs() / sums[..., COUNT]
-        return torch.where(sums[..., COUNT].sum(-1) > 0, gap.nan_to_num(0.0).amax(-1), math.nan)
+        return torch.where(filled.any(-1), torch.where(filled, gap, 0.0).amax(-1), math.nan)
 
 
 class DebiasedCalibrationError(ExpectedCalibrationError):
@@ -101,7 +102,7 @@ class DebiasedCalibrationError(ExpectedCalibrationError):
         near, far = torch.exp(-0.5 * scaled**2), torch.erf(scaled / math.sqrt(2))
         redrawn = deviation * math.sqrt(2 / math.pi) * near + gap * far
         redrawn = torch.where(deviation > 0, redrawn, gap.abs())
-        return ((2 * gap.abs() - redrawn).nan_to_num(0.0) * count).sum(-1) / count.sum(-1)
+        return torch.where(count > 0, (2 * gap.abs() - redrawn) * count, 0.0).sum(-1) / count.sum(-1)
 
 
 class DebiasedSquaredCalibrationError(ExpectedCalibrationError):
@@ -168,7 +169,7 @@ class AdaptiveCalibrationError(Statistic):
     def _cell(self, log_confidence: Tensor) -> Tensor:
         log_odds = log_confidence - torch.log(-torch.expm1(log_confidence))  # +inf at confidence 1
         share = (log_odds.clamp(self.LOWEST, self.HIGHEST) - self.LOWEST) / (self.HIGHEST - self.LOWEST)
-        return (share * (self.num_cells - 1)).round().long()
+        return (share.nan_to_num(0.0) * (self.num_cells - 1)).round().long()  # of NaN, any: the sums are NaN then
 
 
 def _accuracy_and_gap(sums: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution, dense, hard
+from softlabel.labels.amounts import accumulation_dtype
 
 Labels = Tensor | LabelDistribution
 HALVES = (torch.bfloat16, torch.float16)
@@ -26,7 +27,7 @@ def as_predictions(predictions: Any, name: str) -> Tensor:
         raise TypeError(f"{name} are {tensor.dtype}, expected a floating dtype")
     if tensor.ndim < 2:
         raise ValueError(f"{name} have shape {tuple(tensor.shape)}, expected (N, K) or (N, K, ...)")
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+    return tensor.to(accumulation_dtype(tensor.dtype))
 
 
 def as_labels(labels: Any, predictions: Tensor) -> Labels:

@@ -33,6 +33,7 @@ class StreamingCalibrationError(RunningSums):
         """`validate=False` does not look whether `probabilities` sum to 1, which waits for a GPU."""
         self.error = ExpectedCalibrationError(num_bins)
         super().__init__(self.error)
+        self.num_bins = num_bins
         self.ignore_index = ignore_index
         self.validate = validate
 
@@ -58,11 +59,11 @@ class StreamingCalibrationError(RunningSums):
 
     def maximum(self) -> float:
         """The maximum calibration error."""
-        return float(MaximumCalibrationError(len(self.sums)).value(self.sums))
+        return float(MaximumCalibrationError(self.num_bins).value(self.sums))
 
     def debiased(self) -> float:
         """The expected calibration error less its bias from small bins."""
-        return float(DebiasedCalibrationError(len(self.sums)).value(self.sums))
+        return float(DebiasedCalibrationError(self.num_bins).value(self.sums))
 
     def reliability(self) -> list[ReliabilityBin]:
         """The bins of a reliability diagram."""

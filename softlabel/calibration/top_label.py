@@ -50,7 +50,8 @@ def most_probable(log_probabilities: Tensor, axis: int = -1) -> tuple[Tensor, Te
 
 def binned(top: TopLabel, cell: Tensor) -> Contribution:
     """Confidence, correctness and 1 of each element (M, 3), in its cell (M,); zeros where it is ignored."""
-    return Contribution(cell, torch.stack([top.confidence.double() * top.mass, top.correct, top.mass], -1))
+    confidence = torch.where(top.mass > 0, top.confidence.double(), 0.0)
+    return Contribution(cell, torch.stack([confidence, top.correct, top.mass], -1))
 
 
 def _against_labels(confidence: Tensor, predicted: Tensor, labels: Labels, ignore_index: int) -> TopLabel:
