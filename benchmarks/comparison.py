@@ -30,11 +30,11 @@ from scipy import stats
 from benchmarks import markdown
 from benchmarks.benchmark import Json
 from benchmarks.options import whole
+from softlabel.calibration.ece import ExpectedCalibrationError
 from softlabel.experiments.resampling import resample_rows
 from softlabel.experiments.statistics import summarise
 from softlabel.experiments.variance import POWER, VarianceComponents, variance_of_mean
 from softlabel.metrics.accuracy import Accuracy
-from softlabel.metrics.ece import ExpectedCalibrationError
 from softlabel.metrics.nll import NegativeLogLikelihood
 from softlabel.statistic import Contribution
 

@@ -60,8 +60,38 @@ class Statistic(Tally):
         """The score of sums (..., num_cells, width) float64, shape (...); NaN where it is undefined."""
 
 
-class StreamingTally(RunningState):
-    """The sums of a tally over batches, held in float64 on the device of the batches.
+class RunningSums(RunningState):
+    """The sums of a tally, held in float64 on the device of what is added; mergeable over batches and processes.
+
+    Source: one pass over the data, as in Chan, Golub and LeVeque 1979.
+
+    >>> import torch
+    >>> from softlabel.metrics.confusion import Confusion
+    >>> from softlabel.statistic import Contribution, RunningSums
+    >>> running = RunningSums(Confusion(2))
+    >>> running.add(Contribution(cell=torch.tensor([0, 3]), values=torch.ones(2, 1, dtype=torch.float64)))
+    >>> running.sums.flatten().tolist()
+    [1.0, 0.0, 0.0, 1.0]
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__()
+        self.declare("sums", torch.zeros(tally.num_cells, tally.width, dtype=torch.float64), "sum")
+
+    @property
+    def sums(self) -> Tensor:
+        """(num_cells, width) float64."""
+        return self.tensor("sums")
+
+    def add(self, contribution: Contribution) -> None:
+        """Add what rows contribute."""
+        if self.sums.device != contribution.values.device:
+            self.to_(contribution.values.device)
+        add_rows(self.sums, contribution)
+
+
+class StreamingTally(RunningSums):
+    """The sums of a tally over batches.
 
     Source: `update` as in torchmetrics.
 
@@ -75,21 +105,13 @@ class StreamingTally(RunningState):
     """
 
     def __init__(self, tally: Tally) -> None:
-        super().__init__()
+        super().__init__(tally)
         self.tally = tally
-        self.declare("sums", torch.zeros(tally.num_cells, tally.width, dtype=torch.float64), "sum")
-
-    @property
-    def sums(self) -> Tensor:
-        """(num_cells, width) float64."""
-        return self.tensor("sums")
 
     @torch.no_grad()
     def update(self, log_probabilities: Tensor, truth: Tensor) -> None:
         """Add a batch: log-probabilities (N, K), truth (N,) int64 or (N, K) float."""
-        if self.sums.device != log_probabilities.device:
-            self.to_(log_probabilities.device)
-        add_rows(self.sums, self.tally.contribute(log_probabilities, truth))
+        self.add(self.tally.contribute(log_probabilities, truth))
 
 
 class StreamingStatistic(StreamingTally):

@@ -65,7 +65,7 @@ def public() -> dict[str, object]:
     names = {f"softlabel.{name}": getattr(softlabel, name) for name in COMMANDS}
     for folder in FOLDERS:
         names |= exported(folder)
-    for module in modules_of("softlabel.metrics"):
+    for module in (*modules_of("softlabel.calibration"), *modules_of("softlabel.metrics")):
         names |= scores(module)
     for place in ALONE:
         module, name = place.split(".")

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softlabel.analysis.label_quality import LabelQuality
-from softlabel.calibration.bins import wilson_interval
+from softlabel.wilson import wilson_interval
 
 SUSPECTED = "the models contradict them; labels that chance decides look the same"
 """What a count of suspected labels is one of, in words."""

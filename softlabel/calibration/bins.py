@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from softlabel.wilson import wilson_interval
+
 CONFIDENCE, CORRECT, COUNT = 0, 1, 2
 WIDTH = 3
 
@@ -24,44 +26,11 @@ def bin_of(confidence: Tensor, num_bins: int) -> Tensor:
     return torch.bucketize(confidence.contiguous(), edges.to(confidence.dtype))
 
 
-def expected_error(sums: Tensor) -> Tensor:
-    """ECE: the mean over rows of |accuracy - confidence| of their bin (Guo et al. 2017, eq. 3). NaN without rows."""
-    return (sums[..., CORRECT] - sums[..., CONFIDENCE]).abs().sum(-1) / sums[..., COUNT].sum(-1)
-
-
-def maximum_error(sums: Tensor) -> Tensor:
-    """MCE: the largest |accuracy - confidence| of the bins that hold a row (Guo et al. 2017, eq. 5)."""
-    gap = (sums[..., CORRECT] - sums[..., CONFIDENCE]).abs() / sums[..., COUNT]
-    return torch.where(sums[..., COUNT].sum(-1) > 0, gap.nan_to_num(0.0).amax(-1), math.nan)
-
-
-def debiased_error(sums: Tensor) -> Tensor:
-    """ECE less an estimate of its upward bias from small bins (Kumar, Liang and Ma 2019, section 5).
-
-    Twice the plug-in minus its mean when each bin's accuracy is redrawn from a normal with the bin's own spread; that
-    mean of a folded normal is known in closed form, so nothing is drawn. May be negative. Where the truth is in fact
-    calibrated, about 0.59 of the plug-in's bias stays: `debiased_squared_error` has none.
-    """
-    count = sums[..., COUNT]
-    accuracy, gap = _accuracy_and_gap(sums)
-    deviation = (accuracy * (1 - accuracy) / count).clamp(min=0).sqrt()
-    scaled = gap / deviation
-    redrawn = deviation * math.sqrt(2 / math.pi) * torch.exp(-0.5 * scaled**2) + gap * torch.erf(scaled / math.sqrt(2))
-    redrawn = torch.where(deviation > 0, redrawn, gap.abs())
-    return ((2 * gap.abs() - redrawn).nan_to_num(0.0) * count).sum(-1) / count.sum(-1)
-
-
-def debiased_squared_error(sums: Tensor) -> Tensor:
-    """The squared error without bias, sum of w (gap² - accuracy (1 - accuracy) / (n - 1)); may be negative.
-
-    Bins of fewer than two rows are left out (Kumar, Liang and Ma 2019, section 5).
-    """
-    count = sums[..., COUNT]
-    accuracy, gap = _accuracy_and_gap(sums)
-    term = (gap**2 - accuracy * (1 - accuracy) / (count - 1)) * count
-    kept = count >= 2
-    error = torch.where(kept, term, 0.0).sum(-1) / count.sum(-1)
-    return torch.where(kept.any(-1), error, torch.nan)
+def checked_bins(num_bins: int) -> int:
+    """The number of bins. Raises ValueError below 1."""
+    if num_bins < 1:
+        raise ValueError(f"num_bins is {num_bins}, expected a whole number from 1")
+    return num_bins
 
 
 def equal_mass(sums: Tensor, num_bins: int) -> Tensor:
@@ -125,16 +94,3 @@ def _reliability_bin(low: float, high: float, confidence: float, correct: float,
         return ReliabilityBin(low, high, 0, *[math.nan] * 4)
     accuracy = correct / count
     return ReliabilityBin(low, high, round(count), confidence / count, accuracy, *wilson_interval(accuracy, count))
-
-
-def wilson_interval(share: float, count: float, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Wilson's interval of a share seen in `count` rows; z = 1.96 for 95 %."""
-    weight = 1 / (1 + z**2 / count)
-    centre = weight * (share + z**2 / (2 * count))
-    half = weight * z * math.sqrt(max(0.0, share * (1 - share)) / count + z**2 / (4 * count**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def _accuracy_and_gap(sums: Tensor) -> tuple[Tensor, Tensor]:
-    accuracy = sums[..., CORRECT] / sums[..., COUNT]
-    return accuracy, accuracy - sums[..., CONFIDENCE] / sums[..., COUNT]

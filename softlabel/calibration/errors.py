@@ -13,12 +13,22 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from softlabel.calibration import bins as confidence_bins
 from softlabel.calibration.bins import ReliabilityBin
-from softlabel.calibration.inputs import as_distribution, as_labels, as_probabilities, check_labels
-from softlabel.calibration.top_label import TopLabel, bin_sums, of_probabilities
+from softlabel.calibration.classwise_ece import ClasswiseCalibrationError
+from softlabel.calibration.ece import (
+    AdaptiveCalibrationError,
+    DebiasedCalibrationError,
+    DebiasedSquaredCalibrationError,
+    ExpectedCalibrationError,
+    MaximumCalibrationError,
+)
+from softlabel.calibration.inputs import as_labels, as_probabilities, as_truth, check_labels
+from softlabel.calibration.top_label import TopLabel, binned, of_probabilities
+from softlabel.statistic import add_rows, total
+from softlabel.truth import read
 
 IGNORE_INDEX = -100
+DEBIASED = {"l1": DebiasedCalibrationError, "l2": DebiasedSquaredCalibrationError}
 
 
 def expected_calibration_error(
@@ -35,7 +45,7 @@ def expected_calibration_error(
     >>> round(sl.calibration.expected_calibration_error(probabilities, labels), 3)
     0.15
     """
-    return float(confidence_bins.expected_error(_sums(probabilities, labels, num_bins, ignore_index)))
+    return _measured(ExpectedCalibrationError(num_bins), probabilities, labels, ignore_index)
 
 
 def maximum_calibration_error(
@@ -52,7 +62,7 @@ def maximum_calibration_error(
     >>> round(sl.calibration.maximum_calibration_error(probabilities, labels), 3)
     0.6
     """
-    return float(confidence_bins.maximum_error(_sums(probabilities, labels, num_bins, ignore_index)))
+    return _measured(MaximumCalibrationError(num_bins), probabilities, labels, ignore_index)
 
 
 def debiased_calibration_error(
@@ -75,12 +85,9 @@ def debiased_calibration_error(
     >>> round(sl.calibration.debiased_calibration_error(probabilities, labels), 3)  # four rows: the ECE is 0.15
     0.087
     """
-    sums = _sums(probabilities, labels, num_bins, ignore_index)
-    if norm == "l1":
-        return float(confidence_bins.debiased_error(sums))
-    if norm == "l2":
-        return float(confidence_bins.debiased_squared_error(sums))
-    raise ValueError(f"norm is {norm!r}, expected 'l1' or 'l2'")
+    if norm not in DEBIASED:
+        raise ValueError(f"norm is {norm!r}, expected 'l1' or 'l2'")
+    return _measured(DEBIASED[norm](num_bins), probabilities, labels, ignore_index)
 
 
 def adaptive_calibration_error(
@@ -88,7 +95,7 @@ def adaptive_calibration_error(
 ) -> float:
     """ECE over bins of equally many rows (Nguyen and O'Connor 2015); equal confidences share a bin.
 
-    Needs all rows at once. `softlabel.metrics.ece.AdaptiveCalibrationError` streams, and rounds confidences a little.
+    Needs all rows at once. `calibration.ece.AdaptiveCalibrationError` streams, and rounds confidences a little.
 
     >>> import torch
     >>> import softlabel as sl
@@ -100,11 +107,11 @@ def adaptive_calibration_error(
     0.1
     """
     top = _top_label(probabilities, labels, ignore_index)
-    kept = top.mass > 0
-    top = TopLabel(*(part[kept] for part in top))
     levels, level = torch.unique(top.confidence, return_inverse=True)
-    by_level = bin_sums(top, level, len(levels))
-    return float(confidence_bins.expected_error(confidence_bins.equal_mass(by_level, _checked(num_bins))))
+    contribution = binned(top, level)
+    sums = contribution.values.new_zeros(len(levels), AdaptiveCalibrationError.width)
+    add_rows(sums, contribution)
+    return float(AdaptiveCalibrationError(num_bins).value(sums))
 
 
 def classwise_calibration_error(
@@ -123,14 +130,10 @@ def classwise_calibration_error(
     """
     predictions = as_probabilities(probabilities)
     num_classes = predictions.shape[1]
-    label = as_distribution(as_labels(labels, predictions), num_classes, ignore_index, validate=True)
-    mass = label.mass.flatten().double()
-    truth = label.dense().reshape(-1, num_classes).double()
+    truth = as_truth(as_labels(labels, predictions), num_classes, ignore_index)
+    error = ClasswiseCalibrationError(num_classes, num_bins)
     rows = predictions.movedim(1, -1).reshape(-1, num_classes)
-    cell = confidence_bins.bin_of(rows, _checked(num_bins)) + torch.arange(num_classes, device=rows.device) * num_bins
-    gap = (truth - rows.double()) * mass[:, None]
-    sums = gap.new_zeros(num_classes * num_bins).index_add_(0, cell.flatten(), gap.flatten())
-    return float(sums.abs().sum() / (mass.sum() * num_classes))
+    return float(error.value(total(error, error.of_probabilities(rows, read(truth)))))
 
 
 def reliability_curve(
@@ -149,12 +152,16 @@ def reliability_curve(
     >>> [(round(one.confidence, 2), round(one.accuracy, 2), one.count) for one in curve if one.count]
     [(0.9, 0.75, 4)]
     """
-    return confidence_bins.reliability(_sums(probabilities, labels, num_bins, ignore_index))
+    error = ExpectedCalibrationError(num_bins)
+    return error.reliability(_sums(error, probabilities, labels, ignore_index))
 
 
-def _sums(probabilities: Any, labels: Any, num_bins: int, ignore_index: int) -> Tensor:
-    top = _top_label(probabilities, labels, ignore_index)
-    return bin_sums(top, confidence_bins.bin_of(top.confidence, _checked(num_bins)), num_bins)
+def _measured(error: ExpectedCalibrationError, probabilities: Any, labels: Any, ignore_index: int) -> float:
+    return float(error.value(_sums(error, probabilities, labels, ignore_index)))
+
+
+def _sums(error: ExpectedCalibrationError, probabilities: Any, labels: Any, ignore_index: int) -> Tensor:
+    return total(error, error.of_top_label(_top_label(probabilities, labels, ignore_index)))
 
 
 def _top_label(probabilities: Any, labels: Any, ignore_index: int) -> TopLabel:
@@ -162,9 +169,3 @@ def _top_label(probabilities: Any, labels: Any, ignore_index: int) -> TopLabel:
     found = as_labels(labels, predictions)
     check_labels(found, predictions.shape[1], ignore_index)
     return of_probabilities(predictions, found, ignore_index)
-
-
-def _checked(num_bins: int) -> int:
-    if num_bins < 1:
-        raise ValueError(f"num_bins is {num_bins}, expected a whole number from 1")
-    return num_bins

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution, dense, hard
+from softlabel.labels.amounts import accumulation_dtype
 
 Labels = Tensor | LabelDistribution
 HALVES = (torch.bfloat16, torch.float16)
@@ -26,7 +27,7 @@ def as_predictions(predictions: Any, name: str) -> Tensor:
         raise TypeError(f"{name} are {tensor.dtype}, expected a floating dtype")
     if tensor.ndim < 2:
         raise ValueError(f"{name} have shape {tuple(tensor.shape)}, expected (N, K) or (N, K, ...)")
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+    return tensor.to(accumulation_dtype(tensor.dtype))
 
 
 def as_labels(labels: Any, predictions: Tensor) -> Labels:
@@ -52,6 +53,17 @@ def as_distribution(labels: Labels, num_classes: int, ignore_index: int, *, vali
     if labels.is_floating_point():
         return dense(labels.movedim(1, -1), validate=validate)
     return hard(labels, num_classes, ignore_index=ignore_index, validate=validate)
+
+
+def as_truth(labels: Labels, num_classes: int, ignore_index: int) -> Tensor:
+    """Labels as `softlabel.truth.read` takes them: classes (M,), below 0 where ignored, or probabilities (M, K).
+
+    Raises ValueError with the first row that is no class, or whose probabilities do not sum to 1.
+    """
+    label = as_distribution(labels, num_classes, ignore_index, validate=True)
+    if isinstance(labels, Tensor) and not labels.is_floating_point():
+        return torch.where(labels == ignore_index, -1, labels).flatten()
+    return label.dense().reshape(-1, num_classes)
 
 
 def as_probabilities(probabilities: Any, *, validate: bool = True) -> Tensor:

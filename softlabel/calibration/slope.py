@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from softlabel.labels import LabelDistribution
+from softlabel.labels.amounts import accumulation_dtype
 
 Block = tuple[Tensor, LabelDistribution]
 """Logits (n, ..., K) with the classes last, and their labels (n, ...)."""
@@ -69,7 +70,7 @@ def row_terms(
 
     beta   a number, or numbers (B, 1, ...) to be tried on all rows (n, ...): all but the mass are (B, n, ...) then
     """
-    logits = logits if logits.dtype == torch.float64 else logits.float()
+    logits = logits.to(accumulation_dtype(logits.dtype))
     mass = row_mass(label, class_weight).to(logits.dtype)
     top = logits.amax(-1, keepdim=True)
     shifted = (logits - top).clamp_(min=FAR_BELOW)

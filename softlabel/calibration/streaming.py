@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from softlabel.calibration import bins as confidence_bins
 from softlabel.calibration.bins import ReliabilityBin
+from softlabel.calibration.ece import DebiasedCalibrationError, ExpectedCalibrationError, MaximumCalibrationError
 from softlabel.calibration.inputs import as_labels, as_predictions, as_probabilities
-from softlabel.calibration.top_label import bin_sums, of_logits, of_probabilities
-from softlabel.running_state import RunningState
+from softlabel.calibration.top_label import of_logits, of_probabilities
+from softlabel.statistic import RunningSums
 
 
-class StreamingCalibrationError(RunningState):
+class StreamingCalibrationError(RunningSums):
     """ECE and its relatives of everything seen so far, from three float64 numbers a bin.
 
     Give it every batch, on any device; `merge_` adds another one, `all_reduce_` merges over processes.
@@ -31,13 +31,11 @@ class StreamingCalibrationError(RunningState):
 
     def __init__(self, num_bins: int = 15, *, ignore_index: int = -100, validate: bool = True) -> None:
         """`validate=False` does not look whether `probabilities` sum to 1, which waits for a GPU."""
-        super().__init__()
-        if num_bins < 1:
-            raise ValueError(f"num_bins is {num_bins}, expected a whole number from 1")
+        self.error = ExpectedCalibrationError(num_bins)
+        super().__init__(self.error)
         self.num_bins = num_bins
         self.ignore_index = ignore_index
         self.validate = validate
-        self.declare("sums", torch.zeros(num_bins, confidence_bins.WIDTH, dtype=torch.float64), "sum")
 
     @torch.no_grad()
     def update(self, labels: Any, *, logits: Any = None, probabilities: Any = None) -> None:
@@ -53,23 +51,20 @@ class StreamingCalibrationError(RunningState):
         else:
             predictions = as_predictions(logits, "logits")
             top = of_logits(predictions, as_labels(labels, predictions), self.ignore_index)
-        if self.tensor("sums").device != predictions.device:
-            self.to_(predictions.device)
-        cell = confidence_bins.bin_of(top.confidence, self.num_bins)
-        self.tensor("sums").add_(bin_sums(top, cell, self.num_bins))
+        self.add(self.error.of_top_label(top))
 
     def compute(self) -> float:
         """The expected calibration error; NaN before the first row."""
-        return float(confidence_bins.expected_error(self.tensor("sums")))
+        return float(self.error.value(self.sums))
 
     def maximum(self) -> float:
         """The maximum calibration error."""
-        return float(confidence_bins.maximum_error(self.tensor("sums")))
+        return float(MaximumCalibrationError(self.num_bins).value(self.sums))
 
     def debiased(self) -> float:
         """The expected calibration error less its bias from small bins."""
-        return float(confidence_bins.debiased_error(self.tensor("sums")))
+        return float(DebiasedCalibrationError(self.num_bins).value(self.sums))
 
     def reliability(self) -> list[ReliabilityBin]:
         """The bins of a reliability diagram."""
-        return confidence_bins.reliability(self.tensor("sums"))
+        return self.error.reliability(self.sums)

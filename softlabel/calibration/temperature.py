@@ -14,10 +14,10 @@ from softlabel.calibration.left_out import group_slopes, left_out_gain
 from softlabel.calibration.newton import minimise
 from softlabel.calibration.slope import Block, Slope, blocks_of, slope_at
 from softlabel.labels import LabelDistribution
+from softlabel.wilson import NORMAL_975
 
 LOWEST, HIGHEST = 0.05, 20.0
 BRACKET = -math.log(HIGHEST), -math.log(LOWEST)  # of log beta = -log T
-NORMAL_975 = 1.959963984540054
 ENOUGH_TO_START = 4096
 
 Flag = Literal[

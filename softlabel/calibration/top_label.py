@@ -7,9 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from softlabel.calibration.bins import WIDTH
 from softlabel.calibration.inputs import Labels
 from softlabel.labels import LabelDistribution
+from softlabel.labels.amounts import accumulation_dtype
+from softlabel.statistic import Contribution
+from softlabel.truth import Truth
 
 
 class TopLabel(NamedTuple):
@@ -26,22 +28,33 @@ class TopLabel(NamedTuple):
 def of_probabilities(probabilities: Tensor, labels: Labels, ignore_index: int) -> TopLabel:
     """The top label of probabilities (N, K, ...)."""
     predicted = _first_largest(probabilities)
-    return _against(probabilities.gather(1, predicted), predicted, labels, ignore_index)
+    return _against_labels(probabilities.gather(1, predicted), predicted, labels, ignore_index)
 
 
 def of_logits(logits: Tensor, labels: Labels, ignore_index: int) -> TopLabel:
     """The top label of logits (N, K, ...)."""
     predicted = _first_largest(logits)
-    return _against(logits.softmax(1).gather(1, predicted), predicted, labels, ignore_index)
+    return _against_labels(logits.softmax(1).gather(1, predicted), predicted, labels, ignore_index)
 
 
-def bin_sums(top: TopLabel, cell: Tensor, num_cells: int) -> Tensor:
-    """Sums (num_cells, 3) of confidence, correctness and rows, by the cell (M,) of each element."""
-    values = torch.stack([top.confidence.double() * top.mass, top.correct, top.mass], -1)
-    return values.new_zeros(num_cells, WIDTH).index_add_(0, cell, values)
+def of_log_confidence(log_confidence: Tensor, predicted: Tensor, true: Truth) -> TopLabel:
+    """The top label of rows whose largest log-probability (N,) is that of class `predicted` (N,)."""
+    return TopLabel(log_confidence.exp(), true.probability_of(predicted), true.mass)
 
 
-def _against(confidence: Tensor, predicted: Tensor, labels: Labels, ignore_index: int) -> TopLabel:
+def most_probable(log_probabilities: Tensor, axis: int = -1) -> tuple[Tensor, Tensor]:
+    """The largest log-probability along the axis of classes, in float32 at least, and its class."""
+    log_confidence, predicted = log_probabilities.max(axis)
+    return log_confidence.to(accumulation_dtype(log_confidence.dtype)), predicted
+
+
+def binned(top: TopLabel, cell: Tensor) -> Contribution:
+    """Confidence, correctness and 1 of each element (M, 3), in its cell (M,); zeros where it is ignored."""
+    confidence = torch.where(top.mass > 0, top.confidence.double(), 0.0)
+    return Contribution(cell, torch.stack([confidence, top.correct, top.mass], -1))
+
+
+def _against_labels(confidence: Tensor, predicted: Tensor, labels: Labels, ignore_index: int) -> TopLabel:
     flat = confidence.flatten()
     if isinstance(labels, LabelDistribution):
         correct = labels.dense().movedim(-1, 1).gather(1, predicted).flatten().double()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from softlabel.metrics.truth import read
-from softlabel.statistic import Contribution, Statistic
+from softlabel.metrics.row_mean import RowMean, mean_of_rows
+from softlabel.statistic import Contribution
+from softlabel.truth import read
 
 
-class Accuracy(Statistic):
+class Accuracy(RowMean):
     """Share of rows whose largest probability is at the true class (for a distribution: at its first mode).
 
     Source: `accuracy_score` of scikit-learn.
@@ -27,13 +27,7 @@ class Accuracy(Statistic):
     title = "accuracy"
     better = "higher"
     calibration = False
-    num_cells = 1
-    width = 2
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         true = read(truth)
-        correct = (log_probabilities.argmax(-1) == true.index) * true.mass
-        return Contribution(torch.zeros_like(true.index), torch.stack([correct, true.mass], -1))
-
-    def value(self, sums: Tensor) -> Tensor:
-        return sums[..., 0, 0] / sums[..., 0, 1]
+        return mean_of_rows(log_probabilities.argmax(-1) == true.index, true.mass)

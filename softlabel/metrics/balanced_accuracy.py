@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from softlabel.metrics.row_mean import mean_over_classes
-from softlabel.metrics.truth import read
-from softlabel.statistic import Contribution, Statistic
+from softlabel.metrics.row_mean import ClassMean, mean_of_rows
+from softlabel.statistic import Contribution
+from softlabel.truth import read
 
 
-class BalancedAccuracy(Statistic):
+class BalancedAccuracy(ClassMean):
     """The mean over the classes present in the truth of the accuracy on their rows (Brodersen et al. 2010).
 
     >>> import torch
@@ -26,15 +25,7 @@ class BalancedAccuracy(Statistic):
     title = "balanced accuracy"
     better = "higher"
     calibration = False
-    width = 2
-
-    def __init__(self, num_classes: int) -> None:
-        self.num_cells = num_classes
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         true = read(truth)
-        correct = (log_probabilities.argmax(-1) == true.index) * true.mass
-        return Contribution(true.index, torch.stack([correct, true.mass], -1))
-
-    def value(self, sums: Tensor) -> Tensor:
-        return mean_over_classes(sums)
+        return mean_of_rows(log_probabilities.argmax(-1) == true.index, true.mass, true.index)

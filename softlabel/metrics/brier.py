@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from softlabel.metrics.truth import read
-from softlabel.statistic import Contribution, Statistic
+from softlabel.metrics.row_mean import RowMean, mean_of_rows
+from softlabel.statistic import Contribution
+from softlabel.truth import read
 
 
-class Brier(Statistic):
+class Brier(RowMean):
     """The mean over rows of the sum over classes of (p - q)²: from 0 to 2, not halved and not divided by K.
 
     q is the truth, one-hot for a class.
@@ -30,8 +30,6 @@ class Brier(Statistic):
     title = "Brier"
     better = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, 2.0)
-    num_cells = 1
-    width = 2
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         true = read(truth)
@@ -39,8 +37,4 @@ class Brier(Statistic):
         # |p - q|² as |p|² - 2 <p, q> + |q|² needs no dense truth for a class.
         own = true.mass if true.dense is None else true.dense.square().sum(-1)
         score = probabilities.square().sum(-1) - 2 * true.mean_of(probabilities) + own
-        score = score.clamp(min=0.0) * true.mass
-        return Contribution(torch.zeros_like(true.index), torch.stack([score, true.mass], -1))
-
-    def value(self, sums: Tensor) -> Tensor:
-        return sums[..., 0, 0] / sums[..., 0, 1]
+        return mean_of_rows(score.clamp(min=0.0), true.mass)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.metrics.truth import read
 from softlabel.statistic import Contribution, Tally
+from softlabel.truth import read
 
 
 class Confusion(Tally):

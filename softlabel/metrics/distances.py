@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from softlabel.metrics.row_mean import RowMean, mean_of_rows
-from softlabel.metrics.truth import read
 from softlabel.statistic import Contribution
+from softlabel.truth import read
 
 
 class _BetweenDistributions(RowMean):

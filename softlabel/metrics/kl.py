@@ -8,11 +8,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from softlabel.metrics.truth import read
-from softlabel.statistic import Contribution, Statistic
+from softlabel.metrics.row_mean import RowMean, mean_of_rows
+from softlabel.statistic import Contribution
+from softlabel.truth import read
 
 
-class KullbackLeibler(Statistic):
+class KullbackLeibler(RowMean):
     """The mean of sum q (log q - log p) in nats: the NLL less the entropy of the truth, which no model can remove.
 
     Source: Kullback and Leibler (1951); Geng, IEEE TKDE 2016, table 1.
@@ -30,14 +31,8 @@ class KullbackLeibler(Statistic):
     title = "KL"
     better = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    num_cells = 1
-    width = 2
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         true = read(truth)
         entropy = 0.0 if true.dense is None else torch.special.entr(true.dense).sum(-1)
-        divergence = -true.mean_of(log_probabilities) - entropy
-        return Contribution(torch.zeros_like(true.index), torch.stack([divergence, true.mass], -1))
-
-    def value(self, sums: Tensor) -> Tensor:
-        return sums[..., 0, 0] / sums[..., 0, 1]
+        return mean_of_rows(-true.mean_of(log_probabilities) - entropy, true.mass)

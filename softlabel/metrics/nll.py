@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from softlabel.metrics.row_mean import mean_over_classes
-from softlabel.metrics.truth import Truth, read
-from softlabel.statistic import Contribution, Statistic
+from softlabel.metrics.row_mean import ClassMean, RowMean, mean_of_rows
+from softlabel.statistic import Contribution
+from softlabel.truth import read
 
 
-class NegativeLogLikelihood(Statistic):
+class NegativeLogLikelihood(RowMean):
     """The mean of -log p of the true class; for a distribution the cross-entropy -sum q log p.
 
     Source: the logarithmic score of Good (1952); Guo et al. 2017, section 2.
@@ -31,21 +30,13 @@ class NegativeLogLikelihood(Statistic):
     title = "NLL"
     better = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    num_cells = 1
-    width = 2
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         true = read(truth)
-        return Contribution(self._cell(true), torch.stack([-true.mean_of(log_probabilities), true.mass], -1))
-
-    def value(self, sums: Tensor) -> Tensor:
-        return sums[..., 0, 0] / sums[..., 0, 1]
-
-    def _cell(self, true: Truth) -> Tensor:
-        return torch.zeros_like(true.index)
+        return mean_of_rows(-true.mean_of(log_probabilities), true.mass)
 
 
-class BalancedNegativeLogLikelihood(NegativeLogLikelihood):
+class BalancedNegativeLogLikelihood(ClassMean):
     """The mean over the classes present of the NLL on their rows; a row of votes counts for its first mode.
 
     Where models are selected by it, a rare class weighs as much as a common one.
@@ -62,12 +53,9 @@ class BalancedNegativeLogLikelihood(NegativeLogLikelihood):
 
     name = "balanced_nll"
     title = "balanced NLL"
+    better = "lower"
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
-    def __init__(self, num_classes: int) -> None:
-        self.num_cells = num_classes
-
-    def value(self, sums: Tensor) -> Tensor:
-        return mean_over_classes(sums)
-
-    def _cell(self, true: Truth) -> Tensor:
-        return true.index
+    def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
+        true = read(truth)
+        return mean_of_rows(-true.mean_of(log_probabilities), true.mass, true.index)

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from softlabel.metrics.truth import read
 from softlabel.statistic import Contribution, Tally
+from softlabel.truth import read
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class PerClass(Tally):
         true = read(truth)
         log_confidence, predicted = log_probabilities.double().max(-1)
         correct = (predicted == true.index) * true.mass
-        return Contribution(true.index, torch.stack([correct, log_confidence.exp() * true.mass, true.mass], -1))
+        confidence = torch.where(true.mass > 0, log_confidence.exp(), 0.0)
+        return Contribution(true.index, torch.stack([correct, confidence, true.mass], -1))
 
     def table(self, sums: Tensor) -> list[ClassRow]:
         """One row per class; NaN for a class without test rows."""

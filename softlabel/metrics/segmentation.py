@@ -12,8 +12,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from softlabel.calibration import bins as confidence_bins
+from softlabel.calibration.bins import bin_of
+from softlabel.calibration.ece import ExpectedCalibrationError
+from softlabel.calibration.top_label import most_probable
 from softlabel.metrics.boundary import VOID, near_boundary
+from softlabel.metrics.row_mean import RowMean
 from softlabel.statistic import Contribution, Statistic
 
 INTERSECTION, TRUE, PREDICTED = 0, 1, 2
@@ -67,7 +70,25 @@ class MeanIntersectionOverUnion(Statistic):
         return sums[..., INTERSECTION] / union
 
 
-class PixelAccuracy(Statistic):
+class _PixelMean(RowMean):
+    """A mean over pixels: an image adds the sum over its scored pixels, and their number."""
+
+    def __init__(self, boundary: int | None = None) -> None:
+        self.boundary = boundary
+        self.name, self.title = _named(self.name, self.title, boundary)
+
+    def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
+        scored = _scored(truth, self.boundary)
+        sums = torch.where(scored, self._of_pixels(log_probabilities, truth), 0.0).sum((1, 2))
+        values = torch.stack([sums, scored.sum((1, 2)).double()], -1)
+        return Contribution(torch.zeros(len(truth), dtype=torch.int64, device=truth.device), values)
+
+    def _of_pixels(self, log_probabilities: Tensor, truth: Tensor) -> Tensor:
+        """The number of each pixel, (N, H, W) float64; that of void is not read."""
+        raise NotImplementedError
+
+
+class PixelAccuracy(_PixelMean):
     """The share of pixels of the right class, over all images.
 
     Source: Long, Shelhamer and Darrell, CVPR 2015, section 5.
@@ -85,22 +106,12 @@ class PixelAccuracy(Statistic):
     title = "pixel accuracy"
     better = "higher"
     calibration = False
-    num_cells = 1
-    width = 2
 
-    def __init__(self, boundary: int | None = None) -> None:
-        self.boundary = boundary
-        self.name, self.title = _named(self.name, self.title, boundary)
-
-    def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
-        scored = _scored(truth, self.boundary)
-        return _per_image((log_probabilities.argmax(1) == truth).double(), scored)
-
-    def value(self, sums: Tensor) -> Tensor:
-        return sums[..., 0, 0] / sums[..., 0, 1]
+    def _of_pixels(self, log_probabilities: Tensor, truth: Tensor) -> Tensor:
+        return (log_probabilities.argmax(1) == truth).double()
 
 
-class PixelLikelihood(Statistic):
+class PixelLikelihood(_PixelMean):
     """The mean over pixels of -log p of the true class, in nats.
 
     Source: the logarithmic score of Good (1952).
@@ -118,23 +129,13 @@ class PixelLikelihood(Statistic):
     title = "NLL"
     better = "lower"
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    num_cells = 1
-    width = 2
 
-    def __init__(self, boundary: int | None = None) -> None:
-        self.boundary = boundary
-        self.name, self.title = _named(self.name, self.title, boundary)
-
-    def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
+    def _of_pixels(self, log_probabilities: Tensor, truth: Tensor) -> Tensor:
         index = truth.long().masked_fill(truth == VOID, 0)
-        loss = -log_probabilities.gather(1, index[:, None])[:, 0].double()
-        return _per_image(loss, _scored(truth, self.boundary))
-
-    def value(self, sums: Tensor) -> Tensor:
-        return sums[..., 0, 0] / sums[..., 0, 1]
+        return -log_probabilities.gather(1, index[:, None])[:, 0].double()
 
 
-class PixelCalibrationError(Statistic):
+class PixelCalibrationError(ExpectedCalibrationError):
     """ECE over pixels, in equal-width, right-closed bins of the largest probability (Guo et al. 2017, eq. 3).
 
     >>> import torch
@@ -146,22 +147,16 @@ class PixelCalibrationError(Statistic):
     0.433
     """
 
-    name = "ece"
-    title = "ECE"
-    better = "lower"
-    width = confidence_bins.WIDTH
-
     def __init__(self, num_bins: int = 15, boundary: int | None = None) -> None:
-        self.num_cells = num_bins
+        super().__init__(num_bins)
         self.boundary = boundary
         self.name, self.title = _named(self.name, self.title, boundary)
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
         scored = _scored(truth, self.boundary)
-        log_confidence, predicted = log_probabilities.max(1)
-        wide = log_confidence if log_confidence.dtype == torch.float64 else log_confidence.float()
-        confidence = wide.exp()
-        index = confidence_bins.bin_of(confidence, self.num_cells)
+        log_confidence, predicted = most_probable(log_probabilities, axis=1)
+        confidence = log_confidence.exp()
+        index = bin_of(confidence, self.num_cells)
         sums = [
             _histogram(index, scored, self.num_cells, confidence),
             _histogram(index, scored & (predicted == truth), self.num_cells),
@@ -169,9 +164,6 @@ class PixelCalibrationError(Statistic):
         ]
         cell = torch.arange(self.num_cells, device=truth.device).expand(len(truth), -1)
         return Contribution(cell, torch.stack(sums, -1))
-
-    def value(self, sums: Tensor) -> Tensor:
-        return confidence_bins.expected_error(sums)
 
 
 def _named(name: str, title: str, boundary: int | None) -> tuple[str, str]:
@@ -183,13 +175,6 @@ def _named(name: str, title: str, boundary: int | None) -> tuple[str, str]:
 def _scored(truth: Tensor, boundary: int | None) -> Tensor:
     """Which pixels count, (N, H, W) bool."""
     return truth != VOID if boundary is None else near_boundary(truth, boundary)
-
-
-def _per_image(score: Tensor, scored: Tensor) -> Contribution:
-    """The sum of the scores of each image's scored pixels, and their number."""
-    sums = torch.where(scored, score, 0.0).sum((1, 2))
-    values = torch.stack([sums, scored.sum((1, 2)).double()], -1)
-    return Contribution(torch.zeros(len(score), dtype=torch.int64, device=score.device), values)
 
 
 def _histogram(index: Tensor, scored: Tensor, num_cells: int, weight: Tensor | None = None) -> Tensor:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from softlabel.calibration.ece import ExpectedCalibrationError
 from softlabel.metrics.confusion import Confusion
-from softlabel.metrics.ece import ExpectedCalibrationError
 from softlabel.metrics.groups import class_groups
 from softlabel.metrics.per_class import PerClass
 from softlabel.metrics.ranking import stream

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from softlabel.calibration import bins as confidence_bins
 from softlabel.data.annotation import MASK
 from softlabel.labels import LabelDistribution, hard, spatial
 from softlabel.metrics.boundary import VOID
@@ -135,8 +134,8 @@ class MaskEvaluator(Evaluator):
 
     def reliability(self) -> list[dict[str, float | int | None]]:
         """The non-empty bins of the reliability diagram over pixels: low, high, count, confidence, accuracy."""
-        _, sums = self._sums_of(PixelCalibrationError)
-        return [b.to_json() for b in confidence_bins.reliability(sums) if b.count > 0]
+        ece, sums = self._sums_of(PixelCalibrationError)
+        return [b.to_json() for b in ece.reliability(sums) if b.count > 0]
 
     def details(self) -> dict[str, Any]:
         """Pixels, intersection over union and share of pixels found of each class, as JSON."""

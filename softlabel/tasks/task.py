@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softlabel.calibration.classwise_ece import ClasswiseCalibrationError
+from softlabel.calibration.ece import AdaptiveCalibrationError, DebiasedCalibrationError, ExpectedCalibrationError
 from softlabel.data.annotation import AnnotationKind
 from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.labels import LabelDistribution
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
 from softlabel.metrics.brier import Brier
-from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
-from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationError, ExpectedCalibrationError
 from softlabel.metrics.groups import group_accuracies
 from softlabel.metrics.nll import BalancedNegativeLogLikelihood, NegativeLogLikelihood
 from softlabel.statistic import Statistic

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy.stats import binomtest, norm
 from sklearn import datasets
 from sklearn.base import ClassifierMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -14,9 +13,8 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
 from softlabel.analysis.label_quality import label_quality
-from softlabel.analysis.strength import FEWEST_PER_CLASS, FEWEST_SUSPECTED, STANDARD_ERRORS, too_weak
+from softlabel.analysis.strength import FEWEST_PER_CLASS, FEWEST_SUSPECTED, too_weak
 from softlabel.calibration import TemperatureScaling
-from softlabel.calibration.bins import wilson_interval
 
 Rows, Labels = NDArray[np.float64], NDArray[np.int64]
 
@@ -138,12 +136,6 @@ def test_the_order_of_equally_sure_rows_decides_nothing() -> None:
     given[:30] ^= 1
     for order in (slice(None), slice(None, None, -1)):
         assert too_weak(p[order], given[order], label_quality(p[order], given[order])) is None
-
-
-@pytest.mark.parametrize(("number", "size"), [(0, 30), (1, 180), (4, 30), (15, 30), (30, 30), (450, 9000)])
-def test_the_lower_end_is_that_of_scipy(number: int, size: int) -> None:
-    interval = binomtest(number, size).proportion_ci(2 * norm.cdf(STANDARD_ERRORS) - 1, method="wilson")
-    assert wilson_interval(number / size, size, STANDARD_ERRORS)[0] == pytest.approx(interval.low, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from softlabel import calibration, labels
-from softlabel.calibration import StreamingCalibrationError
-from softlabel.calibration import bins as confidence_bins
+from tests.calibration.made import K, sample, soft_sample
 from tests.oracle import calibration as oracle
 from tests.oracle.metrics import one_hot
 
-K = 4
 PAIRS = [
     (calibration.expected_calibration_error, oracle.ece),
     (calibration.maximum_calibration_error, oracle.mce),
@@ -27,17 +25,6 @@ PAIRS = [
 each_error = pytest.mark.parametrize(("error", "twin"), PAIRS, ids=[twin.__name__ for _, twin in PAIRS])
 
 
-def sample(n: int = 500, seed: int = 0, scale: float = 2.0) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    logits = scale * torch.randn(n, K, generator=generator, dtype=torch.float64)
-    return logits, torch.multinomial((0.7 * logits).softmax(-1), 1, generator=generator)[:, 0]
-
-
-def soft_sample(n: int = 500) -> tuple[Tensor, Tensor]:
-    logits, _ = sample(n)
-    return logits, (logits + torch.randn(n, K, dtype=torch.float64)).softmax(-1)
-
-
 @each_error
 @pytest.mark.parametrize("num_bins", [1, 7, 15])
 def test_equals_its_twin(error, twin, num_bins) -> None:
@@ -45,6 +32,15 @@ def test_equals_its_twin(error, twin, num_bins) -> None:
     index[::9] = -100
     p = logits.softmax(-1)
     assert error(p, index, num_bins) == pytest.approx(twin(p.numpy(), one_hot(index.numpy(), K), num_bins), abs=1e-12)
+
+
+@each_error
+@pytest.mark.parametrize("ignore_index", [255, 0, -1])
+def test_rows_of_the_ignored_index_are_left_out_whatever_it_is(error, twin, ignore_index: int) -> None:
+    logits, index = sample()
+    index[::9] = ignore_index
+    p, kept = logits.softmax(-1), index != ignore_index
+    assert error(p, index, ignore_index=ignore_index) == pytest.approx(error(p[kept], index[kept]), abs=1e-12)
 
 
 @each_error
@@ -78,15 +74,6 @@ def test_order_of_rows_does_not_matter(error, twin, seed: int) -> None:
     order = torch.randperm(50)
     assert error(p, index) == pytest.approx(error(p[order], index[order]), abs=1e-12)
     assert 0 <= error(p, index) <= 1
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_confidence_on_an_edge_belongs_to_the_bin_below(dtype: torch.dtype) -> None:
-    edges = (torch.arange(16, dtype=torch.float64) / 15).to(dtype)
-    assert confidence_bins.bin_of(edges, 15).tolist() == [0, *range(15)]
-    assert confidence_bins.bin_of(torch.tensor([0.2], dtype=dtype), 15).item() == 2
-    above = torch.nextafter(edges[:-1], torch.ones((), dtype=dtype))
-    assert confidence_bins.bin_of(above, 15).tolist() == list(range(15))
 
 
 def test_confidence_one_and_zero_are_counted() -> None:
@@ -201,50 +188,6 @@ def test_other_refusals() -> None:
         calibration.expected_calibration_error(torch.full((1, 2), 0.5), torch.tensor([0]), 0)
     with pytest.raises(TypeError, match="floating"):
         calibration.expected_calibration_error(torch.ones(1, 2, dtype=torch.int64), torch.tensor([0]))
-
-
-def test_stream_equals_the_whole_from_logits_and_probabilities() -> None:
-    logits, index = sample()
-    index[::7] = -100
-    whole = calibration.expected_calibration_error(logits.softmax(-1), index)
-    first, second = StreamingCalibrationError(), StreamingCalibrationError()
-    first.update(index[:100], logits=logits[:100])
-    second.update(index[100:], probabilities=logits[100:].softmax(-1))
-    first.merge_(second)
-    assert first.compute() == pytest.approx(whole, abs=1e-12)
-    assert first.maximum() == pytest.approx(calibration.maximum_calibration_error(logits.softmax(-1), index), abs=1e-12)
-    assert first.debiased() == pytest.approx(
-        calibration.debiased_calibration_error(logits.softmax(-1), index), abs=1e-12
-    )
-    assert [one.count for one in first.reliability()] == [
-        one.count for one in calibration.reliability_curve(logits.softmax(-1), index)
-    ]
-    restored = StreamingCalibrationError()
-    restored.load_state_dict(first.state_dict())
-    assert restored.compute() == first.compute()
-    assert sum(value.numel() for _, value in first) == 3 * 15
-
-
-def test_stream_survives_large_logits_soft_labels_and_maps() -> None:
-    logits, q = soft_sample(60)
-    plain, offset, mapped = (StreamingCalibrationError() for _ in range(3))
-    plain.update(q, logits=logits)
-    offset.update(q, logits=logits + 1e4)
-    mapped.update(labels.dense(q.view(3, 4, 5, K)), logits=logits.view(3, 4, 5, K).movedim(-1, 1))
-    assert offset.compute() == pytest.approx(plain.compute(), abs=1e-9)
-    assert mapped.compute() == pytest.approx(plain.compute(), abs=1e-12)
-
-
-def test_stream_refuses_what_is_ambiguous() -> None:
-    stream = StreamingCalibrationError()
-    logits, index = sample(10)
-    with pytest.raises(ValueError, match="either"):
-        stream.update(index)
-    with pytest.raises(ValueError, match="either"):
-        stream.update(index, logits=logits, probabilities=logits.softmax(-1))
-    with pytest.raises(ValueError, match="softmax"):
-        stream.update(index, probabilities=logits)
-    assert math.isnan(stream.compute())
 
 
 def test_against_torchmetrics() -> None:

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from softlabel.calibration.classwise_ece import ClasswiseCalibrationError
+from softlabel.calibration.ece import AdaptiveCalibrationError, DebiasedCalibrationError, ExpectedCalibrationError
 from softlabel.errors import RunError
 from softlabel.experiments.differences import differences_to, holm, ranking
 from softlabel.experiments.resampling import MOST_ROWS, Replicates, resample_rows
@@ -21,8 +23,6 @@ from softlabel.experiments.summary import MethodSummary, Summary
 from softlabel.experiments.variance import VarianceComponents, pooled, variance_of_mean
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
-from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
-from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationError, ExpectedCalibrationError
 from softlabel.metrics.groups import group_accuracies
 from softlabel.metrics.nll import NegativeLogLikelihood
 from softlabel.statistic import Contribution, Statistic, StreamingStatistic, total

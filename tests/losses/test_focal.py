@@ -117,3 +117,10 @@ def test_another_gamma_is_refused(gamma):
 def test_a_learned_gamma_is_refused():
     with pytest.raises(TypeError, match="gamma is a tensor"):
         focal_loss(torch.zeros(1, 2), torch.tensor([0]), torch.tensor(2.0, requires_grad=True))
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_the_gradient_is_that_of_its_values(gamma):
+    z = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    label = hard(torch.tensor([0, 1, 2, 1, -100]), 3)
+    assert torch.autograd.gradcheck(lambda z: focal_loss(z, label, gamma, fused=False), (z,))

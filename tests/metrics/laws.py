@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from softlabel.statistic import Contribution, Statistic, StreamingStatistic, total
+from tests.oracle.metrics import one_hot
+
+K = 5
+
+
+def rows(kind: str, n: int = 300, seed: int = 0) -> tuple[Tensor, Tensor, np.ndarray]:
+    """Log-probabilities, truth as scores take it, and truth as distributions; some rows are ignored."""
+    generator = torch.Generator().manual_seed(seed)
+    log_probabilities = (2 * torch.randn(n, K, generator=generator, dtype=torch.float64)).log_softmax(-1)
+    ignored = torch.rand(n, generator=generator) < 0.1
+    if kind == "class":
+        truth = torch.randint(0, K, (n,), generator=generator).masked_fill(ignored, -100)
+        return log_probabilities, truth, one_hot(truth.numpy(), K)
+    votes = torch.poisson(torch.full((n, K), 1.5, dtype=torch.float64), generator=generator)
+    votes[:, 0] += votes.sum(1) == 0
+    truth = (votes / votes.sum(1, keepdim=True)).masked_fill(ignored[:, None], 0.0)
+    return log_probabilities, truth, truth.numpy()
 
 
 def score(statistic: Statistic, log_probabilities: Tensor, truth: Tensor) -> float:
@@ -55,3 +73,13 @@ def check_nothing_to_score(statistic: Statistic, log_probabilities: Tensor, igno
     stream.update(log_probabilities[:0], ignored[:0])
     stream.update(log_probabilities, ignored)
     assert math.isnan(stream.compute())
+
+
+def check_ignored_rows(statistic: Statistic, log_probabilities: Tensor, truth: Tensor) -> None:
+    """What is predicted of rows that are ignored is not read, be it no number."""
+    ignored = (truth < 0) if truth.ndim == 1 else (truth == 0).all(-1)
+    assert ignored.any()
+    anything = log_probabilities.masked_fill(ignored[:, None], math.nan)
+    expected = total(statistic, statistic.contribute(log_probabilities, truth))
+    found = total(statistic, statistic.contribute(anything, truth))
+    torch.testing.assert_close(statistic.value(found), statistic.value(expected), rtol=0, atol=0)

@@ -12,7 +12,7 @@ from softlabel.metrics.balanced_accuracy import BalancedAccuracy
 from softlabel.metrics.confusion import Confusion
 from softlabel.metrics.groups import class_groups, group_accuracies
 from softlabel.metrics.per_class import PerClass
-from softlabel.statistic import StreamingStatistic, StreamingTally
+from softlabel.statistic import StreamingStatistic, StreamingTally, total
 
 
 def test_groups_by_count_have_the_published_edges() -> None:
@@ -73,3 +73,11 @@ def test_table_per_class() -> None:
     assert first.mean_confidence == pytest.approx(0.7)
     assert (second.count, second.accuracy) == (1, 1.0)
     assert third.to_json() == {"index": 2, "count": 0, "accuracy": None, "mean_confidence": None}
+
+
+def test_the_table_of_classes_does_not_read_what_is_predicted_of_ignored_rows() -> None:
+    statistic = PerClass(2)
+    log_p, truth = torch.tensor([[0.9, 0.1], [math.nan, math.nan]]).log(), torch.tensor([0, -1])
+    row, nothing = statistic.table(total(statistic, statistic.contribute(log_p, truth)))
+    assert (row.count, row.accuracy, nothing.count) == (1, 1.0, 0)
+    assert row.mean_confidence == pytest.approx(0.9)

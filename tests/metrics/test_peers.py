@@ -11,12 +11,12 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from sklearn.preprocessing import label_binarize
 
+from softlabel.calibration.classwise_ece import ClasswiseCalibrationError
+from softlabel.calibration.ece import ExpectedCalibrationError
 from softlabel.experiments.variance import VarianceComponents
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
 from softlabel.metrics.brier import Brier
-from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
-from softlabel.metrics.ece import ExpectedCalibrationError
 from softlabel.metrics.kl import KullbackLeibler
 from softlabel.metrics.nll import NegativeLogLikelihood
 from softlabel.statistic import Statistic, StreamingStatistic

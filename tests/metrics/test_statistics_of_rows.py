@@ -10,20 +10,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
 from softlabel.metrics.accuracy import Accuracy
 from softlabel.metrics.balanced_accuracy import BalancedAccuracy
 from softlabel.metrics.brier import Brier
-from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
-from softlabel.metrics.ece import AdaptiveCalibrationError, DebiasedCalibrationError, ExpectedCalibrationError
 from softlabel.metrics.groups import GroupAccuracy
 from softlabel.metrics.kl import KullbackLeibler
 from softlabel.metrics.nll import BalancedNegativeLogLikelihood, NegativeLogLikelihood
-from softlabel.statistic import Contribution, Statistic, StreamingStatistic, add_rows, pack, total, unpack
-from tests.oracle import calibration, metrics
+from softlabel.statistic import Contribution, Statistic, StreamingStatistic, total
+from tests.metrics.laws import K, check_ignored_rows, rows
+from tests.oracle import metrics
 
-K = 5
 MEMBERS = torch.tensor([True, False, True, False, False])
 ORACLES: list[tuple[Statistic, Callable[[np.ndarray, np.ndarray], float]]] = [
     (Accuracy(), metrics.accuracy),
@@ -33,26 +30,10 @@ ORACLES: list[tuple[Statistic, Callable[[np.ndarray, np.ndarray], float]]] = [
     (BalancedNegativeLogLikelihood(K), metrics.balanced_nll),
     (KullbackLeibler(), metrics.kl),
     (Brier(), metrics.brier),
-    (ExpectedCalibrationError(), calibration.ece),
-    (ClasswiseCalibrationError(K), calibration.classwise),
 ]
 NAMES = [statistic.name for statistic, _ in ORACLES]
 each_score = pytest.mark.parametrize(("statistic", "oracle"), ORACLES, ids=NAMES)
 each_truth = pytest.mark.parametrize("truth_kind", ["class", "distribution"])
-
-
-def rows(kind: str, n: int = 300, seed: int = 0) -> tuple[Tensor, Tensor, np.ndarray]:
-    """Log-probabilities, truth as scores take it, and truth as distributions; some rows are ignored."""
-    generator = torch.Generator().manual_seed(seed)
-    log_probabilities = (2 * torch.randn(n, K, generator=generator, dtype=torch.float64)).log_softmax(-1)
-    ignored = torch.rand(n, generator=generator) < 0.1
-    if kind == "class":
-        truth = torch.randint(0, K, (n,), generator=generator).masked_fill(ignored, -100)
-        return log_probabilities, truth, metrics.one_hot(truth.numpy(), K)
-    votes = torch.poisson(torch.full((n, K), 1.5, dtype=torch.float64), generator=generator)
-    votes[:, 0] += votes.sum(1) == 0
-    truth = (votes / votes.sum(1, keepdim=True)).masked_fill(ignored[:, None], 0.0)
-    return log_probabilities, truth, truth.numpy()
 
 
 @each_score
@@ -132,33 +113,18 @@ def test_a_certain_mistake_costs_infinitely_much() -> None:
     assert stream.compute() == math.inf
 
 
-@pytest.mark.parametrize("truth_kind", ["class", "distribution"])
-def test_adaptive_error_is_close_to_the_sorted_one(truth_kind: str) -> None:
-    log_probabilities, truth, q = rows(truth_kind, 5000)
-    stream = StreamingStatistic(AdaptiveCalibrationError())
-    stream.update(log_probabilities, truth)
-    assert stream.compute() == pytest.approx(calibration.adaptive(log_probabilities.exp().numpy(), q), abs=3e-3)
-
-
-def test_adaptive_error_keeps_ties_together() -> None:
-    stream = StreamingStatistic(AdaptiveCalibrationError(num_bins=10))
-    stream.update(torch.tensor([[0.7, 0.3]]).log().expand(100, 2), (torch.arange(100) >= 50).long())
-    assert stream.compute() == pytest.approx(0.2, abs=1e-6)
-
-
-def test_debiased_error_equals_the_drawn_one() -> None:
-    log_probabilities, truth, q = rows("class", 2000)
-    stream = StreamingStatistic(DebiasedCalibrationError())
-    stream.update(log_probabilities, truth)
-    assert stream.compute() == pytest.approx(calibration.debiased(log_probabilities.exp().numpy(), q), abs=2e-4)
-
-
 def test_class_truth_equals_one_hot_truth() -> None:
     log_probabilities, truth, q = rows("class")
     for statistic, _ in ORACLES:
         hard = total(statistic, statistic.contribute(log_probabilities, truth))
         soft = total(statistic, statistic.contribute(log_probabilities, torch.from_numpy(q)))
         torch.testing.assert_close(hard, soft)
+
+
+@each_score
+@each_truth
+def test_an_ignored_row_may_be_anything(statistic: Statistic, oracle: Callable[..., float], truth_kind: str) -> None:
+    check_ignored_rows(statistic, *rows(truth_kind)[:2])
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
@@ -173,19 +139,3 @@ def test_kl_is_nll_less_entropy_and_never_negative(seed: int, n: int) -> None:
     entropy = torch.special.entr(truth[truth.sum(1) > 0]).sum(1).mean()
     assert kl == pytest.approx(nll - float(entropy), abs=1e-12)
     assert kl >= -1e-12
-
-
-def test_contributions_survive_a_file(tmp_path: object) -> None:
-    log_probabilities, truth, _ = rows("class")
-    stored = {s.name: s.contribute(log_probabilities, truth) for s, _ in ORACLES}
-    for name, (cell, values) in unpack(pack(stored)).items():
-        assert torch.equal(cell, stored[name].cell)
-        assert torch.equal(values, stored[name].values)
-
-
-def test_add_rows_changes_its_argument_only() -> None:
-    contribution = Contribution(torch.tensor([0, 1, 0]), torch.ones(3, 2, dtype=torch.float64))
-    sums = torch.zeros(2, 2, dtype=torch.float64)
-    add_rows(sums, contribution)
-    assert sums.tolist() == [[2, 2], [1, 1]]
-    assert contribution.values.sum() == 6

@@ -57,8 +57,9 @@ def debiased(p: np.ndarray, q: np.ndarray, num_bins: int = 15, draws: int = 200_
 
 def debiased_squared(p: np.ndarray, q: np.ndarray, num_bins: int = 15) -> float:
     """verified_calibration: a bin of one row adds nothing, but its row counts among all N."""
+    total = sum(n for n, *_ in gaps(p, q, num_bins))
     found = [one for one in gaps(p, q, num_bins) if one[0] >= 2]
-    return sum(n / len(p) * (g**2 - a * (1 - a) / (n - 1)) for n, _, a, g in found)
+    return sum(n / total * (g**2 - a * (1 - a) / (n - 1)) for n, _, a, g in found)
 
 
 def adaptive(p: np.ndarray, q: np.ndarray, num_bins: int = 15) -> float:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softlabel.report.sections.calibration import pooled, wilson
+from softlabel.report.sections.calibration import pooled
 from softlabel.text.numbers import count, duration, interval, number, signed
 from softlabel.text.visible import one_line, shortened, visible, visible_tree
 
@@ -51,14 +51,6 @@ def test_signs_intervals_counts_and_durations() -> None:
     assert [duration(2.64), duration(61), duration(125), duration(7_300), duration(None)] == [
         *("2.6 s", "61 s", "2 min 05 s", "2 h 01 min", "–")
     ]
-
-
-def test_wilson_is_scipys() -> None:
-    from scipy.stats import binomtest
-
-    for right, rows in [(0, 7), (3, 7), (7, 7), (40, 300)]:
-        expected = binomtest(right, rows).proportion_ci(method="wilson")
-        assert wilson(right / rows, rows) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_bins_are_pooled_by_their_edges_not_their_order() -> None:

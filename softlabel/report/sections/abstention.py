@@ -11,8 +11,8 @@ from softlabel.report.comparison import Comparison, Json
 from softlabel.report.drawing.palette import series_colour
 from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Cell, Panel, Section, Table
-from softlabel.report.sections.calibration import wilson
 from softlabel.text.numbers import count, interval, number
+from softlabel.wilson import wilson_interval
 
 WORTH_NAMING = 0.95
 """The accuracy for which the card names a limit."""
@@ -88,7 +88,7 @@ def limits(cell: Json) -> Iterator[Limit]:
         above = bins[place:]
         rows = sum(entry["count"] for entry in above)
         right = sum(entry["count"] * entry["accuracy"] for entry in above) / rows
-        yield Limit(entry["low"], rows, rows / total, right, wilson(right, rows))
+        yield Limit(entry["low"], rows, rows / total, right, wilson_interval(right, rows))
 
 
 def worth_naming(cell: Json) -> Limit | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,7 @@ from softlabel.report.drawing.palette import MUTED, series_colour
 from softlabel.report.drawing.svg import drawing, inline_svg
 from softlabel.report.page import Cell, Panel, Section, Table
 from softlabel.text.numbers import DASH, count, interval, is_number, number
-
-_NORMAL_QUANTILE = 1.959964  # of 97.5 %
+from softlabel.wilson import wilson_interval
 
 
 @dataclass(frozen=True)
@@ -45,14 +43,6 @@ def calibration_section(comparison: Comparison) -> Section | None:
     )
 
 
-def wilson(share: float, rows: float) -> tuple[float, float]:
-    """The 95 % interval of a share of so many rows (Wilson 1927)."""
-    square = _NORMAL_QUANTILE**2 / rows
-    middle = (share + square / 2) / (1 + square)
-    half = math.sqrt(max(0.0, share * (1 - share) * square + square**2 / 4)) / (1 + square)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def pooled(runs: Sequence[Sequence[dict[str, Any]]]) -> list[Bin]:
     """The bins of several seeds as one list; empty bins are left out."""
     by_place: dict[tuple[float, float], list[dict[str, Any]]] = {}
@@ -65,7 +55,7 @@ def _pooled_bin(low: float, high: float, entries: list[dict[str, Any]], runs: in
     total = sum(entry["count"] for entry in entries)
     confidence = sum(entry["count"] * entry["confidence"] for entry in entries) / total
     accuracy = sum(entry["count"] * entry["accuracy"] for entry in entries) / total
-    return Bin(low, high, total / runs, confidence, accuracy, wilson(accuracy, total / runs))
+    return Bin(low, high, total / runs, confidence, accuracy, wilson_interval(accuracy, total / runs))
 
 
 def _both(comparison: Comparison, method: str) -> tuple[list[Bin], list[Bin]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softlabel.calibration import bins as confidence_bins
-from softlabel.metrics.truth import read
+from softlabel.calibration.bins import bin_of, checked_bins
+from softlabel.labels.amounts import accumulation_dtype
 from softlabel.statistic import Contribution, Statistic
+from softlabel.truth import Truth, read
 
 
 class ClasswiseCalibrationError(Statistic):
@@ -16,9 +17,9 @@ class ClasswiseCalibrationError(Statistic):
     A row adds to one bin of each of the K classes, so a contribution takes O(N K) memory; the sums take O(K bins).
 
     >>> import torch
-    >>> from softlabel.metrics.classwise_ece import ClasswiseCalibrationError
-    >>> from softlabel.metrics.ranking import stream
-    >>> score = stream(ClasswiseCalibrationError(3))
+    >>> from softlabel.calibration.classwise_ece import ClasswiseCalibrationError
+    >>> from softlabel.statistic import StreamingStatistic
+    >>> score = StreamingStatistic(ClasswiseCalibrationError(3))
     >>> score.update(torch.tensor([[0.6, 0.3, 0.1]] * 10).log(), torch.tensor([0] * 6 + [2] * 4))
     >>> round(score.compute(), 3)  # (0 + 0.3 + 0.3) / 3; the ECE is 0
     0.2
@@ -31,16 +32,21 @@ class ClasswiseCalibrationError(Statistic):
 
     def __init__(self, num_classes: int, num_bins: int = 15) -> None:
         self.num_classes = num_classes
-        self.num_bins = num_bins
+        self.num_bins = checked_bins(num_bins)
         self.num_cells = num_classes * num_bins
 
     def contribute(self, log_probabilities: Tensor, truth: Tensor) -> Contribution:
-        true = read(truth)
-        wide = log_probabilities if log_probabilities.dtype == torch.float64 else log_probabilities.float()
-        probabilities = wide.exp()
-        first = torch.arange(self.num_classes, device=wide.device) * self.num_bins
-        cell = confidence_bins.bin_of(probabilities, self.num_bins) + first
-        values = torch.stack([probabilities.double() * true.mass[:, None], true.as_dense(self.num_classes)], -1)
+        probabilities = log_probabilities.to(accumulation_dtype(log_probabilities.dtype)).exp()
+        return self.of_probabilities(probabilities, read(truth))
+
+    def of_probabilities(self, probabilities: Tensor, true: Truth) -> Contribution:
+        """What rows of probabilities (N, K), float32 at least, add."""
+        first = torch.arange(self.num_classes, device=probabilities.device) * self.num_bins
+        cell = bin_of(probabilities, self.num_bins) + first
+        # Written in place, as of a thousand classes every copy is of megabytes.
+        values = torch.empty(*cell.shape, self.width, dtype=torch.float64, device=cell.device)
+        values[..., 0].copy_(probabilities).masked_fill_(true.mass[:, None] == 0, 0.0)
+        values[..., 1].copy_(true.as_dense(self.num_classes))
         return Contribution(cell, values)
 
     def value(self, sums: Tensor) -> Tensor:
