@@ -25,6 +25,7 @@ from softlabel.tasks.prepared import Prepared, prepare
 from softlabel.training.build_method import build_method
 from softlabel.training.engine import device_name
 from softlabel.training.fingerprinted import fingerprint_for
+from softlabel.training.frozen_features import frozen_features
 from softlabel.training.precision import precision_for
 from softlabel.training.shared_stages import forget
 from softlabel.training.train import BEGIN_ANEW
@@ -37,6 +38,15 @@ class CompareProgress:
         self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
     ) -> None:
         """Everything was understood and checked; training starts. The notes are of single methods."""
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Work before the first run, such as features of images that all runs read."""
+
+    def message(self, text: str) -> None:
+        """Something to say besides."""
+
+    def ready(self, cells: Sequence[Cell], prepared: Prepared, jobs: int) -> None:
+        """The runs begin."""
 
     def update(self, cells: Sequence[Cell]) -> None:
         """Called a few times a second; reads how far the cells are from their folders."""
@@ -74,6 +84,8 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         jobs = jobs_that_pay_off(config, len(cells))
         notes = dict.fromkeys(note for method in methods.values() for note in method.notes(config.training.sampler))
         progress.begin(run.path, prepared, cells, jobs, [*notes, *_own_training(methods)])
+        _keep_features(cells, methods, prepared, progress)
+        progress.ready(cells, prepared, jobs)
         failures = run_cells(
             cells, jobs, lambda: progress.update(cells), lambda failure: progress.failed(failure.cell, failure.reason)
         )
@@ -117,6 +129,20 @@ def _with_one_precision(config: CompareConfig, run: RunFolder, prepared: Prepare
         run.write_json("precision.json", {"setting": precision.setting, "images_per_second": precision.measured})
     setting = run.read_json("precision.json")["setting"]
     return config.model_copy(update={"training": config.training.model_copy(update={"precision": setting})})
+
+
+def _keep_features(
+    cells: Sequence[Cell], methods: Mapping[str, Method], prepared: Prepared, progress: CompareProgress
+) -> None:
+    """Compute what frozen parts make of the samples where it is the same for all seeds; else each run does it."""
+    left = {cell.method: cell for cell in cells if not cell.finished}
+    device = torch.device(device_name(cells[0].config.training.device))
+    for name, cell in left.items():
+        if methods[name].network.backbone.pretrained:
+            network = methods[name].to(device)
+            frozen_features(
+                cell.config, prepared, network, cell.features_folder, device, progress.message, progress.preparing
+            )
 
 
 def _own_training(methods: Mapping[str, Method]) -> list[str]:

@@ -47,9 +47,9 @@ class SameConvolution(nn.Conv2d):
         kernel, stride = self.kernel_size[0], self.stride[0]
         down, right = (_added(length, kernel, stride) for length in x.shape[-2:])
         if down % 2 == right % 2 == 0:
-            return F.conv2d(x, self.weight, None, self.stride, (down // 2, right // 2), 1, self.groups)
+            return F.conv2d(x, self.weight, self.bias, self.stride, (down // 2, right // 2), 1, self.groups)
         padded = F.pad(x, (right // 2, right - right // 2, down // 2, down - down // 2))
-        return F.conv2d(padded, self.weight, None, self.stride, 0, 1, self.groups)
+        return F.conv2d(padded, self.weight, self.bias, self.stride, 0, 1, self.groups)
 
 
 class NormedConvolution(nn.Sequential):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 from pathlib import Path
 
 import torch
@@ -43,17 +44,17 @@ def _weights_file() -> Path:
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = path.read_bytes()
     except OSError as error:
         raise UnsupportedError(
             f"network.backbone: {path}: cannot be read ({error.strerror}); reinstall it: {INSTALL}"
         ) from None
-    if found != SHA256:
+    if (found := hashlib.sha256(content).hexdigest()) != SHA256:
         raise UnsupportedError(
             f"network.backbone: {path}: not the published weights (SHA-256 {found[:8]}…, expected {SHA256[:8]}…); "
             f"reinstall them: {INSTALL}"
         )
-    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    weights: dict[str, Tensor] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return weights
 
 

@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -19,6 +20,7 @@ from softlabel.tasks.prepared import Prepared
 from softlabel.training.build_method import build_method
 from softlabel.training.config import RunConfig
 from softlabel.training.engine import Engine, device_name
+from softlabel.training.frozen_features import frozen_features
 from softlabel.training.precision import Precision, precision_for
 from softlabel.training.stage_data import StageData
 from softlabel.training.stage_run import StageRun
@@ -55,33 +57,39 @@ class Cost:
         return self.begin + sum(self.epochs[:epochs]) if epochs else 0.0
 
 
-def measured_cost(config: RunConfig, prepared: Prepared, threads: int | None = None) -> Cost:
+def measured_cost(
+    config: RunConfig, prepared: Prepared, threads: int | None = None, features: Path | None = None
+) -> Cost:
     """Time the first steps of every stage on a network that is thrown away; nothing random moves outside.
 
-    threads   that the run will compute with; by default as many as this process
+    threads    that the run will compute with; by default as many as this process
+    features   folder in which the run reads what a frozen part makes of the samples
     Raises whatever the run itself would raise in its first steps.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
         with addressed(config.seed, "cost"), alone():
-            return _Trial(config, prepared).cost()
+            return _Trial(config, prepared, features).cost()
     finally:
         torch.set_num_threads(before)
 
 
 class _Trial:
-    def __init__(self, config: RunConfig, prepared: Prepared) -> None:
+    def __init__(self, config: RunConfig, prepared: Prepared, features: Path | None) -> None:
         self._config = config
         self._prepared = prepared
         self._method = build_method(config, prepared)
         self._device = torch.device(device_name(config.training.device))
         self._engine = Engine(str(self._device), self._precision())
         self._engine.to_device(self._method)
+        kept = features and frozen_features(config, prepared, self._method, features, self._device)
+        self._read = kept.prepared if kept else prepared
+        self._views = kept.views if kept else None
 
     def cost(self) -> Cost:
         stages = [self._stage(stage_index, stage) for stage_index, stage in enumerate(self._method.stages())]
-        splits = self._prepared.splits
+        splits = self._read.splits
         validation = self._evaluation(splits.validation)
         epochs = tuple(seconds + validation for seconds in itertools.chain.from_iterable(stages))
         tested = 1 if splits.validation is None else 2  # the last and the selected epoch
@@ -95,9 +103,9 @@ class _Trial:
     def _stage(self, stage_index: int, stage: Stage) -> list[float]:
         """Seconds of every epoch of a stage, without validation."""
         self._method.begin_stage(stage)
-        data = StageData(self._config, self._prepared, self._method, stage_index, stage, self._engine)
+        data = StageData(self._config, self._read, self._method, stage_index, stage, self._engine, self._views)
         if not stage.gradients:
-            return [self._evaluation(self._prepared.splits.training)]
+            return [self._evaluation(self._read.splits.training)]
         run = StageRun(self._config, self._method, stage_index, stage, data, self._engine)
         seconds = data.steps_per_epoch * self._step(run) / self._config.training.processes
         return [seconds] * data.epochs

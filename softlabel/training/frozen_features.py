@@ -8,31 +8,41 @@ seeds whose frozen part has the same weights read the same files.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from softlabel.data.augmentation import Augmentation, augment_with_annotation, augmentation_for
 from softlabel.data.batches import batches
 from softlabel.data.samples import HeldSamples, Samples
 from softlabel.methods.base.method import Method
-from softlabel.networks.adapter import probing
+from softlabel.networks.folded import folded
 from softlabel.networks.network import Entry
 from softlabel.randomness import generator
 from softlabel.runs.atomic import make_folder
+from softlabel.runs.folder_lock import FolderLock
 from softlabel.runs.partial import partial_folder, remove_leftovers
 from softlabel.tasks.prepared import Prepared
 from softlabel.training.config import RunConfig
+from softlabel.training.progress import Preparing
 
 CHUNK = 64
 """Images of one pass through the frozen part."""
 GIGABYTE = 1e9
 INPUTS, ANNOTATION = "inputs.npy", "annotation.npy"
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -65,10 +75,14 @@ def frozen_features(
     prepared: Prepared,
     method: Method,
     folder: Path,
-    say: Callable[[str], None],
     device: torch.device,
+    say: Callable[[str], None] = _nothing,
+    preparing: Preparing = _nothing,
 ) -> FrozenFeatures | None:
-    """Compute what is not in the folder yet.
+    """Compute what is not in the folder yet; another process that is just computing it is waited for.
+
+    say        is told why features are not kept
+    preparing  is told how many images have passed
 
     None where images are read instead: nothing is frozen, the method changes its inputs, several processes share the
     work, or the files would be larger than `cache_limit`.
@@ -77,14 +91,14 @@ def frozen_features(
     if entry is None or method.needs_inputs or config.training.processes > 1:
         return None
     maker = _Maker(config, prepared, method, entry, folder, device)
-    gigabytes = maker.gigabytes()
-    if gigabytes > config.training.cache_limit:
+    gigabytes, limit = maker.gigabytes(), config.training.cache_limit
+    if gigabytes > limit:
         say(
             f"the frozen part is computed in every epoch: kept, its output would take {gigabytes:.1f} GB, above "
-            f"--cache-limit {config.training.cache_limit:g}"
+            f"--cache-limit {limit:g}"
         )
         return None
-    return maker.features(say)
+    return maker.features(preparing)
 
 
 class _Maker:
@@ -110,33 +124,43 @@ class _Maker:
         rows += 0 if splits.validation is None else len(splits.validation)
         return rows * self._entry.size * 4 / GIGABYTE
 
-    def features(self, say: Callable[[str], None]) -> FrozenFeatures:
+    def features(self, preparing: Preparing) -> FrozenFeatures:
         make_folder(self._folder)
-        remove_leftovers(self._folder)
+        with FolderLock(self._folder).held(patience=math.inf):
+            remove_leftovers(self._folder)
+            return self._features(preparing)
+
+    def _features(self, preparing: Preparing) -> FrozenFeatures:
         splits = self._prepared.splits
-        plain = self._kept("training", splits.training, "none", 1, say)
+        plain = self._kept("training", splits.training, "none", 1, preparing)
         views = plain
         if self._augmentation != "none":
-            views = self._kept("training", splits.training, self._augmentation, self._views, say)
-        validation = None if splits.validation is None else self._kept("validation", splits.validation, "none", 1, say)
-        test = self._kept("test", splits.test, "none", 1, say)
+            views = self._kept("training", splits.training, self._augmentation, self._views, preparing)
+        validation = (
+            None if splits.validation is None else self._kept("validation", splits.validation, "none", 1, preparing)
+        )
+        test = self._kept("test", splits.test, "none", 1, preparing)
         behind = dataclasses.replace(splits, training=plain, validation=validation, test=test)
         prepared = dataclasses.replace(self._prepared, splits=behind)
         return FrozenFeatures(prepared, Views(views, len(splits.training), self._views))
 
     def _kept(
-        self, part: str, samples: Samples, augmentation: Augmentation, views: int, say: Callable[[str], None]
+        self, part: str, samples: Samples, augmentation: Augmentation, views: int, preparing: Preparing
     ) -> Samples:
         place = self._folder / f"{part}-{augmentation}-{views}-{self._key()}"
         if not place.exists():
-            what = f"{views} views of " if augmentation != "none" else ""
-            say(f"frozen features of {what}{len(samples):,} {part} images, computed once")
             with partial_folder(place) as partial:
-                self._compute(partial, samples, augmentation, views)
+                told = functools.partial(_told, preparing, self._name(part, views, len(samples)), views * len(samples))
+                self._compute(partial, samples, augmentation, views, told)
                 partial.rename(place)
-        inputs = torch.from_numpy(np.load(place / INPUTS, mmap_mode="c"))
-        annotation = torch.from_numpy(np.load(place / ANNOTATION))
+        inputs = torch.from_numpy(np.lib.format.open_memmap(place / INPUTS, "c"))
+        annotation = torch.from_numpy(np.array(np.lib.format.open_memmap(place / ANNOTATION, "r")))
         return HeldSamples(inputs, torch.arange(len(inputs)), annotation, samples.sample_id.repeat(views))
+
+    def _name(self, part: str, views: int, rows: int) -> str:
+        gigabytes = views * rows * self._entry.size * 4 / GIGABYTE
+        seen = f"{views} views of the {part} images" if views > 1 else f"{part} images"
+        return f"frozen features of {seen}, {gigabytes:.2g} GB"
 
     def _key(self) -> str:
         """Of the weights of the frozen part, and of what is kept."""
@@ -146,22 +170,36 @@ class _Maker:
         return digest.hexdigest()
 
     @torch.no_grad()
-    def _compute(self, folder: Path, samples: Samples, augmentation: Augmentation, views: int) -> None:
+    def _compute(
+        self, folder: Path, samples: Samples, augmentation: Augmentation, views: int, preparing: Callable[[int], None]
+    ) -> None:
         shape = (views * len(samples), self._entry.size)
-        kept = np.lib.format.open_memmap(folder / INPUTS, "w+", np.float32, shape)
+        kept = _reserved(folder / INPUTS, shape)
         annotation = samples.annotation.repeat(views, *[1] * (samples.annotation.ndim - 1))
-        network = self._method.network
-        with probing(network):
-            for view in range(views):
-                done = view * len(samples)
-                for batch in batches(samples, torch.arange(len(samples)), CHUNK):
-                    draws = generator(self._split_seed, "view", view, done)
-                    inputs, true = augment_with_annotation(
-                        batch.inputs, batch.annotation, augmentation, draws, self._prepared.task.mirror
-                    )
-                    rows = slice(done, done + len(batch))
-                    kept[rows] = self._entry.rows(network, inputs.to(self._device)).cpu().numpy()
-                    annotation[rows] = true
-                    done += len(batch)
-        kept.flush()
+        network = folded(self._method.network)
+        for view in range(views):
+            done = view * len(samples)
+            for batch in batches(samples, torch.arange(len(samples)), CHUNK):
+                draws = generator(self._split_seed, "view", view, done)
+                inputs, true = augment_with_annotation(
+                    batch.inputs, batch.annotation, augmentation, draws, self._prepared.task.mirror
+                )
+                rows = slice(done, done + len(batch))
+                kept[rows] = self._entry.rows(network, inputs.to(self._device)).cpu().numpy()
+                annotation[rows] = true
+                done += len(batch)
+                preparing(done)
+        del kept  # which writes what is left
         np.save(folder / ANNOTATION, annotation.numpy())
+
+
+def _reserved(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """A file of numbers that memory maps; raises OSError where the disk has no room, which a map would die of."""
+    kept = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return kept
+
+
+def _told(preparing: Preparing, what: str, total: int, done: int) -> None:
+    preparing(what, done, total)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:  # progress is shown by code that has not imported torch yet
 ReadTerms = Callable[[], Mapping[str, float]]
 """Reads the running means of the loss terms; on a GPU it waits for it, so it is called only when something is shown."""
 
+Preparing = Callable[[str, int, int], None]
+"""Is told what is being prepared, how much of it is done, and how much there is."""
+
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 60.0
 MOST_EPOCH_LINES = 100
@@ -50,6 +53,15 @@ class Progress:
 
     def begin(self, start: RunStart) -> None:
         """Everything was understood and checked; training starts."""
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Work before the first step, such as features of images that all epochs read."""
+
+    def ready(self, features: Path) -> None:
+        """The first step comes next.
+
+        features   folder in which what a frozen part makes of the samples is kept
+        """
 
     def step(self, images: int, terms: ReadTerms) -> None:
         """A step is done."""

@@ -131,9 +131,12 @@ class Training:
         """The data as they are read: what a frozen part made of them, or themselves."""
         return self.prepared if self.features is None else self.features.prepared
 
-    def keep_features(self, folder: Path, say: Callable[[str], None]) -> None:
+    def keep_features(self, folder: Path, progress: Progress) -> None:
         """Compute once what a frozen part makes of the samples, where that pays off."""
-        self.features = frozen_features(self.config, self.prepared, self.state.method, folder, say, self.engine.device)
+        method, device = self.state.method, self.engine.device
+        self.features = frozen_features(
+            self.config, self.prepared, method, folder, device, progress.message, progress.preparing
+        )
 
     def size(self) -> tuple[int, int]:
         """Samples and epochs of the whole run."""
@@ -218,8 +221,7 @@ def _train_in(
         )
         if shared is not None and training.checkpoint is None:
             training.checkpoint = shared.latest(method.stages(), config.training.epochs)
-        training.keep_features(features or run.path / FEATURES, progress.message)
-        state = _run_first(run, training, progress, shared)
+        state = _run_first(run, training, progress, shared, features or run.path / FEATURES)
     state.total_seconds = max(state.total_seconds, time.perf_counter() - started)
     result = finish(config, prepared, state, run.path, training.read)
     if features is None:
@@ -230,7 +232,9 @@ def _train_in(
     return stored
 
 
-def _run_first(run: RunFolder, training: Training, progress: Progress, shared: SharedStages | None) -> TrainingState:
+def _run_first(
+    run: RunFolder, training: Training, progress: Progress, shared: SharedStages | None, features: Path
+) -> TrainingState:
     config, state = training.config, training.state
     images, epochs = training.size()
     precision = training.engine.precision.setting
@@ -243,6 +247,8 @@ def _run_first(run: RunFolder, training: Training, progress: Progress, shared: S
     checkpoints = CheckpointFolder(run.path / "checkpoints")
     make_folder(checkpoints.path)
     try:
+        training.keep_features(features, progress)
+        progress.ready(features)
         with contextlib.closing(MetricsLog(run.path, state.records)) as metrics, training:
             training.run(FirstProcess(config, training.read, state, checkpoints, metrics, progress, shared))
     finally:

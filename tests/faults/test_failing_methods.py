@@ -50,7 +50,9 @@ def sick(config: RunConfig) -> RunConfig:
         os._exit(7)
 
     if config.seed == 0:
-        training = config.training.model_copy(update={"learning_rate": 1e30, "warmup_epochs": 0, "clip_norm": None})
+        training = config.training.model_copy(
+            update={"learning_rate": 1e6, "epochs": 5, "warmup_epochs": 0, "clip_norm": None}
+        )
         return config.model_copy(update={"training": training})
     setattr(LabelSmoothing, "forward", fail)  # noqa: B010 (mypy would want its signature)
     return config

@@ -21,6 +21,8 @@ METHODS = {
     *("pd.eval", "pd.read_pickle", "ET.fromstring", "jinja2.Template", "torch.jit.load"),
 }
 WORDS = {"allow_pickle", "trust_remote_code", "shell"}
+EXEMPT = {"networks/published_weights.py": "torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)"}
+"""The one call that reads PyTorch's own format: of a file whose hash was checked, without running code."""
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -44,7 +46,10 @@ def offences(source: str) -> set[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_can_run_what_it_reads(path: Path) -> None:
-    assert offences(path.read_text(encoding="utf-8")) == set()
+    source = ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
+    exempt = EXEMPT.get(path.relative_to(ROOT).as_posix())
+    assert exempt is None or source.count(exempt) == 1
+    assert offences(source.replace(exempt, "published") if exempt else source) == set()
 
 
 @pytest.mark.parametrize(

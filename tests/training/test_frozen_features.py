@@ -33,7 +33,12 @@ def config_for(
 def features_of(config: RunConfig, folder: Path) -> tuple[FrozenFeatures | None, list[str]]:
     prepared, said = tiny_prepared(), list[str]()
     method = build_method(config, prepared)
-    return frozen_features(config, prepared, method, folder, said.append, torch.device("cpu")), said
+
+    def preparing(what: str, done: int, total: int) -> None:
+        if done == total:
+            said.append(f"{what}: {total}")
+
+    return frozen_features(config, prepared, method, folder, torch.device("cpu"), said.append, preparing), said
 
 
 @pytest.mark.parametrize("trainable", ["head", "last"])
@@ -78,11 +83,11 @@ def _plain(samples: Any) -> Any:
 def test_views_are_drawn_once_for_all_seeds_of_the_training(tmp_path: Path) -> None:
     first, said = features_of(config_for(tmp_path, views=3, augment="shift"), tmp_path / "kept")
     assert first is not None
-    assert [line.split(",")[0] for line in said] == [
-        "frozen features of 90 training images",
-        "frozen features of 3 views of 90 training images",
-        "frozen features of 90 validation images",
-        "frozen features of 90 test images",
+    assert said == [
+        "frozen features of training images, 2.3e-05 GB: 90",
+        "frozen features of 3 views of the training images, 6.9e-05 GB: 270",
+        "frozen features of validation images, 2.3e-05 GB: 90",
+        "frozen features of test images, 2.3e-05 GB: 90",
     ]
     views, plain = first.views.samples.read(torch.arange(270)).view(3, 90, -1), first.prepared.splits.training
     assert not torch.equal(views[0], views[1])

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.plan import standings, time_left
+from softlabel.cli.screens.preparing_bar import PreparingBar
 from softlabel.cli.screens.understood import folder_line, line, understood
 from softlabel.experiments.cells import Cell
 from softlabel.experiments.compare import CompareProgress
@@ -50,10 +51,21 @@ class CompareScreen(CompareProgress):
         say(understood(prepared, self._config.network, self._config.training))
         for note in notes:
             say(line("note", note))
+        self._preparing = PreparingBar(self._console.words)
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        self._preparing.show(what, done, total)
+        self._console.event("preparing", what=what, done=done, total=total)
+
+    def message(self, text: str) -> None:
+        self._console.say(line("note", text))
+
+    def ready(self, cells: Sequence[Cell], prepared: Prepared, jobs: int) -> None:
+        self._preparing.close()
         self._left = time_left(cells, prepared, jobs, self._clock)
         self._start = self._last = self._clock()
         self._console.event("plan", seconds=None if self._left is None else self._left.seconds())
-        say(line("plan", self._plan(jobs)))
+        self._console.say(line("plan", self._plan(jobs)))
         if self._console.words.isatty():
             self._bar = self._new_bar()
             self._draw()
@@ -110,6 +122,8 @@ class CompareScreen(CompareProgress):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._begun:
+            self._preparing.close()
         if self._bar is not None:
             self._bar.close()
         go_on = "To go on: the same command again; finished runs are not repeated"

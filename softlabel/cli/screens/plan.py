@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from softlabel.cli.screens.time_left import Standing, TimeLeft
 from softlabel.errors import SoftlabelError
@@ -17,10 +18,12 @@ from softlabel.training.config import RunConfig
 from softlabel.training.cost import Cost, measured_cost
 
 
-def tried(config: RunConfig, prepared: Prepared, threads: int | None = None) -> Cost | None:
+def tried(
+    config: RunConfig, prepared: Prepared, threads: int | None = None, features: Path | None = None
+) -> Cost | None:
     """What a run will cost; None where its first steps fail, which the run itself will then say."""
     try:
-        return measured_cost(config, prepared, threads)
+        return measured_cost(config, prepared, threads, features)
     except (SoftlabelError, RuntimeError, ValueError, FloatingPointError, OSError):
         return None
 
@@ -38,7 +41,7 @@ def time_left(
     costs: dict[str, Cost | None] = {}
     for cell in cells:
         if kinds[cell.method] not in costs:
-            costs[kinds[cell.method]] = tried(cell.config, prepared, threads)
+            costs[kinds[cell.method]] = tried(cell.config, prepared, threads, cell.features_folder)
     known = [cost.without(cell.given_epochs) for cell in cells if (cost := costs[kinds[cell.method]]) is not None]
     if len(known) < len(cells):
         return None

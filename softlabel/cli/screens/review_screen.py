@@ -12,6 +12,7 @@ from softlabel.analysis.cross_fitting import FoldProgress
 from softlabel.analysis.strength import SUSPECTED
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.plan import tried
+from softlabel.cli.screens.preparing_bar import PreparingBar
 from softlabel.cli.screens.understood import folder_line, line
 from softlabel.text.numbers import share
 from softlabel.text.visible import shortened
@@ -32,6 +33,7 @@ class ReviewScreen(FoldProgress):
     """The progress of cross-fitting; a `with` block adds to Ctrl-C how to go on."""
 
     def __init__(self, console: Console, run: Path) -> None:
+        self.words = console.words
         self._console = console
         self._run = run
         self._bar: Progress | None = None
@@ -46,7 +48,8 @@ class ReviewScreen(FoldProgress):
         recipe = f"{config.method}, seed {config.seed}, {counted(config.training.epochs, 'epoch')}"
         say(line("folds", f"{folds.count} x {recipe}, each without a part of the rows"))
         left = folds.count - finished
-        cost = tried(config, folds[0]) if left else None
+        known = left and config.network.trainable == "all"  # a frozen part is computed once, which takes the time
+        cost = tried(config, folds[0]) if known else None
         about = "time not known yet" if cost is None else f"about {roughly(left * cost.total)}"
         going_on = f"; {finished} of {counted(folds.count, 'fold')} are trained already" if finished else ""
         if left:
@@ -88,9 +91,19 @@ class _Fold(Progress):
         self._screen = screen
         self._title = f"fold {place + 1}"
         self._bar = Progress()
+        self._preparing = PreparingBar(screen.words)
+        self._start: RunStart | None = None
 
     def begin(self, start: RunStart) -> None:
-        self._bar = self._screen.begin_bar(start)
+        self._start = start
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        self._preparing.show(f"{self._title}: {what}", done, total)
+
+    def ready(self, features: Path) -> None:
+        self._preparing.close()
+        if self._start is not None:
+            self._bar = self._screen.begin_bar(self._start)
 
     def step(self, images: int, terms: ReadTerms) -> None:
         self._bar.step(images, terms)
@@ -102,7 +115,8 @@ class _Fold(Progress):
         self._bar.message(text)
 
     def end(self) -> None:
-        """The bar goes on with the next fold."""
+        """The bar of all goes on with the next fold."""
+        self._preparing.close()
 
 
 def verdict_lines(summary: Mapping[str, Any], agreed: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from softlabel.bounded_files import count_lines
 from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.plan import tried
+from softlabel.cli.screens.preparing_bar import PreparingBar
 from softlabel.cli.screens.scores import scores_table, temperature_title
 from softlabel.cli.screens.understood import folder_line, line, understood
 from softlabel.report.comparison import weakness
@@ -28,6 +30,7 @@ class TrainScreen(Progress):
         self._console = console
         self._config = config
         self._progress = progress_for(console.words)
+        self._preparing = PreparingBar(console.words)
         self._start: RunStart | None = None
 
     def begin(self, start: RunStart) -> None:
@@ -42,8 +45,16 @@ class TrainScreen(Progress):
         self._console.say(line("method", method + going_on))
         for note in start.notes:
             self._console.say(line("note", note))
-        self._say_plan(start)
-        self._progress.begin(start)
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        self._preparing.show(what, done, total)
+        self._console.event("preparing", what=what, done=done, total=total)
+
+    def ready(self, features: Path) -> None:
+        self._preparing.close()
+        if self._start is not None:
+            self._say_plan(self._start, features)
+            self._progress.begin(self._start)
 
     def step(self, images: int, terms: ReadTerms) -> None:
         self._progress.step(images, terms)
@@ -57,6 +68,7 @@ class TrainScreen(Progress):
         self._console.event("message", text=text)
 
     def end(self) -> None:
+        self._preparing.close()
         self._progress.end()
 
     def finished(self, result: RunResult) -> None:
@@ -89,8 +101,8 @@ class TrainScreen(Progress):
         elif isinstance(error, OSError):  # a full disk, for instance: what was saved is whole
             error.add_note(go_on)
 
-    def _say_plan(self, start: RunStart) -> None:
-        cost = tried(self._config, start.prepared)
+    def _say_plan(self, start: RunStart, features: Path) -> None:
+        cost = tried(self._config, start.prepared, features=features)
         seconds = None if cost is None else cost.total * max(0.0, 1 - start.images_done / max(1, start.images))
         self._console.event("plan", seconds=seconds)
         about = "time not known yet" if seconds is None else f"about {roughly(seconds)}"
