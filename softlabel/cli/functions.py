@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from softlabel.deployed.export import ExportReport
     from softlabel.deployed.rescore import Rescored, Split
     from softlabel.experiments.compare import CompareProgress
+    from softlabel.networks.given import GivenBackbone
     from softlabel.training.progress import Progress
     from softlabel.training.train import RunResult
 
@@ -48,6 +49,7 @@ def train(
     resume: PathLike | bool = False,
     method_options: MethodOptions | None = None,
     progress: Progress | None = None,
+    backbone: str | GivenBackbone | None = None,
     **options: Any,
 ) -> RunResult:
     """Train one method once, as `softlabel train` does; silent unless `progress` is given.
@@ -55,6 +57,8 @@ def train(
     recipe          a TOML file to start from
     resume          True for the latest unfinished run, or its folder
     method_options  options of methods by name: {"label_smoothing": {"epsilon": 0.2}}
+    backbone        a name, or any torch.nn.Module that ends with a linear layer, or a function of the inputs that
+                    returns a network, made with `softlabel.networks.adapter.adapt`
     options         the command's options, as keywords: source="folder:photos", epochs=10
 
     Raises ConfigError, DataError or another SoftlabelError with what is wrong, where, and what was expected.
@@ -65,7 +69,11 @@ def train(
     >>> result.folder.name, result.cell["status"]  # doctest: +SKIP
     ('digits-0001', 'finished')
     """
-    folder = None
+    folder, given = None, None if isinstance(backbone, str) else backbone
+    if backbone is not None:
+        from softlabel.networks.given import name_of
+
+        options["backbone"] = backbone if isinstance(backbone, str) else name_of(backbone)
     if resume is not False:
         if recipe is not None:
             raise ConfigError("resume reads the run's own configuration; leave out recipe")
@@ -77,7 +85,7 @@ def train(
 
     from softlabel.training.train import train as run
 
-    return run(config, folder=folder, resume=folder is not None, progress=progress)
+    return run(config, folder=folder, resume=folder is not None, progress=progress, backbone=given)
 
 
 def compare(

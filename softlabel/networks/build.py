@@ -11,6 +11,7 @@ from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.efficientnet_lite import EfficientNetLite0
 from softlabel.networks.encoder_decoder import EncoderDecoder
+from softlabel.networks.given import GIVEN, GivenBackbone, given_backbone
 from softlabel.networks.heads import build_head
 from softlabel.networks.hub import PREFIX, load_hub, rebuild_hub
 from softlabel.networks.inputs import InputSpec
@@ -64,18 +65,27 @@ SMALL = 48
 
 
 def build_network(
-    config: NetworkConfig, inputs: InputSpec, num_outputs: int, seed: int, *, pretrained: bool = True
+    config: NetworkConfig,
+    inputs: InputSpec,
+    num_outputs: int,
+    seed: int,
+    *,
+    pretrained: bool = True,
+    given: GivenBackbone | None = None,
 ) -> Network:
     """The network of a configuration, its new weights drawn from the seed alone.
 
     pretrained   whether a backbone that has published weights gets them; not where others are loaded into it
+    given        the backbone that is a Python object
 
     Raises ConfigError for an unknown backbone, UnsupportedError where it does not go with the inputs.
     """
     with addressed(seed, "initialisation"):
         preprocess: nn.Module
         backbone: Backbone
-        if config.head_kind == "pixel":
+        if config.backbone.startswith(GIVEN):
+            preprocess, backbone = given_backbone(config, inputs, given)
+        elif config.head_kind == "pixel":
             preprocess, backbone = Standardise(inputs), encoder_decoder(config, inputs)
         elif config.backbone.startswith(PREFIX):
             preprocess, backbone = load_hub(config.backbone.removeprefix(PREFIX), inputs)
@@ -144,4 +154,4 @@ def is_pretrained(config: NetworkConfig, inputs: InputSpec, *, per_pixel: bool =
     """Whether training starts from weights that were learned before; known before anything is built."""
     if per_pixel:
         return False
-    return config.backbone.startswith(PREFIX) or backbone_name(config, inputs) == PRETRAINED
+    return config.backbone.startswith((PREFIX, GIVEN)) or backbone_name(config, inputs) == PRETRAINED

@@ -16,6 +16,7 @@ from softlabel.methods.base.method import OF_EVERY_METHOD, Method, MethodConfig,
 from softlabel.methods.base.stage import Stage
 from softlabel.networks.build import build_network
 from softlabel.networks.config import NetworkConfig
+from softlabel.networks.given import GivenBackbone
 from softlabel.networks.kept_levels import entry_for
 from softlabel.randomness import addressed
 from softlabel.tasks.prepared import Prepared
@@ -23,15 +24,17 @@ from softlabel.tasks.task import Task
 from softlabel.training.config import RunConfig, SettledTraining, TrainingConfig, settled_training
 
 
-def build_method(config: RunConfig, prepared: Prepared) -> Method:
+def build_method(config: RunConfig, prepared: Prepared, backbone: GivenBackbone | None = None) -> Method:
     """The method with its network, both drawn from the seed alone.
+
+    backbone   the one that is a Python object
 
     Raises ConfigError for a wrong option, UnsupportedError where method, task and network do not go together.
     """
     kind = find_method(config.method_kind)
     options = method_options(kind, config.method, config.method_options)
     network_config = with_head(config, kind, prepared.task)
-    network = build_network(network_config, prepared.inputs, prepared.task.num_classes, config.seed)
+    network = build_network(network_config, prepared.inputs, prepared.task.num_classes, config.seed, given=backbone)
     network.entry = entry_for(network_config, network, prepared.inputs, kind.feature_levels)
     reason = kind.refusal(prepared.task, network)
     if reason is not None:

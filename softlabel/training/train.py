@@ -14,9 +14,10 @@ from typing import Any, Self
 
 import torch
 
-from softlabel.errors import SoftlabelError
+from softlabel.errors import SoftlabelError, UnsupportedError
 from softlabel.methods.base.method import Method
 from softlabel.methods.base.stage import Stage
+from softlabel.networks.given import GivenBackbone
 from softlabel.runs.atomic import make_folder
 from softlabel.runs.checkpoint import Checkpoint, CheckpointFolder
 from softlabel.runs.environment import differences, environment
@@ -68,6 +69,7 @@ def train(
     prepared: Prepared | None = None,
     shared: SharedStages | None = None,
     features: Path | None = None,
+    backbone: GivenBackbone | None = None,
 ) -> RunResult:
     """Train, calibrate and test; all of it lands in a run folder.
 
@@ -76,6 +78,7 @@ def train(
     prepared   data that were prepared before, for several runs on the same ones
     shared     stages that other runs have too, which are trained once; for runs in one process
     features   folder for what a frozen part makes of the samples, where other runs read it too
+    backbone   a module, or a function of the inputs that returns a network; the configuration has its name
 
     Raises SoftlabelError for input that cannot be used, before a new folder is made; RunError when the folder is in
     use, belongs to another configuration or is damaged, and when a loss is not finite. KeyboardInterrupt leaves a
@@ -88,7 +91,9 @@ def train(
             return RunResult(folder, _stored_result(config, folder), already_finished=True)
     before = (folder or unfinished_run(config)) if resume else None
     prepared = prepared or prepare(config.data, config.task, config.axis, recorded_columns(before))
-    method = build_method(config, prepared)
+    if backbone is not None and config.training.processes > 1:
+        raise UnsupportedError("training.processes must be 1 where the backbone is a Python object")
+    method = build_method(config, prepared, backbone)
     with _hold(config, folder, resume) as run:
         if run.finished:
             return RunResult(run.path, run.read_json(RESULT["train"]), already_finished=True)
