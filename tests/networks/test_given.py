@@ -101,7 +101,7 @@ def test_a_run_goes_on_with_the_module(tmp_path: Path) -> None:
     [
         (3, ConfigError, "backbone must be a name, a torch.nn.Module, or a function, not 3"),
         (nn.Sequential(nn.Conv2d(1, 2, 3)), UnsupportedError, "Sequential has no linear layer"),
-        (nn.Sequential(nn.Conv2d(3, 2, 3), nn.Linear(5, 2)), UnsupportedError, "Sequential does not take image inputs"),
+        (nn.Sequential(nn.Conv2d(3, 2, 3), nn.Linear(5, 2)), UnsupportedError, "without .1. the module fails on"),
         (lambda _: 3, UnsupportedError, "returned int, expected a network made with softlabel.networks.adapter.adapt"),
     ],
 )
