@@ -13,6 +13,7 @@ from softlabel.errors import RunError
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.hub import PREFIX
 from softlabel.networks.inputs import InputSpec
+from softlabel.networks.timm_backbone import PREFIX as TIMM
 from softlabel.tasks.resolve import task_from_json
 
 MOST_PIXELS = 50_000_000
@@ -42,7 +43,7 @@ def refuse_huge_inputs(inputs: InputSpec) -> None:
 
 def refuse_no_origin(config: NetworkConfig) -> None:
     """Raise ValueError for a pretrained network without its configuration, which would be asked of the network."""
-    if config.backbone.startswith(PREFIX):
+    if config.backbone.startswith((PREFIX, TIMM)):
         raise ValueError("it names a pretrained backbone without that backbone's configuration")
 
 

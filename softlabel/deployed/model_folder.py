@@ -41,6 +41,7 @@ from softlabel.networks.heads import head_name
 from softlabel.networks.hub import HubBackbone, require_transformers
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network
+from softlabel.networks.timm_backbone import LIBRARY, TimmBackbone, require_timm
 from softlabel.runs.atomic import write_bytes, write_json
 from softlabel.runs.partial import remove_leftovers
 from softlabel.tasks.link import probabilities
@@ -151,8 +152,8 @@ def load_model(folder: str | Path, network: Network | None = None) -> DeployedMo
     description = read_description(folder / DESCRIPTION)
     path = folder / description["weights"]["file"]
     state = read_weights(path, description["weights"])
-    if description.get("origin") is not None:
-        require_transformers()
+    if (origin := description.get("origin")) is not None:
+        (require_timm if origin.get("library") == LIBRARY else require_transformers)()
     try:
         model = skeleton(description, network, has_bias="adjust_bias" in state, path=path, state=state)
     except RunError:
@@ -205,9 +206,10 @@ def skeleton(
 def origin_of(network: Network) -> dict[str, Any]:
     """What besides the configuration is needed to make the network again."""
     backbone = network.backbone
+    rebuilt = isinstance(backbone, HubBackbone | TimmBackbone)
     return {
-        "origin": backbone.origin if isinstance(backbone, HubBackbone) else None,
-        "own_module": type(backbone.module).__name__ if isinstance(backbone, AdaptedBackbone) else None,
+        "origin": backbone.origin if rebuilt else None,
+        "own_module": type(backbone.module).__name__ if isinstance(backbone, AdaptedBackbone) and not rebuilt else None,
     }
 
 

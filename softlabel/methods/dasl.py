@@ -12,8 +12,8 @@ auxiliary network is trained on, so that its labels come from a representation o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import torch
 from pydantic import Field
@@ -21,10 +21,11 @@ from torch import Tensor
 
 from softlabel.bounds import MOST_EPOCHS
 from softlabel.data.batch import Batch
+from softlabel.errors import ConfigError
 from softlabel.labels import dense
 from softlabel.losses import attention_distance, cross_entropy, kl_divergence, sum_and_mass
 from softlabel.losses.engine.reduction import SumAndMass
-from softlabel.methods.base.decoupled import linear_head
+from softlabel.methods.base.decoupled import CLASSIFIER_RATE, linear_head
 from softlabel.methods.base.method import Method, MethodConfig, Terms, TrainingSet
 from softlabel.methods.base.stage import PartMode, SamplerName, Stage
 from softlabel.networks.auxiliary import AuxiliaryNetwork
@@ -33,6 +34,8 @@ from softlabel.networks.kept_levels import FeatureLevels
 from softlabel.networks.network import Network, Pyramid
 from softlabel.read_only_with import ReadOnlyWith
 from softlabel.tasks.task import Task
+
+T = TypeVar("T")
 
 _SOFT_LABELS = ReadOnlyWith(
     "label_weight or classifier_label_weight above 0",
@@ -68,9 +71,16 @@ class AuxiliaryLabelsConfig(MethodConfig):
     )
     auxiliary_width: float = Field(1.0, gt=0, le=64, description="its channels over the backbone's")
     auxiliary_depth: int = Field(1, ge=1, le=64, description="its convolutions per fusion")
+    auxiliary_levels: int | None = Field(
+        None, ge=2, le=64, description="how many of the coarsest levels of the pyramid it fuses; by default all"
+    )
     classifier_epochs: int = Field(10, ge=1, le=MOST_EPOCHS, description="epochs of stage 2")
-    classifier_learning_rate: float = Field(
-        0.1, gt=0, le=1e6, description="peak learning rate of stage 2, with a cosine schedule"
+    classifier_learning_rate: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description=f"peak learning rate of stage 2, with a cosine schedule; by default {CLASSIFIER_RATE} under sgd, "
+        "and the run's under adamw",
     )
     classifier_sampler: SamplerName = Field("balanced", description="sampling of stage 2")
     classifier_hard: bool = Field(True, description="stage 2 learns from hard labels too, not only from soft ones")
@@ -100,7 +110,11 @@ class DaSL(Method):
 
     needs_one_class = True
     Config: ClassVar[type[MethodConfig]] = DaSLConfig
-    feature_levels: ClassVar[FeatureLevels] = "pyramid"
+
+    @classmethod
+    def levels_read(cls, config: MethodConfig) -> FeatureLevels:
+        asked: int | None = config.auxiliary_levels  # type: ignore[attr-defined]
+        return "pyramid" if asked is None else asked
 
     @classmethod
     def supports(cls, task: Task, network: Network) -> str | None:
@@ -115,9 +129,11 @@ class DaSL(Method):
 
     def __init__(self, config: MethodConfig, network: Network, task: Task, training_set: TrainingSet) -> None:
         super().__init__(config, network, task, training_set)
-        asked = self.config
+        asked, count = self.config, len(network.backbone.widths)
+        if asked.auxiliary_levels is not None and asked.auxiliary_levels > count:
+            raise ConfigError(f"auxiliary_levels: {asked.auxiliary_levels} are more than the {count} of the backbone")
         self.auxiliary = AuxiliaryNetwork(
-            network.backbone.widths, self.num_classes, asked.auxiliary_width, asked.auxiliary_depth
+            self.levels_of(network.backbone.widths), self.num_classes, asked.auxiliary_width, asked.auxiliary_depth
         )
         self._second = False
 
@@ -131,6 +147,7 @@ class DaSL(Method):
             epochs=asked.classifier_epochs,
             sampler=asked.classifier_sampler,
             learning_rate=asked.classifier_learning_rate,
+            sgd_learning_rate=CLASSIFIER_RATE,
             warmup_epochs=0.0,
             schedule="cosine",
             parts=parts,
@@ -141,6 +158,11 @@ class DaSL(Method):
         """Called when stage 2 begins."""
         if self.config.classifier_auxiliary == "reinitialise":
             initialise(self.auxiliary)
+
+    def levels_of(self, levels: Sequence[T]) -> Sequence[T]:
+        """Those that the auxiliary network fuses."""
+        asked: int | None = self.config.auxiliary_levels
+        return levels if asked is None else [levels[place] for place in range(-asked, 0)]
 
     def classifier_teacher(self, auxiliary_logits: Tensor) -> Tensor:
         """The logits (N, K) whose soft labels stage 2 learns from."""
@@ -160,7 +182,7 @@ class DaSL(Method):
         """Stage 1: everything learns together."""
         pyramid = self.network.features(batch.inputs)
         logits = self.network.classify(pyramid.pooled)
-        fused, auxiliary_logits = self.auxiliary(pyramid.levels)
+        fused, auxiliary_logits = self.auxiliary(self.levels_of(pyramid.levels))
         label = self.task.label(batch.annotation)
         terms = {
             "classifier": sum_and_mass(cross_entropy, logits, label),
@@ -182,7 +204,7 @@ class DaSL(Method):
         if self.config.classifier_hard:
             terms["classifier"] = sum_and_mass(cross_entropy, logits, label)
         with torch.set_grad_enabled(self.config.auxiliary_learns and torch.is_grad_enabled()):
-            _, auxiliary_logits = self.auxiliary(pyramid.levels)
+            _, auxiliary_logits = self.auxiliary(self.levels_of(pyramid.levels))
         if self.config.auxiliary_learns:
             terms["auxiliary"] = sum_and_mass(cross_entropy, auxiliary_logits, label)
         teacher = self.classifier_teacher(auxiliary_logits)
@@ -200,7 +222,7 @@ class DaSL(Method):
     def feature_distillation(self, pyramid: Pyramid, fused: list[Tensor]) -> SumAndMass:
         """The attention of each level is drawn to that of the fused one, summed over the levels."""
         teachers = [level.detach() if self.config.detach else level for level in fused]  # no path either
-        pairs = zip(pyramid.levels, teachers, strict=True)
+        pairs = zip(self.levels_of(pyramid.levels), teachers, strict=True)
         values = torch.stack([attention_distance(level, teacher, reduction="none") for level, teacher in pairs]).sum(0)
         return SumAndMass(values.sum(), values.new_full((), len(values)))
 

@@ -21,6 +21,8 @@ from softlabel.networks.network import Backbone, Network
 from softlabel.networks.preprocessing import Standardise, StandardiseAsPublished
 from softlabel.networks.published_weights import pretrained_efficientnet_lite0
 from softlabel.networks.resnet import ResNet
+from softlabel.networks.timm_backbone import LIBRARY, load_timm, rebuild_timm
+from softlabel.networks.timm_backbone import PREFIX as TIMM
 from softlabel.randomness import addressed
 from softlabel.text.words import nearest
 
@@ -89,6 +91,8 @@ def build_network(
             preprocess, backbone = Standardise(inputs), encoder_decoder(config, inputs)
         elif config.backbone.startswith(PREFIX):
             preprocess, backbone = load_hub(config.backbone.removeprefix(PREFIX), inputs)
+        elif config.backbone.startswith(TIMM):
+            preprocess, backbone = load_timm(config.backbone.removeprefix(TIMM), inputs)
         elif backbone_name(config, inputs) == PRETRAINED:
             preprocess = StandardiseAsPublished(inputs)
             backbone = pretrained_efficientnet_lite0() if pretrained else EfficientNetLite0()
@@ -107,7 +111,8 @@ def rebuild_network(
     """
     if origin is None:
         return build_network(config, inputs, num_outputs, seed=0, pretrained=False)
-    preprocess, backbone = rebuild_hub(origin, inputs)
+    rebuild = rebuild_timm if origin.get("library") == LIBRARY else rebuild_hub
+    preprocess, backbone = rebuild(origin, inputs)
     return Network(preprocess, backbone, build_head(config.head_kind, backbone.num_features, num_outputs))
 
 
@@ -135,7 +140,7 @@ def encoder_decoder(config: NetworkConfig, inputs: InputSpec) -> Backbone:
 
 def unknown_backbone(name: str) -> str:
     """The message for a name that is no backbone."""
-    known = ["auto", *BACKBONES, PRETRAINED, PER_PIXEL, "hf:PATH_OR_NAME"]
+    known = ["auto", *BACKBONES, PRETRAINED, PER_PIXEL, "hf:PATH_OR_NAME", "timm:NAME"]
     near = nearest(name, known)
     listing = f"did you mean {near}? There are" if near else "there are"
     return f"network.backbone: {name!r} is not a backbone; {listing} {', '.join(known)}."
@@ -154,4 +159,4 @@ def is_pretrained(config: NetworkConfig, inputs: InputSpec, *, per_pixel: bool =
     """Whether training starts from weights that were learned before; known before anything is built."""
     if per_pixel:
         return False
-    return config.backbone.startswith((PREFIX, GIVEN)) or backbone_name(config, inputs) == PRETRAINED
+    return config.backbone.startswith((PREFIX, TIMM, GIVEN)) or backbone_name(config, inputs) == PRETRAINED

@@ -24,7 +24,7 @@ class NetworkConfig(BaseModel):
         "auto",
         description="auto (efficientnet_lite0 with ImageNet weights for images above 48 pixels, resnet8 for smaller "
         "ones, mlp for features, encoder_decoder for masks), efficientnet_lite0, resnet8, resnet20, resnet32, "
-        "resnet56, mlp, linear or hf:PATH_OR_NAME",
+        "resnet56, mlp, linear, hf:PATH_OR_NAME or timm:NAME",
     )
     trainable: Literal["all", "last", "head"] = Field(
         "all",

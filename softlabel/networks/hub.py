@@ -20,6 +20,8 @@ from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Backbone, Pyramid
 
 PREFIX = "hf:"
+PATIENCE = 10.0
+"""Seconds that the Hub has for its first answer."""
 
 
 class HubBackbone(Backbone):
@@ -82,20 +84,66 @@ def load_hub(name: str, inputs: InputSpec) -> tuple[HubPreprocess, HubBackbone]:
     """Pretrained weights, by folder or name. Raises UnsupportedError with the reason where they cannot be had."""
     transformers = require_transformers()
     folder = Path(name).expanduser()
+    if not name:
+        raise UnsupportedError(f"network.backbone: {PREFIX} names no model, expected {PREFIX}FOLDER or {PREFIX}NAME")
     if name.startswith(("/", ".", "~")) and not folder.is_dir():
         raise UnsupportedError(f"network.backbone: {PREFIX}{name}: there is no such folder")
-    place = str(folder) if folder.is_dir() else name
+    if folder.is_dir():
+        return _load(transformers, name, str(folder), inputs, here=True)
+    try:
+        return _load(transformers, name, name, inputs, here=True)
+    except UnsupportedError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+    refuse_unreachable(name, f"{PREFIX}{name}")
+    return _load(transformers, name, name, inputs, here=False)
+
+
+def _load(
+    transformers: Any, name: str, place: str, inputs: InputSpec, *, here: bool
+) -> tuple[HubPreprocess, HubBackbone]:
+    """From files that are on this machine, or else from the Hub."""
     with loading(f"{PREFIX}{name}"):
-        config = transformers.AutoConfig.from_pretrained(place, trust_remote_code=False)
-        processor = transformers.ImageProcessingMixin.get_image_processor_dict(place)[0]
+        config = transformers.AutoConfig.from_pretrained(place, trust_remote_code=False, local_files_only=here)
+        processor = transformers.ImageProcessingMixin.get_image_processor_dict(place, local_files_only=here)[0]
         kind, maps = model_class(config)
         model, report = kind.from_pretrained(
-            place, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            place,
+            config=config,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            local_files_only=here,
         )
         has_pooler = not maps and keep_pooler(model, report["missing_keys"])
         refuse_missing(name, model, report["missing_keys"])
         origin = {"maps": maps, "pooler": has_pooler, "config": plain(config), "processor": processor}
         return finish(model, origin, inputs)
+
+
+def refuse_unreachable(name: str, backbone: str) -> None:
+    """Ask the Hub once whether it has the model: the loaders would ask again and again.
+
+    backbone   as it was asked for
+
+    Raises UnsupportedError with what to do where it cannot be reached, or does not have it.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+
+    try:
+        HfApi().model_info(name, timeout=PATIENCE)
+    except (HFValidationError, RepositoryNotFoundError):
+        raise UnsupportedError(
+            f"network.backbone: {backbone}: the Hub has no such model, and this machine no such folder"
+        ) from None
+    except Exception as error:  # connections fail in as many ways as there are libraries below
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+        raise UnsupportedError(
+            f"network.backbone: {backbone} is not on this machine, and the Hub cannot be asked for it ({reason}). "
+            f"Where there is a connection: `hf download {name} --local-dir FOLDER`; then take {PREFIX}FOLDER here. "
+            "efficientnet_lite0 needs none"
+        ) from error
 
 
 def rebuild_hub(origin: Mapping[str, Any], inputs: InputSpec) -> tuple[HubPreprocess, HubBackbone]:

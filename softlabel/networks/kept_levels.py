@@ -16,8 +16,9 @@ from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network, Pyramid
 
-FeatureLevels = Literal["pooled", "last", "pyramid"]
-"""What is read of a pyramid: pooled features, also the level before the last stage, or every level."""
+FeatureLevels = Literal["pooled", "last", "pyramid"] | int
+"""What is read of a pyramid: pooled features, also the level before the last stage, every level, or so many of the
+coarsest ones."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,13 @@ def entry_for(
             return KeptLevels(len(levels), (), pooled.shape[1])
         if not _has_last_stage(network, levels, pooled):
             return None
-    first = 0 if feature_levels == "pyramid" else len(levels) - 2
+    first = 0 if feature_levels == "pyramid" else max(0, len(levels) - _count(feature_levels))
     shapes = tuple(tuple(level.shape[1:]) for level in levels[first:-1])
     return KeptLevels(first, shapes, sum(map(math.prod, shapes)))
+
+
+def _count(feature_levels: FeatureLevels) -> int:
+    return feature_levels if isinstance(feature_levels, int) else 2
 
 
 def _has_last_stage(network: Network, levels: tuple[Tensor, ...], pooled: Tensor) -> bool:

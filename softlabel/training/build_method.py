@@ -35,7 +35,7 @@ def build_method(config: RunConfig, prepared: Prepared, backbone: GivenBackbone 
     options = method_options(kind, config.method, config.method_options)
     network_config = with_head(config, kind, prepared.task)
     network = build_network(network_config, prepared.inputs, prepared.task.num_classes, config.seed, given=backbone)
-    network.entry = entry_for(network_config, network, prepared.inputs, kind.feature_levels)
+    network.entry = entry_for(network_config, network, prepared.inputs, kind.levels_read(options))
     reason = kind.refusal(prepared.task, network)
     if reason is not None:
         raise UnsupportedError(f"method {config.method!r} cannot be used here: {reason}")

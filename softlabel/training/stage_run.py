@@ -111,9 +111,18 @@ def _schedule(asked: SettledTraining, stage: Stage, data: StageData) -> Schedule
     steps = data.epochs * data.steps_per_epoch
     return Schedule(
         kind=stage.schedule or asked.schedule,
-        peak=asked.learning_rate if stage.learning_rate is None else stage.learning_rate,
+        peak=peak_rate(asked, stage),
         steps=steps,
         warmup_steps=min(steps, round(warmup_epochs * data.steps_per_epoch)),
         milestones=tuple(asked.milestones),
         decay=asked.decay,
     )
+
+
+def peak_rate(asked: SettledTraining, stage: Stage) -> float:
+    """The highest learning rate of a stage: its own, its own under SGD, or that of the run."""
+    if stage.learning_rate is not None:
+        return stage.learning_rate
+    if stage.sgd_learning_rate is not None and asked.optimiser == "sgd":
+        return stage.sgd_learning_rate
+    return asked.learning_rate

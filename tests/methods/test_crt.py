@@ -21,7 +21,7 @@ def test_crt_begins_with_a_new_head():
 def test_the_second_stage_draws_balanced_and_holds_the_backbone_still() -> None:
     stage = made("crt").stages()[1]
     assert (stage.sampler, stage.parts) == ("balanced", {"network.backbone": "frozen"})
-    assert (stage.epochs, stage.learning_rate, stage.schedule) == (10, 0.1, "cosine")
+    assert (stage.epochs, stage.learning_rate, stage.sgd_learning_rate, stage.schedule) == (10, None, 0.1, "cosine")
 
 
 def test_its_loss_is_cross_entropy_and_ends_at_the_features() -> None:

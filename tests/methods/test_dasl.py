@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from softlabel.errors import ConfigError
 from softlabel.methods.dasl import DaSL
 from softlabel.networks.auxiliary import AuxiliaryNetwork
 from softlabel.networks.build import build_network
@@ -43,6 +44,19 @@ def test_without_the_wall_the_auxiliary_network_is_taught_too():
     enter(method, 0)
     assert "auxiliary" in gradients(method, "label_distillation")
     assert "auxiliary" in gradients(method, "feature_distillation")
+
+
+def test_it_fuses_as_many_of_the_coarsest_levels_as_are_asked_for():
+    method = made("dasl", auxiliary_levels=2)
+    enter(method, 0)
+    assert len(method.auxiliary.down) == 1
+    widths = method.network.backbone.widths
+    assert [layer[0].in_channels for layer in method.auxiliary.down_lateral] == list(widths[-2:])
+    terms = method(batch())
+    assert all(torch.isfinite(term.sum) for term in terms.values())
+    assert type(method).levels_read(method.config) == 2
+    with pytest.raises(ConfigError, match=f"9 are more than the {len(widths)} of the backbone"):
+        made("dasl", auxiliary_levels=9)
 
 
 @pytest.mark.parametrize("auxiliary", AUXILIARY)

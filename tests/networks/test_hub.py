@@ -7,11 +7,14 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import HfApi
+from huggingface_hub.errors import RepositoryNotFoundError
 from torch import Tensor
 
 from softlabel.errors import UnsupportedError
@@ -197,7 +200,7 @@ def test_features_and_two_channels_are_refused(pretrained: Pretrained) -> None:
 
 
 def test_what_cannot_be_loaded_is_one_line(pretrained: Pretrained, tmp_path: Path) -> None:
-    cases: dict[str, str] = {str(tmp_path / "none"): "no such folder", "nobody/nothing-here": "cannot be loaded"}
+    cases: dict[str, str] = {str(tmp_path / "none"): "no such folder", "": "names no model"}
     for file in ("model.safetensors", "config.json", "preprocessor_config.json"):
         path = tmp_path / file.partition(".")[0]
         shutil.copytree(pretrained("resnet"), path)
@@ -274,3 +277,55 @@ def test_without_transformers_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
 def test_nothing_else_needs_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     assert build_network(NetworkConfig(backbone="resnet8"), COLOUR, 4, 0)(pixels()).shape == (2, 4)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the Hub was asked for, on a machine without a connection; loaders may ask for nothing."""
+    names: list[str] = []
+
+    def model_info(_: Any, name: str, *, timeout: float) -> None:
+        names.append(name)
+        if name == "nobody/nothing-here":
+            raise RepositoryNotFoundError("no such model", response=httpx_response())
+        raise ConnectionError("[Errno -2] Name or service not known")
+
+    monkeypatch.setattr(HfApi, "model_info", model_info)
+    return names
+
+
+def httpx_response() -> Any:
+    response = SimpleNamespace(headers={}, request=SimpleNamespace(headers={}), status_code=404, text="")
+    return cast(Any, response)
+
+
+def test_without_a_connection_the_hub_is_asked_once(asked: list[str]) -> None:
+    with pytest.raises(UnsupportedError) as raised:
+        build_network(NetworkConfig(backbone="hf:microsoft/resnet-18"), COLOUR, 4, 0)
+    assert asked == ["microsoft/resnet-18"]
+    assert str(raised.value) == (
+        "network.backbone: hf:microsoft/resnet-18 is not on this machine, and the Hub cannot be asked for it "
+        "([Errno -2] Name or service not known). Where there is a connection: `hf download microsoft/resnet-18 "
+        "--local-dir FOLDER`; then take hf:FOLDER here. efficientnet_lite0 needs none"
+    )
+
+
+def test_a_model_that_the_hub_does_not_have(asked: list[str]) -> None:
+    with pytest.raises(UnsupportedError, match="the Hub has no such model, and this machine no such folder"):
+        build_network(NetworkConfig(backbone="hf:nobody/nothing-here"), COLOUR, 4, 0)
+    assert asked == ["nobody/nothing-here"]
+
+
+def test_what_is_here_already_is_not_asked_for(
+    pretrained: Pretrained, asked: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The library's own cache of downloads: a folder of snapshots."""
+    snapshot = tmp_path / "models--some--resnet" / "snapshots" / ("0" * 40)
+    shutil.copytree(pretrained("resnet"), snapshot)
+    (tmp_path / "models--some--resnet" / "refs").mkdir()
+    (tmp_path / "models--some--resnet" / "refs" / "main").write_text("0" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path))
+    net = build_network(NetworkConfig(backbone="hf:some/resnet"), COLOUR, 4, 0)
+    assert net(pixels()).shape == (2, 4)
+    assert asked == []

@@ -20,6 +20,8 @@ FORMS: list[tuple[Literal["head", "last"], FeatureLevels, int]] = [
     ("head", "last", 32 * 4 * 4),
     ("head", "pyramid", 16 * 8 * 8 + 32 * 4 * 4),
     ("last", "pooled", 32 * 4 * 4),
+    ("head", 2, 32 * 4 * 4),
+    ("last", 9, 16 * 8 * 8 + 32 * 4 * 4),
     ("last", "pyramid", 16 * 8 * 8 + 32 * 4 * 4),
 ]
 

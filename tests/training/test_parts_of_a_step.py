@@ -13,12 +13,14 @@ from torch import nn
 
 from softlabel.errors import RunError, UnsupportedError
 from softlabel.losses import SumAndMass
-from softlabel.training.config import TrainingConfig
+from softlabel.methods.base.stage import Stage
+from softlabel.training.config import TrainingConfig, settled_training
 from softlabel.training.ema import AveragedNetwork
 from softlabel.training.optimisers import build_optimiser, load_optimiser, optimiser_tensors, set_rate
 from softlabel.training.part_modes import freeze_parts, own_gradients, restore_gradients, set_modes
 from softlabel.training.precision import choose_precision
 from softlabel.training.schedule import Schedule
+from softlabel.training.stage_run import peak_rate
 from softlabel.training.term_tally import TermTally, objective
 from tests.oracle import training as oracle
 
@@ -55,6 +57,15 @@ def test_average_equals_the_oracle_and_copies_statistics() -> None:
     assert torch.equal(average.network[1].running_mean, network[1].running_mean)
     assert not average.network.training
     assert not any(parameter.requires_grad for parameter in average.network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "own", "peak"), [("sgd", None, 0.1), ("adamw", None, 0.001), ("sgd", 0.5, 0.5), ("adamw", 0.5, 0.5)]
+)
+def test_the_rate_of_a_stage_under_sgd_is_not_taken_by_others(optimiser: str, own: float | None, peak: float) -> None:
+    asked = settled_training(TrainingConfig.model_validate({"optimiser": optimiser}), fine_tuning=True)
+    assert peak_rate(asked, Stage(learning_rate=own, sgd_learning_rate=0.1)) == peak
+    assert peak_rate(asked, Stage()) == asked.learning_rate
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])

@@ -37,6 +37,10 @@ _NOT_CACHED = ReadOnlyWith(
 )
 
 
+CLASSIFIER_RATE = 0.1
+"""The peak rate of a second stage under SGD."""
+
+
 class RepresentationConfig(MethodConfig):
     """How the representation is learned."""
 
@@ -48,8 +52,12 @@ class ClassifierConfig(RepresentationConfig):
     """How a classifier is trained on the frozen backbone."""
 
     classifier_epochs: int = Field(10, ge=1, le=MOST_EPOCHS, description="epochs of the second stage")
-    classifier_learning_rate: float = Field(
-        0.1, gt=0, le=1e6, description="its peak learning rate, with a cosine schedule"
+    classifier_learning_rate: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description=f"its peak learning rate, with a cosine schedule; by default {CLASSIFIER_RATE} under sgd, and the "
+        "run's under adamw",
     )
     classifier_sampler: SamplerName = Field("balanced", description="its sampling")
     classifier_labels: LabelKind = Field("hard", description="its labels")
@@ -95,6 +103,7 @@ class Decoupled(Method):
             epochs=asked.classifier_epochs,
             sampler=asked.classifier_sampler,
             learning_rate=asked.classifier_learning_rate,
+            sgd_learning_rate=CLASSIFIER_RATE,
             warmup_epochs=0.0,
             schedule="cosine",
             cached_features=asked.cached_features,

@@ -102,7 +102,7 @@ class Method(nn.Module):
     files: ClassVar[tuple[str, ...]] = ()
     """Its options that name a file, whose contents do too."""
     feature_levels: ClassVar[FeatureLevels] = "pooled"
-    """What it reads of the pyramid: pooled features, also the level before the last stage, or every level."""
+    """What it reads of the pyramid: pooled features, also the level before the last stage, every level, or so many."""
     any_shape: ClassVar[bool] = False
     """Whether its terms are right for logits (N, K, H, W) of pixels too; said by each class for itself."""
 
@@ -120,6 +120,11 @@ class Method(nn.Module):
         if cls.needs_one_class and not task.one_class:
             return f"it needs one class that stands for each row, and a row of the task {task.name} can have several"
         return None
+
+    @classmethod
+    def levels_read(cls, config: MethodConfig) -> FeatureLevels:
+        """What it reads of the pyramid with these options."""
+        return cls.feature_levels
 
     @classmethod
     def link_of(cls, config: MethodConfig, task: Task) -> Link:

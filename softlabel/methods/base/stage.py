@@ -24,6 +24,7 @@ SecondSource = Literal["training", "validation"]
 class Stage:
     """One stage. What is None is taken from the run's configuration.
 
+    sgd_learning_rate  peak rate under SGD where `learning_rate` is None; it would be far too much for AdamW
     parts          dotted name of a part of the training module -> its mode; parts not named train
     cached_features  the frozen backbone's pooled features of the training part, made once and without augmentation, are
                      the batches' inputs
@@ -37,6 +38,7 @@ class Stage:
     epochs: int | None = None
     sampler: SamplerName | None = None
     learning_rate: float | None = None
+    sgd_learning_rate: float | None = None
     weight_decay: float | None = None
     warmup_epochs: float | None = None
     schedule: Literal["cosine", "step", "constant"] | None = None
