@@ -6,11 +6,13 @@ It is watched: nothing unpickles, runs data, leaves the machine or installs (tes
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
+os.environ["SOFTLABEL_CACHE"] = os.path.join(tempfile.gettempdir(), f"softlabel-tests-{os.getuid()}")
 
 import pytest
 import torch

@@ -36,6 +36,7 @@ class AnnotationKind:
     are_votes           whether a row says how many, or which share, chose each class
     per_class           whether a row says something of every class, so that none may be left out
     strata_are_classes  whether rows are split, and made long-tailed, by their class
+    of_pixels           whether a row says something of every pixel, so that nothing may be cut off its image
     correctable         whether a person can put another class in the place of a row's
     """
 
@@ -53,6 +54,7 @@ class AnnotationKind:
     are_votes: ClassVar[bool] = False
     per_class: ClassVar[bool] = False
     strata_are_classes: ClassVar[bool] = False
+    of_pixels: ClassVar[bool] = False
     correctable: ClassVar[bool] = False
 
     @property
@@ -200,6 +202,7 @@ class _Mask(AnnotationKind):
 
     name = "mask"
     dtype = np.dtype(np.uint8)
+    of_pixels = True
     row = ("H", "W")
     has = "a class"
     per = "per pixel"

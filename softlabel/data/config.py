@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from softlabel.bounds import Seed, Side
+from softlabel.networks.inputs import Fit
 from softlabel.read_only_with import ReadOnlyWith
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -53,6 +55,16 @@ Column = Annotated[str | None, _TABLE, _ANY_ROWS]
 ColumnNames = Annotated[list[str], _TABLE, _ANY_ROWS]
 
 
+def as_size(given: Any) -> Any:
+    """A size as people write it, 224, "64 64", "64x64" or ["64"], as a pair; anything else as it is, to be refused."""
+    if isinstance(given, list | tuple) and len(given) == 1 and isinstance(given[0], int | str):
+        (given,) = given
+    if isinstance(given, str):
+        given = [part for part in re.split(r"[\s,x×]+", given.strip().lower()) if part] or given
+        given = given[0] if isinstance(given, list) and len(given) == 1 else given
+    return (given, given) if isinstance(given, int | str) and not isinstance(given, bool) and given != "" else given
+
+
 class DataConfig(BaseModel):
     """Source, columns, splits, and what is done to the training part."""
 
@@ -91,8 +103,14 @@ class DataConfig(BaseModel):
     group_column: Annotated[str | None, _TABLE] = Field(
         None, description="column whose equal values stay in one split (person, scene)"
     )
-    resize: Annotated[tuple[Side, Side] | None, _IMAGES, _ANY_ROWS] = Field(
-        None, description="height and width to bring every image to"
+    resize: Annotated[tuple[Side, Side] | None, BeforeValidator(as_size), _IMAGES, _ANY_ROWS] = Field(
+        None,
+        description="height and width to bring every image to, or one number for both; by default photos become "
+        "squares of at most 224, and small images of one size keep it",
+    )
+    fit: Annotated[Fit, _IMAGES, _ANY_ROWS] = Field(
+        "crop",
+        description="how: crop the middle, pad with grey bars, or stretch (as images with masks always are)",
     )
     colour: Annotated[Literal["auto", "grey", "rgb"], _IMAGES, _ANY_ROWS] = Field(
         "auto", description="channels of the decoded images"

@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from softlabel.data.fitting import Fitting
+from softlabel.data.phone_formats import PHONE_FORMATS, boxes_are_whole, missing_format, phone_formats
+
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 50_000_000
 GREY_MODES = ("1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N")
@@ -25,7 +28,7 @@ FULL_SCALE = 65_535
 _SMALL = 65_536
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_METADATA = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
-_AN_IMAGE = "a whole image (PNG, JPEG, WebP, BMP, GIF or TIFF)"
+_AN_IMAGE = "a whole image (PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC)"
 
 Colour = Literal["grey", "rgb"]
 Encoded = str | bytes
@@ -99,24 +102,33 @@ def largest_value(encoded: Encoded, max_pixels: int = MAX_PIXELS) -> int:
 def decode(
     encoded: Encoded,
     colour: Colour,
-    resize: tuple[int, int] | None = None,
+    fitting: Fitting | None = None,
     max_pixels: int = MAX_PIXELS,
     white_level: int = FULL_SCALE,
 ) -> NDArray[np.uint8]:
     """An image as uint8 (1, H, W) or (3, H, W), upright by its EXIF tag; of an animation the first frame.
 
-    An alpha channel is left out; 16-bit grey is scaled so that `white_level` becomes 255, and rounded; `resize`
-    (height, width) is bilinear with anti-aliasing. Raises BadImageError, also for 16-bit values above `white_level`.
+    An alpha channel is left out; 16-bit grey is scaled so that `white_level` becomes 255, and rounded; `fitting` brings
+    it to one size, bilinear with anti-aliasing. A JPEG that will be shrunk is decoded at a smaller scale of its own,
+    which is much quicker. Raises BadImageError, also for 16-bit values above `white_level`.
     """
     with _opened(encoded) as stream:
         image = _open(stream, max_pixels)
         with _decoding():
+            if fitting is not None and image.format in ("JPEG", "MPO"):
+                _draft(image, stream, fitting)
             image.load()
             upright = _in_colour(turned_upright(image, stream), colour, white_level)
-    if resize is not None and upright.size != (resize[1], resize[0]):
-        upright = upright.resize((resize[1], resize[0]), Image.Resampling.BILINEAR)
-    pixels = np.asarray(upright)
+    pixels = np.asarray(upright if fitting is None else fitting(upright))
     return pixels[None] if colour == "grey" else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _draft(image: Image.Image, stream: BinaryIO, fitting: Fitting) -> None:
+    """Let the decoder make an image of 1/2, 1/4 or 1/8 of the sides where that is still large enough."""
+    on_its_side = _orientation(image, stream) >= 5
+    size = image.size[::-1] if on_its_side else image.size
+    needed = fitting.needed(*size)
+    image.draft(None, needed[::-1] if on_its_side else needed)
 
 
 @contextmanager
@@ -156,17 +168,24 @@ def _opened(encoded: Encoded) -> Iterator[BinaryIO]:
 
 def _open(stream: BinaryIO, max_pixels: int) -> Image.Image:
     try:
-        image = Image.open(stream, formats=FORMATS)
+        image = Image.open(stream, formats=FORMATS + phone_formats())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         pixels = re.search(r"\((\d+) pixels\)", str(error))
         raise _too_large(int(pixels[1]) if pixels else 2 * max_pixels, max_pixels) from None
     except UnidentifiedImageError:
-        raise BadImageError("is empty" if not _size(stream) else "is not an image that can be read") from None
+        raise _unidentified(stream) from None
     except Exception as error:
         raise BadImageError(f"cannot be read ({_one_line(error)})") from None
     if image.width * image.height > max_pixels:
         raise _too_large(image.width * image.height, max_pixels)
     return image
+
+
+def _unidentified(stream: BinaryIO) -> BadImageError:
+    if not _size(stream):
+        return BadImageError("is empty")
+    missing = missing_format(stream)
+    return BadImageError("is not an image that can be read") if missing is None else BadImageError(*missing)
 
 
 def _too_large(pixels: int, max_pixels: int) -> BadImageError:
@@ -180,6 +199,8 @@ def _is_whole(image: Image.Image, stream: BinaryIO) -> bool:
         return _size(stream) >= 8 + _number_at(stream, 4)
     if image.format == "BMP":
         return _size(stream) >= _number_at(stream, 2)
+    if image.format in PHONE_FORMATS:
+        return boxes_are_whole(stream)
     tail = _tail(stream, 4096)
     if image.format == "PNG":
         return b"IEND\xaeB`\x82" in tail
@@ -211,7 +232,7 @@ def _size(stream: BinaryIO) -> int:
 
 
 def _orientation(image: Image.Image, stream: BinaryIO) -> int:
-    if image.format not in ("JPEG", "MPO", "WEBP", "TIFF", "PNG"):
+    if image.format not in ("JPEG", "MPO", "WEBP", "TIFF", "PNG", "AVIF"):  # a HEIF is turned by its decoder
         return 1
     # the tag of a PNG may stand behind the pixels: asking for it decodes them all, which only few files need
     if image.format == "PNG" and not _png_has_metadata(stream):

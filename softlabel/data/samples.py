@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from softlabel.data.digests import SIZE, Digests, hashed
+from softlabel.data.fitting import Fitting
 from softlabel.data.images import FULL_SCALE, BadImageError, Colour, Encoded, decode
 from softlabel.errors import DataError
 
@@ -139,11 +140,11 @@ class StreamedSamples:
         annotation: Tensor,
         sample_id: Tensor,
         shape: tuple[int, int, int],
-        resize: tuple[int, int] | None = None,
+        fitting: Fitting | None = None,
     ) -> None:
         self._images = images
         self._rows = rows
-        self._resize = resize
+        self._fitting = fitting
         self._colour: Colour = "grey" if shape[0] == 1 else "rgb"
         self.annotation = annotation
         self.sample_id = sample_id
@@ -174,7 +175,7 @@ class StreamedSamples:
         encoded = self._images[int(self._rows[row])]
         where = encoded if isinstance(encoded, str) else f"row {int(self.sample_id[row]) + 1}"
         try:
-            pixels = decode(encoded, self._colour, self._resize, self._images.max_pixels, self._images.white_level)
+            pixels = decode(encoded, self._colour, self._fitting, self._images.max_pixels, self._images.white_level)
         except BadImageError as bad:
             raise DataError(f"{where}: {bad.problem}, expected {bad.expected}") from None
         if pixels.shape != self.input_shape:
@@ -183,7 +184,7 @@ class StreamedSamples:
 
     def _with(self, rows: Tensor, annotation: Tensor, sample_id: Tensor) -> StreamedSamples:
         channels, height, width = self.input_shape
-        return StreamedSamples(self._images, rows, annotation, sample_id, (channels, height, width), self._resize)
+        return StreamedSamples(self._images, rows, annotation, sample_id, (channels, height, width), self._fitting)
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:

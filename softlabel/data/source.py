@@ -11,6 +11,7 @@ from softlabel.data.annotation import AnnotationKind
 from softlabel.data.arrow import datasets
 from softlabel.data.refusals import Place, Refusal
 from softlabel.data.samples import Samples
+from softlabel.networks.inputs import Fit
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 SPLIT_NAMES = ("train", "validation", "test")
@@ -32,6 +33,7 @@ class Source:
     refused          rows that were left out, with the reason
     feature_names    columns of the features, in order; empty for images, and for features without names
     annotation_columns  those of votes, levels or several values, in order; empty for one label or value
+    fit              how images of other sizes were brought to one; None where all had it
     dataset          the same rows as a Hugging Face dataset: image or features, annotation, split
     place            file and row of a sample_id
     """
@@ -50,6 +52,7 @@ class Source:
     refused: list[Refusal] = field(default_factory=list)
     feature_names: list[str] = field(default_factory=list)
     annotation_columns: list[str] = field(default_factory=list)
+    fit: Fit | None = None
 
     def place_of(self, sample_id: int) -> str:
         """Where a sample comes from, for people: 'cat/7.png' or 'faces.csv, row 12'."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from softlabel.data.samples import Samples
 from softlabel.deployed.model_files import find_model
 from softlabel.deployed.model_folder import DeployedModel, load_model
 from softlabel.errors import ConfigError, RunError
-from softlabel.evaluation.scores import PIXELS, device_of
+from softlabel.evaluation.scores import device_of, rows_at_once
+from softlabel.networks.inputs import Fit
 from softlabel.runs.run_folder import CONFIG, read_config
 from softlabel.tasks.resolve import task_from_json
 from softlabel.tasks.task import Task
@@ -82,7 +82,7 @@ def predict(
                    an array (N, D) of features, or uint8 (N, C, H, W) of images
     columns        by default those that the run was trained on; features are picked by name, others passed over
     image_root     folder from which image paths of a table start; by default as in training
-    resize         by default as in training; so is what is white in images of 16 bits
+    resize         whether images of another size are brought to the model's; by default as in training
     abstain_below  a share; answers of lower confidence have None as their label
 
     Raises RunError for a folder without a whole model or an answer that is not finite, DataError or ConfigError for
@@ -97,7 +97,7 @@ def predict(
     expected = Expected(
         kind=model.inputs.kind,
         shape=tuple(model.inputs.shape),
-        resize=trained.resize is not None if resize is None else resize,
+        fit=_fit(model, trained, resize),
         image_column=image_column or trained.image_column,
         feature_names=model.inputs.names,
         feature_columns=list(feature_columns) or ([] if model.inputs.names else trained.feature_columns),
@@ -107,6 +107,13 @@ def predict(
         max_pixels=round(trained.max_megapixels * 1e6),
     )
     return Predictions(model, read_inputs(source, expected), _places(source, expected), abstain_below)
+
+
+def _fit(model: DeployedModel, trained: DataConfig, resize: bool | None) -> Fit | None:
+    """How images of another size are brought to that of the model; None where they are refused."""
+    if resize is None:
+        return model.inputs.fit
+    return (model.inputs.fit or trained.fit) if resize else None
 
 
 def white_level_of(model: DeployedModel) -> int | None:
@@ -148,8 +155,7 @@ def answers_and_probabilities(
     task = task_from_json(model.task_json)
     device = device_of(model)
     model.eval()
-    if task.per_pixel:
-        chunk = max(1, min(chunk, PIXELS // math.prod(samples.input_shape[1:])))
+    chunk = min(chunk, rows_at_once(samples))
     for start in range(0, len(samples), chunk):
         rows = torch.arange(start, min(start + chunk, len(samples)))
         probabilities = model(samples.read(rows).to(device)).cpu()

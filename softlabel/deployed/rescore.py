@@ -162,10 +162,16 @@ def _recorded(run: Path) -> list[str]:
     return [] if recorded else ["this look at the test rows could not be counted: the run folder takes no file"]
 
 
+def _as_trained(model: DeployedModel, data: DataConfig) -> DataConfig:
+    """Other data, with images brought to the model's size as those of the training were."""
+    changes: dict[str, Any] = {"white_level": white_level_of(model)}
+    if model.inputs.fit is not None and data.resize is None:
+        changes |= {"resize": tuple(model.inputs.shape[1:]), "fit": model.inputs.fit}
+    return data.model_copy(update=changes)
+
+
 def _other_part(model: DeployedModel, data: DataConfig, split: Split) -> LabelledPart:
-    source = open_source(
-        data.model_copy(update={"white_level": white_level_of(model)}), Columns(features=tuple(model.inputs.names))
-    )
+    source = open_source(_as_trained(model, data), Columns(features=tuple(model.inputs.names)))
     _refuse_nameless(model, source)
     task = task_from_json(model.task_json)
     refuse_other_annotation(task, source)

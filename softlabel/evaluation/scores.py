@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -38,10 +39,10 @@ def predict_chunks(
 
 
 def rows_at_once(samples: Samples) -> int:
-    """How many samples go through a network together: fewer where each has a mask."""
-    if samples.annotation.ndim < 3:
+    """How many samples go through a network together: fewer of large images, whose maps would leave the caches."""
+    if samples.input_kind != "image":
         return CHUNK
-    return max(1, min(CHUNK, PIXELS // samples.annotation[0].numel()))
+    return max(1, min(CHUNK, PIXELS // math.prod(samples.input_shape[1:])))
 
 
 def collect(network: Forward, samples: Samples, device: torch.device | None = None) -> tuple[Tensor, Tensor]:

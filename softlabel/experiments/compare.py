@@ -22,7 +22,7 @@ from softlabel.runs.openings import count_openings, refuse_other_data, refuse_ot
 from softlabel.runs.run_folder import RunFolder, unfinished_run
 from softlabel.runs.trained_on import DATA, record, recorded_columns, refuse_changed_data
 from softlabel.tasks.prepared import Prepared, prepare
-from softlabel.training.build_method import build_method
+from softlabel.training.build_method import build_method, refuse_wrong_options
 from softlabel.training.engine import device_name
 from softlabel.training.fingerprinted import fingerprint_for
 from softlabel.training.frozen_features import frozen_features
@@ -65,6 +65,8 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
     Raises SoftlabelError for input that cannot be used, RunError when no cell could be trained.
     """
     progress = progress or CompareProgress()
+    for method in config.comparison.methods:
+        refuse_wrong_options(config.cell(method, seed=0))
     warm_up()
     columns = recorded_columns(unfinished_run(config, "compare"))
     prepared = prepare(config.data, config.task, config.axis, columns)

@@ -138,6 +138,12 @@ def encoder_decoder(config: NetworkConfig, inputs: InputSpec) -> Backbone:
     return EncoderDecoder(inputs.channels)
 
 
+def refuse_unknown_backbone(name: str) -> None:
+    """Raise ConfigError for a name that is no backbone."""
+    if name not in ("auto", PRETRAINED, PER_PIXEL, *BACKBONES) and not name.startswith((PREFIX, TIMM, GIVEN)):
+        raise ConfigError(unknown_backbone(name))
+
+
 def unknown_backbone(name: str) -> str:
     """The message for a name that is no backbone."""
     known = ["auto", *BACKBONES, PRETRAINED, PER_PIXEL, "hf:PATH_OR_NAME", "timm:NAME"]

@@ -10,6 +10,9 @@ from typing import Any, Literal
 from softlabel.errors import ConfigError
 
 InputKind = Literal["image", "features"]
+Fit = Literal["crop", "pad", "stretch"]
+"""How images of any size become images of one: the rest of the middle is cut off, bars are added, or neither."""
+FITS: tuple[Fit, ...] = ("crop", "pad", "stretch")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class InputSpec:
     mean   one per channel (of pixels / 255) or per feature
     std    likewise; a constant channel or feature has 0 and is only centred
     names  of the features, by which they are found in a table; empty where they have none, and for images
+    fit    how images of other sizes were brought to this one; None where all had it
     Raises ConfigError when the fields contradict each other.
     """
 
@@ -28,6 +32,7 @@ class InputSpec:
     mean: list[float]
     std: list[float]
     names: list[str] = field(default_factory=list)
+    fit: Fit | None = None
 
     def __post_init__(self) -> None:
         dimensions = {"image": 3, "features": 1}.get(self.kind)
@@ -61,6 +66,7 @@ class InputSpec:
             "mean": list(self.mean),
             "std": list(self.std),
             "names": list(self.names),
+            "fit": self.fit,
         }
 
     @classmethod
@@ -72,7 +78,10 @@ class InputSpec:
             names = list(saved.get("names", []))
             if not all(isinstance(name, str) for name in names):
                 raise TypeError("names that are no text")
-            return cls(saved["kind"], shape, mean, std, names)
+            fit = saved.get("fit")
+            if fit not in (None, *FITS):
+                raise ValueError(f"{fit!r:.40} is not a fit")
+            return cls(saved["kind"], shape, mean, std, names, fit)
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"inputs: expected kind, shape, mean, std and names ({error!r})") from None
 

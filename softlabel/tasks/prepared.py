@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -111,8 +113,23 @@ def prepare(
         task = task.by_classes()
     splits = make_splits(source, config, task.stratify)
     counts = task.class_counts(splits.training.annotation)
-    inputs = input_statistics(splits.training, source.feature_names)
+    inputs = dataclasses.replace(input_statistics(splits.training, source.feature_names), fit=source.fit)
     return Prepared(config, source, task, splits, counts, inputs, time.perf_counter() - started)
+
+
+def _pixel_sums(pixels: Tensor) -> tuple[int, Tensor, Tensor]:
+    """Count, sums and sums of squares of pixels / 255 by channel, of uint8 (N, C, H, W): exact, of whole numbers."""
+    sums, squares = np.zeros(pixels.shape[1], np.int64), np.zeros(pixels.shape[1], np.int64)
+    for image in pixels.flatten(2).numpy():
+        wide = image.astype(np.uint16)  # which holds the square of 255
+        sums += wide.sum(1, dtype=np.int64)
+        squares += (wide * wide).sum(1, dtype=np.int64)
+    return pixels[:, 0].numel(), torch.from_numpy(sums).double() / 255, torch.from_numpy(squares).double() / 255**2
+
+
+def _feature_sums(features: Tensor) -> tuple[int, Tensor, Tensor]:
+    values = features.double()
+    return len(values), values.sum(0), values.square().sum(0)
 
 
 def input_statistics(samples: Samples, names: Sequence[str] = ()) -> InputSpec:
@@ -123,11 +140,8 @@ def input_statistics(samples: Samples, names: Sequence[str] = ()) -> InputSpec:
     channels = samples.input_shape[0]
     count, sums, squares = 0, torch.zeros(channels, dtype=torch.float64), torch.zeros(channels, dtype=torch.float64)
     for some in torch.split(rows, CHUNK):
-        values = samples.read(some).double() / (255.0 if image else 1.0)
-        values = values.transpose(0, 1).reshape(channels, -1)
-        count += values.shape[1]
-        sums += values.sum(1)
-        squares += values.square().sum(1)
+        added = _pixel_sums(samples.read(some)) if image else _feature_sums(samples.read(some))
+        count, sums, squares = count + added[0], sums + added[1], squares + added[2]
     mean = sums / count
     # a constant channel has exactly 0; what rounding leaves of it must not be divided by
     variance = (squares / count - mean.square()).clamp_min(0)

@@ -14,7 +14,7 @@ from softlabel.errors import ConfigError, UnsupportedError
 from softlabel.methods.base.discovery import find_method
 from softlabel.methods.base.method import OF_EVERY_METHOD, Method, MethodConfig, TrainingSet
 from softlabel.methods.base.stage import Stage
-from softlabel.networks.build import build_network
+from softlabel.networks.build import build_network, refuse_unknown_backbone
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.given import GivenBackbone
 from softlabel.networks.kept_levels import entry_for
@@ -22,6 +22,13 @@ from softlabel.randomness import addressed
 from softlabel.tasks.prepared import Prepared
 from softlabel.tasks.task import Task
 from softlabel.training.config import RunConfig, SettledTraining, TrainingConfig, settled_training
+
+
+def refuse_wrong_options(config: RunConfig) -> None:
+    """Raise ConfigError for a method, an option of it or a backbone that does not exist; before any data are read."""
+    kind = find_method(config.method_kind)
+    method_options(kind, config.method, config.method_options)
+    refuse_unknown_backbone(config.network.backbone)
 
 
 def build_method(config: RunConfig, prepared: Prepared, backbone: GivenBackbone | None = None) -> Method:

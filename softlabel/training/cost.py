@@ -12,7 +12,7 @@ import torch
 
 from softlabel.data.samples import Samples
 from softlabel.evaluation.answering import Inference
-from softlabel.evaluation.scores import CHUNK, evaluate
+from softlabel.evaluation.scores import evaluate, rows_at_once
 from softlabel.global_batch import alone
 from softlabel.methods.base.stage import Stage
 from softlabel.randomness import addressed
@@ -125,7 +125,7 @@ class _Trial:
         """Seconds of one pass over the samples."""
         if samples is None:
             return 0.0
-        some = samples.select(torch.arange(min(len(samples), CHUNK)))
+        some = samples.select(torch.arange(min(len(samples), rows_at_once(samples))))
         network = Inference(self._method.deployable(), self._method).eval()
         task, counts, groups = self._method.task, self._prepared.class_counts, self._prepared.config.groups
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from softlabel.data.augmentation import Augmentation, augment_with_annotation, augmentation_for
 from softlabel.data.batches import batches
 from softlabel.data.samples import HeldSamples, Samples
+from softlabel.evaluation.scores import rows_at_once
 from softlabel.methods.base.method import Method
 from softlabel.networks.folded import folded
 from softlabel.networks.network import Entry
@@ -35,8 +36,6 @@ from softlabel.tasks.prepared import Prepared
 from softlabel.training.config import RunConfig
 from softlabel.training.progress import Preparing
 
-CHUNK = 64
-"""Images of one pass through the frozen part."""
 GIGABYTE = 1e9
 INPUTS, ANNOTATION = "inputs.npy", "annotation.npy"
 
@@ -179,7 +178,7 @@ class _Maker:
         network = folded(self._method.network)
         for view in range(views):
             done = view * len(samples)
-            for batch in batches(samples, torch.arange(len(samples)), CHUNK):
+            for batch in batches(samples, torch.arange(len(samples)), rows_at_once(samples)):
                 draws = generator(self._split_seed, "view", view, done)
                 inputs, true = augment_with_annotation(
                     batch.inputs, batch.annotation, augmentation, draws, self._prepared.task.mirror

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from softlabel.data.reading.told import Told
+
 if TYPE_CHECKING:  # progress is shown by code that has not imported torch yet
     from softlabel.tasks.prepared import Prepared
 
 ReadTerms = Callable[[], Mapping[str, float]]
 """Reads the running means of the loss terms; on a GPU it waits for it, so it is called only when something is shown."""
 
-Preparing = Callable[[str, int, int], None]
+Preparing = Told
 """Is told what is being prepared, how much of it is done, and how much there is."""
 
 REFRESH_SECONDS = 0.5

@@ -25,7 +25,7 @@ from softlabel.runs.metrics_log import MetricsLog
 from softlabel.runs.run_folder import RESULT, RunFolder, refuse_difference, unfinished_run
 from softlabel.runs.trained_on import record, recorded_columns, refuse_changed_data
 from softlabel.tasks.prepared import Prepared, prepare
-from softlabel.training.build_method import build_method
+from softlabel.training.build_method import build_method, refuse_wrong_options
 from softlabel.training.calibrate_and_score import finish
 from softlabel.training.config import RunConfig
 from softlabel.training.ema import AveragedNetwork
@@ -89,6 +89,7 @@ def train(
         refuse_difference(folder, config)
         if (folder / RESULT["train"]).exists():
             return RunResult(folder, _stored_result(config, folder), already_finished=True)
+    refuse_wrong_options(config)
     before = (folder or unfinished_run(config)) if resume else None
     prepared = prepared or prepare(config.data, config.task, config.axis, recorded_columns(before))
     if backbone is not None and config.training.processes > 1:

@@ -46,10 +46,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = []
     for i in range(24):
         kind, colour = "xy"[i % 2], (draw.randrange(255), 100 * (i % 2), i)
-        for place, side in (("photos", 8), ("large", 16)):
+        for place, size in (("photos", (8, 8)), ("large", (16, 16)), ("wide", (16, 8))):
             path = folder / place / kind / f"{i}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (side, side), colour).save(path)
+            Image.new("RGB", size, colour).save(path)
         images.append(f"photos/{kind}/{i}.png,large/{kind}/{i}.png,{kind},{'xyy'[i % 3]}")
     (folder / "images.csv").write_text("\n".join(["file,large,kind,other", *images]), encoding="utf-8")
     return folder
@@ -95,7 +95,8 @@ COUNTS: dict[str, list[tuple[str, str]]] = {
         (TABLE, TABLE + " --split-column part --split test"),
         (HUB + " --split test", HUB + " --split-column part --split test"),
     ],
-    "resize": [("--source folder:large", "--source folder:large --resize 8,8")],
+    "resize": [("--source folder:large --resize 9,9", "--source folder:large --resize 8,8")],
+    "fit": [("--source folder:wide --resize 8,8", "--source folder:wide --resize 8,8 --fit pad")],
     "colour": [(IMAGES, IMAGES + " --colour grey"), (IMAGE_TABLE, IMAGE_TABLE + " --colour grey")],
     "skip_bad": [(TABLE.replace("table", "bad"), TABLE.replace("table", "bad") + " --skip-bad")],
 }
@@ -114,6 +115,7 @@ REFUSED: dict[str, list[str]] = {
         HUB + " --split-column part --split all",
     ],
     "resize": [TABLE + " --resize 8,8", HUB + " --resize 8,8"],
+    "fit": [TABLE + " --fit pad", HUB + " --fit pad"],
     "colour": [TABLE + " --colour grey", HUB + " --colour grey"],
     "accept_void": [TABLE + " --accept-void", IMAGES + " --accept-void"],
 }

@@ -31,6 +31,7 @@ CHANGES: dict[str, str] = {
     "validation_weights": "--validation-weights classes",
     "groups": "--groups thirds",
     "resize": "--resize 6,6",
+    "fit": "--resize 8,4 | --resize 8,4 --fit stretch",
     "colour": "--colour rgb",
     "backbone": "--backbone resnet8",
     "head": "--head cosine",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from softlabel.data.fitting import Fitting
 from softlabel.data.images import BadImageError, decode, quiet_decoding, read_header
 
 FORMATS = ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"]
@@ -123,5 +124,7 @@ def test_one_bit_and_colour_images():
 
 
 def test_resize_is_height_and_width(picture):
-    assert decode(encoded(picture, "PNG"), "rgb", (5, 7)).shape == (3, 5, 7)
-    assert np.array_equal(decode(encoded(picture, "PNG"), "rgb", (20, 30)), decode(encoded(picture, "PNG"), "rgb"))
+    assert decode(encoded(picture, "PNG"), "rgb", Fitting((5, 7))).shape == (3, 5, 7)
+    assert np.array_equal(
+        decode(encoded(picture, "PNG"), "rgb", Fitting((20, 30))), decode(encoded(picture, "PNG"), "rgb")
+    )

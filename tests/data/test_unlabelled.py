@@ -57,7 +57,7 @@ def test_bad_images_are_refused_or_skipped(folder):
     inputs = read_inputs(str(folder), Expected("image", (1, 8, 8), skip_bad=True))
     assert len(inputs.names) == ROWS == len(inputs.samples)
     assert len(inputs.refused) == 2
-    resized = read_inputs(str(folder), Expected("image", (1, 8, 8), skip_bad=True, resize=True))
+    resized = read_inputs(str(folder), Expected("image", (1, 8, 8), skip_bad=True, fit="crop"))
     assert "odd.png" in resized.names
     with pytest.raises(RefusedRowsError, match=r"bad\.png: is not an image") as error:
         read_inputs(str(folder / "bad.png"), GREY)

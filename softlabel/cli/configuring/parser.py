@@ -68,7 +68,7 @@ class Parser(argparse.ArgumentParser):
 
     def read(self, words: list[str]) -> argparse.Namespace:
         """The namespace of these words. Raises ConfigError for a word that has no meaning here."""
-        namespace, unknown = self.parse_known_args(words)
+        namespace, unknown = self.parse_known_args(_with_whole_sizes(words))
         if unknown:
             raise ConfigError(self._unknown(unknown[0]))
         return namespace
@@ -91,6 +91,17 @@ class Parser(argparse.ArgumentParser):
         if near is None:
             return f"there is no option {flag}; see `{self.prog} --help`"
         return f"there is no option {flag}; did you mean {near}{_default_of(self._option_string_actions[near])}?"
+
+
+def _with_whole_sizes(words: list[str]) -> list[str]:
+    """`--resize 64 48` as `--resize 64,48`: two numbers after it can only be height and width."""
+    joined: list[str] = []
+    for word in words:
+        if joined[-2:-1] == ["--resize"] and joined[-1].isdecimal() and word.isdecimal():
+            joined[-1] += f",{word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _default_of(action: argparse.Action) -> str:

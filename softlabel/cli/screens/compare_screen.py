@@ -13,6 +13,7 @@ from softlabel.cli.screens.console import Console
 from softlabel.cli.screens.plan import standings, time_left
 from softlabel.cli.screens.preparing_bar import PreparingBar
 from softlabel.cli.screens.understood import folder_line, line, understood
+from softlabel.data.reading.told import told_to
 from softlabel.experiments.cells import Cell
 from softlabel.experiments.compare import CompareProgress
 from softlabel.experiments.config import CompareConfig
@@ -33,12 +34,14 @@ class CompareScreen(CompareProgress):
         self._config = config
         self._clock = clock
         self._begun = False
+        self._preparing = PreparingBar(console.words)
         self._bar: Any = None
 
     def begin(
         self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
     ) -> None:
         self._begun = True
+        self._preparing.close()
         self._cells = cells
         self._finished = {cell.name for cell in cells if cell.finished}
         self._failed: set[str] = set()
@@ -51,11 +54,10 @@ class CompareScreen(CompareProgress):
         say(understood(prepared, self._config.network, self._config.training))
         for note in notes:
             say(line("note", note))
-        self._preparing = PreparingBar(self._console.words)
 
     def preparing(self, what: str, done: int, total: int) -> None:
-        self._preparing.show(what, done, total)
-        self._console.event("preparing", what=what, done=done, total=total)
+        if self._preparing.show(what, done, total):
+            self._console.event("preparing", what=what, total=total)
 
     def message(self, text: str) -> None:
         self._console.say(line("note", text))
@@ -117,13 +119,15 @@ class CompareScreen(CompareProgress):
         self._console.event("result", folder=str(folder.resolve()), results=results)
 
     def __enter__(self) -> Self:
+        self._reading = told_to(self.preparing)
+        self._reading.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._begun:
-            self._preparing.close()
+        self._reading.__exit__(kind, error, trace)
+        self._preparing.close()
         if self._bar is not None:
             self._bar.close()
         go_on = "To go on: the same command again; finished runs are not repeated"

@@ -9,33 +9,43 @@ from typing import Any, TextIO
 from softlabel.cli.screens.understood import line
 from softlabel.training.progress import LINE_SECONDS
 
+QUIET_SECONDS = 0.5
+
 
 class PreparingBar:
-    """One bar after the other on a terminal; elsewhere a line for each work, and one a minute."""
+    """One bar after the other on a terminal; elsewhere a line for each work, and one a minute.
+
+    What takes less than half a second is not shown.
+    """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
         self._what = ""
-        self._last = 0.0
+        self._begun = False
+        self._since = self._last = 0.0
         self._bar: Any = None
 
-    def show(self, what: str, done: int, total: int) -> None:
-        """So many of the work are done."""
+    def show(self, what: str, done: int, total: int) -> bool:
+        """So many of the work are done. True once for each work that takes long enough to be shown."""
         if what != self._what:
             self.close()
-            self._what = what
+            self._what, self._since = what, self._clock()
+        begins = not self._begun and self._clock() - self._since >= QUIET_SECONDS
+        if begins:
+            self._begun = True
             self._begin(what, total)
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
-        elif done < total and self._clock() - self._last >= LINE_SECONDS:
+        elif self._begun and done < total and self._clock() - self._last >= LINE_SECONDS:
             self._write(f"{done:,} of {total:,}")
+        return begins
 
     def close(self) -> None:
         """Leave the last bar as it stands."""
         if self._bar is not None:
             self._bar.close()
-        self._bar, self._what = None, ""
+        self._bar, self._what, self._begun = None, "", False
 
     def _begin(self, what: str, total: int) -> None:
         if not self._stream.isatty():

@@ -14,6 +14,7 @@ from softlabel.cli.screens.plan import tried
 from softlabel.cli.screens.preparing_bar import PreparingBar
 from softlabel.cli.screens.scores import scores_table, temperature_title
 from softlabel.cli.screens.understood import folder_line, line, understood
+from softlabel.data.reading.told import told_to
 from softlabel.report.comparison import weakness
 from softlabel.runs.checkpoint import CheckpointFolder
 from softlabel.text.words import counted, roughly
@@ -35,6 +36,7 @@ class TrainScreen(Progress):
 
     def begin(self, start: RunStart) -> None:
         self._start = start
+        self._preparing.close()
         folder, rows = str(start.folder.resolve()), start.prepared.rows
         self._console.event("begin", folder=folder, rows=rows, epochs=start.epochs, resumed=start.resumed)
         self._console.say(folder_line(start.folder))
@@ -47,8 +49,8 @@ class TrainScreen(Progress):
             self._console.say(line("note", note))
 
     def preparing(self, what: str, done: int, total: int) -> None:
-        self._preparing.show(what, done, total)
-        self._console.event("preparing", what=what, done=done, total=total)
+        if self._preparing.show(what, done, total):
+            self._console.event("preparing", what=what, total=total)
 
     def ready(self, features: Path) -> None:
         self._preparing.close()
@@ -88,11 +90,15 @@ class TrainScreen(Progress):
         self._console.event("result", folder=str(result.folder.resolve()), result=result.cell)
 
     def __enter__(self) -> Self:
+        self._reading = told_to(self.preparing)
+        self._reading.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._reading.__exit__(kind, error, trace)
+        self._preparing.close()
         if self._start is None:
             return
         go_on = f"To go on: softlabel train --resume {self._start.folder}\n{_kept(self._start)}"

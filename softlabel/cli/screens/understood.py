@@ -21,7 +21,7 @@ NAME_WIDTH = 24
 NOTES_SHOWN = 2
 SAID_ANYWAY = ("images are held in memory", "test part", "protocol ")
 """Beginnings of notes that repeat the line on the splits, or say that all is as usual."""
-_TRAINED = {"all": "", "last": ", of which the last stage is trained", "head": ", of which none is trained"}
+_TRAINED = {"all": "", "last": ", last stage and head trained", "head": ", only the head trained"}
 CORRECTED = "corrections: "
 """The beginning of the note that tells how many labels a table of corrections changed."""
 
@@ -113,6 +113,7 @@ def _network(prepared: Prepared, network: NetworkConfig, training: TrainingConfi
     backbone = automatic if network.backbone == "auto" else name
     fine_tuning = is_pretrained(network, prepared.inputs, per_pixel=per_pixel)
     settled = settled_training(training, fine_tuning=fine_tuning)
-    begun = f" with its ImageNet weights{_TRAINED[network.trainable]}" if name == PRETRAINED and fine_tuning else ""
-    steps = f"{counted(training.epochs, 'epoch')}, batches of {training.batch_size}"
-    return f"{backbone}{begun}, {steps}, {settled.optimiser}, rate {settled.learning_rate:g}"
+    begun = ", ImageNet weights" if name == PRETRAINED and fine_tuning else ""
+    steps = f"{counted(training.epochs, 'epoch')} of batches of {training.batch_size}"
+    course = f"{steps}, {settled.optimiser}, rate {settled.learning_rate:g}"
+    return f"{backbone}{begun}{_TRAINED[network.trainable]}; {course}"

@@ -7,6 +7,7 @@ import torch
 
 from softlabel.data.config import DataConfig
 from softlabel.data.duplicates import duplicate_warnings
+from softlabel.data.fitting import Fitting
 from softlabel.data.reading.arrow_rows import arrow_rows
 from softlabel.data.reading.class_index import annotation_of
 from softlabel.data.reading.draft import Annotation, Draft
@@ -16,6 +17,7 @@ from softlabel.data.reading.whole_checks import class_warnings, empty_training_s
 from softlabel.data.refusals import Refusal
 from softlabel.data.samples import HeldSamples, Samples, StreamedSamples
 from softlabel.data.source import Source
+from softlabel.networks.inputs import Fit
 
 
 def complete(draft: Draft, config: DataConfig) -> Source:
@@ -72,6 +74,7 @@ def _source(
         refused=refused,
         feature_names=draft.feature_names if draft.named else [],
         annotation_columns=draft.annotation_columns,
+        fit=None if images is None or images.fitting is None else images.fitting.fit,
     )
 
 
@@ -84,13 +87,20 @@ def _images(draft: Draft, config: DataConfig) -> ImageTable | None:
         column_name=draft.image_column,
         subject=draft.subject,
         colour=config.colour,
-        resize=config.resize,
+        fitting=None if config.resize is None else Fitting(config.resize, _fit(draft, config)),
+        fit=None if draft.kind.of_pixels else config.fit,
         memory=config.memory,
+        keep=True,
         max_pixels=round(config.max_megapixels * 1e6),
         white_level=config.white_level,
     )
     draft.notes += images.notes
     return images
+
+
+def _fit(draft: Draft, config: DataConfig) -> Fit:
+    """How images are brought to a size, where something is said of every pixel together with it."""
+    return "stretch" if draft.kind.of_pixels else config.fit
 
 
 def _samples(
@@ -101,7 +111,7 @@ def _samples(
         return HeldSamples(torch.from_numpy(draft.features), rows, annotation, sample_id)
     if images.pixels is not None:
         return HeldSamples(torch.from_numpy(images.pixels), rows, annotation, sample_id)
-    return StreamedSamples(images.encoded, rows, annotation, sample_id, images.shape, images.resize)
+    return StreamedSamples(images.encoded, rows, annotation, sample_id, images.shape, images.fitting)
 
 
 def _describe(samples: Samples) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,26 +11,30 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from softlabel.data.fitting import Fitting, Size, fitted_note, size_for
 from softlabel.data.images import (
     FULL_SCALE,
     MAX_PIXELS,
     BadImageError,
     Colour,
     Header,
-    decode,
     quiet_decoding,
     read_header,
 )
+from softlabel.data.reading.decoded import Bad, decode_into
 from softlabel.data.reading.files import BadFileError, Root
+from softlabel.data.reading.image_cache import cache_folder, kept_images
 from softlabel.data.reading.white_level import check_white
 from softlabel.data.refusals import Refusals
 from softlabel.data.samples import EncodedImages
+from softlabel.networks.inputs import Fit
 from softlabel.text.words import shown
 
 HOLD_LIMIT = 2**30
 """Decoded images up to this many bytes are held in memory where `memory` is 'auto'."""
+SMALL = 2**25
+"""Up to this many bytes they are decoded anew in every run."""
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-_BLOCK = 64
 
 Memory = Literal["auto", "hold", "stream"]
 Subject = Callable[[int], str]
@@ -45,12 +47,13 @@ class ImageTable:
 
     encoded  one per row, bad rows included
     shape    (C, H, W) of all of them
+    fitting  what brings them to that size; None where all have it
     pixels   decoded, uint8 (M, C, H, W), or None when they are to be streamed
     """
 
     encoded: EncodedImages
     shape: tuple[int, int, int]
-    resize: tuple[int, int] | None
+    fitting: Fitting | None
     pixels: NDArray[np.uint8] | None
     notes: list[str]
 
@@ -104,16 +107,23 @@ def check_images(
     column_name: str | None,
     subject: Subject,
     colour: Literal["auto", "grey", "rgb"] = "auto",
-    size: tuple[int, int] | None = None,
-    resize: tuple[int, int] | None = None,
+    size: Size | None = None,
+    fitting: Fitting | None = None,
+    fit: Fit | None = None,
     memory: Memory = "auto",
+    keep: bool = False,
     max_pixels: int = MAX_PIXELS,
     white_level: int | None = None,
 ) -> ImageTable:
     """Check every image that nothing was said against, then hold the good ones decoded if they fit.
 
-    Without `resize`, all must have the size (height, width) that is given, or else the commonest one. Colour 'auto' is
-    grey if all images are grey. Without `white_level`, 16-bit images darker than half of their scale are noted.
+    size      (height, width) that all must have; without one they must have that of most, unless something fits them
+    fitting   brings all to its size
+    fit       where nothing else says a size: how images of several sizes, or large ones, become photos of one
+    keep      larger sets are decoded into the user's cache folder, for all runs
+
+    Colour 'auto' is grey if all images are grey. Without `white_level`, 16-bit images darker than half of their scale
+    are noted.
     """
 
     def refuse(position: int, bad: BadImageError) -> None:
@@ -122,19 +132,25 @@ def check_images(
     encoded = EncodedImages(column, max_pixels, white_level or FULL_SCALE)
     with quiet_decoding():
         headers = _headers(encoded, refusals, refuse)
-        target = resize or size or commonest_size((header.height, header.width) for header in headers.values())
-        if not resize:
+        sizes = [(header.height, header.width) for header in headers.values()]
+        if fitting is None and size is None and fit is not None and sizes and set(sizes) != {size_for(sizes)}:
+            fitting = Fitting(size_for(sizes), fit)
+        target = fitting.size if fitting else size or commonest_size(sizes)
+        if fitting is None:
             _check_sizes(headers, target, size is not None, refuse)
         white_notes = check_white(encoded, headers, white_level, refusals.good, refuse)
         channels: Colour = ("grey" if all(h.grey for h in headers.values()) else "rgb") if colour == "auto" else colour
         shape = (1 if channels == "grey" else 3, *target)
-        held, notes = _choose_memory(memory, len(refusals.good) * int(np.prod(shape)))
-        pixels = _decode_all(encoded, shape, channels, resize, refusals, refuse) if held else None
+        pixels, bad, notes = _decoded(encoded, shape, channels, fitting, refusals.good.tolist(), memory, keep)
+        for position, error in bad:
+            refuse(position, error)
+    if fitting is not None and sizes:
+        notes = [fitted_note(sizes, fitting), *notes]
     notes = white_notes + notes
     with_alpha = sum(header.alpha for header in headers.values())
     if with_alpha:
         notes.append(f"images with transparency, which is left out: {with_alpha:,}")
-    return ImageTable(encoded, shape, resize, pixels, notes)
+    return ImageTable(encoded, shape, fitting, pixels, notes)
 
 
 def _headers(
@@ -166,40 +182,28 @@ def _check_sizes(
             refuse(position, BadImageError(problem, f"{height} x {width} {whose} (or pass --resize HEIGHT WIDTH)"))
 
 
-def _choose_memory(memory: Memory, size: int) -> tuple[bool, list[str]]:
-    held = size <= HOLD_LIMIT if memory == "auto" else memory == "hold"
-    amount = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
-    if held:
-        return True, [f"images are held in memory ({amount})"]
-    return False, [f"images are decoded when they are needed (all together they are {amount})"]
-
-
-def _decode_all(
+def _decoded(
     encoded: EncodedImages,
     shape: tuple[int, int, int],
     colour: Colour,
-    resize: tuple[int, int] | None,
-    refusals: Refusals,
-    refuse: Callable[[int, BadImageError], None],
-) -> NDArray[np.uint8]:
+    fitting: Fitting | None,
+    positions: list[int],
+    memory: Memory,
+    keep: bool,
+) -> tuple[NDArray[np.uint8] | None, Bad, list[str]]:
+    """The pixels where they are held, what could not be decoded, and what is said of it."""
+    size = len(positions) * int(np.prod(shape))
+    amount = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+    notes = []
+    if keep and memory == "auto" and size > SMALL:
+        try:
+            kept = kept_images(encoded, positions, shape, colour, fitting)
+        except OSError as error:
+            notes.append(f"decoded images are not kept for other runs: {error.strerror or error}")
+        else:
+            return kept.pixels, kept.bad, [f"decoded images are kept in {cache_folder()} for all runs ({amount})"]
+    if memory == "stream" or (memory == "auto" and size > HOLD_LIMIT):
+        return None, [], [*notes, f"images are decoded when they are needed (all together they are {amount})"]
     pixels = np.zeros((len(encoded), *shape), dtype=np.uint8)
-
-    def decode_block(positions: list[int]) -> list[tuple[int, BadImageError]]:
-        bad: list[tuple[int, BadImageError]] = []
-        for position in positions:
-            try:
-                decoded = decode(encoded[position], colour, resize, encoded.max_pixels, encoded.white_level)
-                if decoded.shape != shape:
-                    raise BadImageError("has another size than its header says")
-                pixels[position] = decoded
-            except BadImageError as error:
-                bad.append((position, error))
-        return bad
-
-    positions = refusals.good.tolist()
-    blocks = [positions[start : start + _BLOCK] for start in range(0, len(positions), _BLOCK)]
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for block in pool.map(decode_block, blocks):
-            for position, error in block:
-                refuse(position, error)
-    return pixels
+    bad = decode_into(pixels, encoded, positions, colour, fitting)
+    return pixels, bad, [*notes, f"images are held in memory ({amount})"]

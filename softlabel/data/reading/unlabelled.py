@@ -13,9 +13,10 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from softlabel.data.fitting import Fitting
 from softlabel.data.images import FULL_SCALE, MAX_PIXELS
 from softlabel.data.reading.columns import matching_columns, one_column, settled_features
-from softlabel.data.reading.files import BadFileError, Root, is_hidden, is_image_name, written
+from softlabel.data.reading.files import IMAGE_ENDINGS, BadFileError, Root, is_hidden, is_image_name, written
 from softlabel.data.reading.given_inputs import ARRAY, TABLE, array_given, feature_columns_of, images_of, table_given
 from softlabel.data.reading.image_table import Memory, Subject, check_images, struct_column
 from softlabel.data.reading.table_draft import feature_table, image_cells, image_root
@@ -23,6 +24,7 @@ from softlabel.data.reading.tables import Table, read_csv, read_parquet
 from softlabel.data.refusals import Refusal, Refusals
 from softlabel.data.samples import HeldSamples, InputKind, Samples, StreamedSamples
 from softlabel.errors import ConfigError, DataError, UnsupportedError
+from softlabel.networks.inputs import Fit
 from softlabel.text.words import among
 
 UNKNOWN = -100
@@ -43,7 +45,7 @@ class Inputs:
 class Expected:
     """What a network reads: 'image' with shape (C, H, W) or 'features' with shape (D,), and how to get there.
 
-    resize            bring images of another size to H x W instead of refusing them
+    fit               how images of another size are brought to H x W; None refuses them
     image_column      of a table: paths relative to it or to image_root, or bytes
     white_level       what is white in images of 16 bits
     feature_names     of a table: the features by name, in the order of training; () where they have no names
@@ -52,7 +54,7 @@ class Expected:
 
     kind: InputKind
     shape: tuple[int, ...]
-    resize: bool = False
+    fit: Fit | None = None
     image_column: str | None = None
     feature_names: Sequence[str] = ()
     feature_columns: Sequence[str] = ()
@@ -99,7 +101,7 @@ def _read_folder(path: str, expected: Expected) -> Inputs:
     names = [name for name in seen if is_image_name(name)]
     others = [name for name in seen if not is_image_name(name)]
     if not names:
-        raise DataError(f"{path}: no images in the folder (files that end in .png, .jpg, .webp, .bmp, .gif or .tif)")
+        raise DataError(f"{path}: no images in the folder (files that end in {', '.join(IMAGE_ENDINGS)})")
     left_out = f"files that are no images by their names, left out: {len(others):,} ({among(others, 3)})"
     return _read_files(path, path, names, names, expected, [left_out] if others else [])
 
@@ -200,7 +202,7 @@ def _images(
         subject=subject,
         colour="grey" if channels == 1 else "rgb",
         size=(height, width),
-        resize=(height, width) if expected.resize else None,
+        fitting=None if expected.fit is None else Fitting((height, width), expected.fit),
         memory=expected.memory,
         max_pixels=expected.max_pixels,
         white_level=expected.white_level,
@@ -211,7 +213,7 @@ def _images(
         return _named(torch.from_numpy(images.pixels), names, sample_id, refusals, refused, notes)
     kept = refusals.good
     rows, identifiers = torch.from_numpy(kept), torch.from_numpy(sample_id[kept])
-    samples = StreamedSamples(images.encoded, rows, _unknown(len(kept)), identifiers, images.shape, images.resize)
+    samples = StreamedSamples(images.encoded, rows, _unknown(len(kept)), identifiers, images.shape, images.fitting)
     return Inputs([names[position] for position in kept.tolist()], samples, refused, notes)
 
 

@@ -4,12 +4,13 @@
 
 Split folders are named train (training), val (valid, validation, dev, eval) and test (testing), in any case, and hold
 class folders; folders beside them are left out. Images lie at any depth below their class folder; PNG, JPEG, WebP, BMP,
-GIF and TIFF; hidden files are passed by. Links are followed inside the folder only.
+GIF, TIFF, AVIF and HEIC; hidden files are passed by. Links are followed inside the folder only.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -48,9 +49,18 @@ def read(config: DataConfig, argument: str) -> Source:
     for part, split in layout.parts.items() or [("", TRAIN)]:
         _list_classes(Root(root), part, split, listing)
     if not listing.names:
-        raise DataError(f"{argument}: no images in class folders, expected {argument}/CLASS/IMAGE.png and the like")
+        raise DataError(f"{argument}: {_no_images(listing)}, expected {argument}/CLASS/IMAGE.png and the like")
     draft = _draft(root, listing, layout)
     return complete(draft, config)
+
+
+def _no_images(listing: Listing) -> str:
+    """That there are none, and what there is instead."""
+    if not listing.others:
+        return "no images in class folders"
+    endings = Counter(os.path.splitext(name)[1].lower() or "no ending" for name in listing.others)
+    found = ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common(3))
+    return f"no images in class folders, but files of formats that are not read ({found})"
 
 
 def _existing_folder(argument: str) -> str:

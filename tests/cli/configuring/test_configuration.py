@@ -52,6 +52,11 @@ def test_a_flag_that_was_not_given_changes_nothing() -> None:
     [
         (["--resize", "32,24"], "data", "resize", (32, 24)),
         (["--resize", "32x24"], "data", "resize", (32, 24)),
+        (["--resize", "32", "24"], "data", "resize", (32, 24)),
+        (["--resize", "32 24"], "data", "resize", (32, 24)),
+        (["--resize=32,24"], "data", "resize", (32, 24)),
+        (["--resize", "224"], "data", "resize", (224, 224)),
+        (["--resize", "none"], "data", "resize", None),
         (["--milestones", "0.5,0.7", "--schedule", "step"], "training", "milestones", [0.5, 0.7]),
         (["--backbone", "mlp", "--hidden", "8", "--hidden", "4,2"], "network", "hidden", [8, 4, 2]),
         (["--vote-columns", "a, b", "--source", "csv:x"], "data", "vote_columns", ["a", "b"]),

@@ -79,6 +79,7 @@ def begun(cells: list[FakeCell], folder: Path, *, as_json: bool = False) -> tupl
     clock = Clock()
     screen: Any = CompareScreen(Console(as_json), CompareConfig(), clock)
     screen.begin(folder, PREPARED, cells, 2)
+    screen.ready(cells, PREPARED, 2)
     return screen, clock
 
 
