@@ -16,7 +16,7 @@ from softlabel.version import __version__
 
 _FOLDERS = ("labels", "losses", "calibration", "metrics", "networks", "data", "tasks", "methods")
 
-_COMMANDS = ("train", "compare", "evaluate", "predict", "review", "export")
+_COMMANDS = ("train", "compare", "evaluate", "predict", "load", "review", "export")
 
 __all__ = ["__version__", *_COMMANDS, *_FOLDERS]
 

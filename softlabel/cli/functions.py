@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from softlabel.analysis.agreement import ScoredAgainstVotes
     from softlabel.analysis.review import Review
     from softlabel.deployed.export import ExportReport
+    from softlabel.deployed.loaded import LoadedModel
     from softlabel.deployed.rescore import Rescored, Split
     from softlabel.experiments.compare import CompareProgress
     from softlabel.networks.given import GivenBackbone
+    from softlabel.networks.network import Network
     from softlabel.training.progress import Progress
     from softlabel.training.train import RunResult
 
@@ -199,6 +201,24 @@ def predict(
         abstain_below=abstain_below,
     )
     return [shortened(prediction, top) for prediction in predictions]
+
+
+def load(run: PathLike, network: Network | None = None) -> LoadedModel:
+    """The model of a run, a comparison or a safetensors export, for one's own program.
+
+    network   the architecture, where it was a module of one's own, made by `softlabel.networks.adapter.adapt`
+    Raises RunError for a folder without a whole model.
+    Source: probabilities after temperature scaling (Guo et al. 2017, section 4.2).
+
+    >>> import softlabel as sl
+    >>> model = sl.load("runs/digits-0001")
+    >>> answers = model.predict("digit.png")  # or a Pillow image, an array, a list of pictures, a data frame
+    >>> answers.columns.tolist(), model.class_names[:3]
+    (['label', 'confidence', 'distribution'], ['0', '1', '2'])
+    """
+    from softlabel.deployed.loaded import load as read
+
+    return read(model_folder(Path(run)), network)
 
 
 def review(run: PathLike, *, folds: int = 5) -> Review:

@@ -48,8 +48,11 @@ class Fitting:
 
     def needed(self, width: int, height: int) -> tuple[int, int]:
         """Width and height to which an image of this size may be shrunk before, without any loss."""
-        share = self._share(width, height)
-        return math.ceil(width * share), math.ceil(height * share)
+        share, (tall, wide) = self._share(width, height), self.size
+        least = math.ceil(width * share), math.ceil(height * share)
+        if self.fit == "pad":  # which rounding may have passed by
+            return min(wide, least[0]), min(tall, least[1])
+        return max(wide, least[0]), max(tall, least[1])
 
     def _share(self, width: int, height: int) -> float:
         shares = self.size[1] / width, self.size[0] / height

@@ -118,7 +118,7 @@ def decode(
             if fitting is not None and image.format in ("JPEG", "MPO"):
                 _draft(image, stream, fitting)
             image.load()
-            upright = _in_colour(turned_upright(image, stream), colour, white_level)
+            upright = in_colour(turned_upright(image, stream), colour, white_level)
     pixels = np.asarray(upright if fitting is None else fitting(upright))
     return pixels[None] if colour == "grey" else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
@@ -261,7 +261,8 @@ def _png_has_metadata(stream: BinaryIO) -> bool:
         stream.seek(before)
 
 
-def _in_colour(image: Image.Image, colour: Colour, white_level: int) -> Image.Image:
+def in_colour(image: Image.Image, colour: Colour, white_level: int) -> Image.Image:
+    """An image in 8 bits of grey or of RGB, without transparency; 16 bits are scaled. Raises BadImageError."""
     if image.mode.startswith("I;16"):
         values: NDArray[Any] = np.asarray(image).astype(np.float64)
         refuse_above_white(int(values.max()), white_level)

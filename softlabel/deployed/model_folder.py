@@ -153,7 +153,8 @@ def load_model(folder: str | Path, network: Network | None = None) -> DeployedMo
     path = folder / description["weights"]["file"]
     state = read_weights(path, description["weights"])
     if (origin := description.get("origin")) is not None:
-        (require_timm if origin.get("library") == LIBRARY else require_transformers)()
+        is_timm = isinstance(origin, Mapping) and origin.get("library") == LIBRARY
+        (require_timm if is_timm else require_transformers)()
     try:
         model = skeleton(description, network, has_bias="adjust_bias" in state, path=path, state=state)
     except RunError:

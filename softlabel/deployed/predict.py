@@ -78,8 +78,8 @@ def predict(
     """Read what is to be predicted in the shape that the model of `run` expects; answers come when iterated.
 
     run            the folder of a comparison, a run or a model
-    source         the path of an image, a folder of images or a table (csv, parquet); or a data frame, an Arrow table,
-                   an array (N, D) of features, or uint8 (N, C, H, W) of images
+    source         the path of an image, a folder of images or a table (csv, parquet); a data frame, an Arrow table, an
+                   array (N, D) of features, or uint8 (N, C, H, W) of images; a Pillow image, or a list of pictures
     columns        by default those that the run was trained on; features are picked by name, others passed over
     image_root     folder from which image paths of a table start; by default as in training
     resize         whether images of another size are brought to the model's; by default as in training
@@ -88,12 +88,45 @@ def predict(
     Raises RunError for a folder without a whole model or an answer that is not finite, DataError or ConfigError for
     inputs that cannot be used.
     """
+    _refuse_no_share(abstain_below)
+    return predictions_of(
+        load_model(Path(run)),
+        training_data(Path(run)),
+        source,
+        image_column=image_column,
+        feature_columns=feature_columns,
+        image_root=image_root,
+        resize=resize,
+        skip_bad=skip_bad,
+        abstain_below=abstain_below,
+    )
+
+
+def _refuse_no_share(abstain_below: float) -> None:
     if not 0.0 <= abstain_below <= 1.0:
         raise ConfigError(f"abstain_below: {abstain_below} is not a share between 0 and 1")
-    model = load_model(Path(run))
+
+
+def predictions_of(
+    model: DeployedModel,
+    trained: DataConfig | None,
+    source: object,
+    *,
+    image_column: str | None = None,
+    feature_columns: Sequence[str] = (),
+    image_root: str | None = None,
+    resize: bool | None = None,
+    skip_bad: bool = False,
+    abstain_below: float = 0.0,
+) -> Predictions:
+    """As `predict`, by a model that was loaded before.
+
+    trained   how the data of its run were read, None where that is not known
+    """
+    _refuse_no_share(abstain_below)
     if abstain_below and "confidence" not in task_from_json(model.task_json).answer_fields:
         raise ConfigError("abstain_below: answers of this model are numbers or several labels, without one confidence")
-    trained = training_data(Path(run)) or DataConfig()
+    trained = trained or DataConfig()
     expected = Expected(
         kind=model.inputs.kind,
         shape=tuple(model.inputs.shape),

@@ -111,7 +111,7 @@ def rebuild_network(
     """
     if origin is None:
         return build_network(config, inputs, num_outputs, seed=0, pretrained=False)
-    rebuild = rebuild_timm if origin.get("library") == LIBRARY else rebuild_hub
+    rebuild = rebuild_timm if dict(origin).get("library") == LIBRARY else rebuild_hub
     preprocess, backbone = rebuild(origin, inputs)
     return Network(preprocess, backbone, build_head(config.head_kind, backbone.num_features, num_outputs))
 

@@ -119,6 +119,11 @@ class MultiLabel(Task):
     def selection_score(self) -> str:
         return MeanAveragePrecision.name
 
+    @property
+    def printed(self) -> str:
+        least = f"{THRESHOLD} * p.max()" if self.relative else f"{THRESHOLD}"
+        return f'print(*[name for name, share in zip(said["class_names"], p) if share >= {least}])'
+
     def answer(self, probabilities: Tensor) -> list[dict[str, Any]]:
         """The labels that reach the threshold, most probable first, and the probability of every class."""
         found = present(probabilities.log(), THRESHOLD, relative=self.relative)

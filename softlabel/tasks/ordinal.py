@@ -113,6 +113,12 @@ class Ordinal(Task):
     def selection_score(self) -> str:
         return MeanAbsoluteError(self.grid, self.decoding).name
 
+    @property
+    def printed(self) -> str:
+        if self.decoding == "expectation":
+            return "print(format(p @ numpy.array(said['class_names'], float), '.4g'))"
+        return 'print(said["class_names"][p.argmax()])'
+
     def answer(self, probabilities: Tensor) -> list[dict[str, Any]]:
         """The value, the central 80 % interval and the whole distribution."""
         log_probabilities = probabilities.log()

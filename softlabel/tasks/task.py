@@ -63,6 +63,11 @@ class Task(ABC):
     def __init__(self, class_names: Sequence[str]) -> None:
         self.class_names = list(class_names)
 
+    @property
+    def printed(self) -> str:
+        """Python that prints the answer of probabilities `p` of one row; `said` has the names of the classes."""
+        return 'print(said["class_names"][p.argmax()], f"{p.max():.3f}")'
+
     @classmethod
     def for_source(cls, class_names: Sequence[str], annotation: Tensor, axis: AxisConfig) -> Self:
         """The task for a source's classes, and all of its annotations. Raises ConfigError for an axis without order."""

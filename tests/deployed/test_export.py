@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from softlabel.deployed import export
 from softlabel.deployed.export import ExportReport, export_model
+from softlabel.deployed.loaded import load
 from softlabel.deployed.model_folder import load_model, save_model
 from softlabel.errors import RunError, UnsupportedError
 from softlabel.networks.adapter import adapt
@@ -80,7 +83,8 @@ def test_exports_answer_as_the_model_does_for_any_batch(
         x = raw(inputs, rows)
         expected = torch.softmax((model.network(x) + BIAS) / 2.5, dim=1)
         torch.testing.assert_close(run(report, x), expected.detach(), rtol=1e-4, atol=1e-5)
-    assert {path.name for path in tmp_path.iterdir()} == {"model", report.path.name}
+    beside = {"out.labels.json", "out.use.py"} if report.script else set()
+    assert {path.name for path in tmp_path.iterdir()} == {"model", report.path.name, *beside}
 
 
 def test_the_temperature_is_folded_into_the_head(tmp_path: Path) -> None:
@@ -214,3 +218,123 @@ def test_what_the_disk_does_not_take_is_an_error_that_names_the_file_and_leaves_
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(out.parent.iterdir()) == []
+
+
+def photo(path: Path) -> Path:
+    """Red on the left, blue on the right, much wider than high."""
+    pixels = np.zeros((40, 100, 3), np.uint8)
+    pixels[:, :50, 0] = pixels[:, 50:, 2] = 255
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def used(script: Path, given: Path) -> str:
+    """What the script prints where softlabel is not installed."""
+    without = (
+        "import runpy, sys; sys.modules['softlabel'] = None; sys.argv = sys.argv[1:]; "
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", without, script, given], capture_output=True, text=True, check=False, cwd=given.parent
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+TASKS: dict[str, dict[str, Any]] = {
+    "classification": TASK,
+    "multi_label": {"name": "multi-label", "class_names": ["a", "b", "c"], "link": "sigmoid"},
+    "ordinal": {
+        "name": "ordinal",
+        "class_names": ["0", "1", "2"],
+        "grid": [0.0, 1.0, 2.0],
+        "axis": {"grid": ["0:2"], "decoding": "expectation", "tolerance": 5.0, "unit": ""},
+    },
+}
+
+
+@pytest.mark.parametrize("format", ["torch", "onnx"])
+@pytest.mark.parametrize(("channels", "fit"), [(3, "crop"), (3, "pad"), (1, "stretch")])
+def test_the_script_answers_for_a_photo_as_the_model_does(format: Any, channels: int, fit: Any, tmp_path: Path) -> None:
+    if format == "onnx":
+        pytest.importorskip("onnxruntime")
+    inputs = InputSpec("image", (channels, 16, 16), [0.3] * channels, [0.4] * channels, fit=fit)
+    model = saved(tmp_path / "model", "resnet8", inputs, adjust_bias=None)
+    report = export_model(model, tmp_path / "out", format)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"model{SUFFIXES[format]}", "labels.json", "use.py"}
+    assert report.script == tmp_path / "out" / "use.py"
+    assert len(report.script.read_text().splitlines()) <= 10
+    (answer,) = load(model).predict(photo(tmp_path / "photo.png")).itertuples()
+    label, confidence = used(report.script, tmp_path / "photo.png").split()
+    assert label == answer.label
+    assert float(confidence) == pytest.approx(answer.confidence, abs=0.02)  # resized by other steps
+
+
+@pytest.mark.parametrize("task", ["classification", "multi_label", "ordinal"])
+@pytest.mark.parametrize("names", [["x", "y", "z"], []])
+def test_the_script_answers_for_each_row_of_a_table(task: str, names: list[str], tmp_path: Path) -> None:
+    inputs = InputSpec("features", (3,), [1.0, 20.0, 3.0], [1.0, 5.0, 0.0], names)
+    model = saved(tmp_path / "model", inputs=inputs, task_json=TASKS[task], adjust_bias=None)
+    report = export_model(model, tmp_path / "out", "torch")
+    table = tmp_path / "rows.csv"
+    order = ["z", "x", "y"] if names else ["x", "y", "z"]
+    rows = [{"x": 1.0, "y": 22.0, "z": 3.0}, {"x": -3.0, "y": 10.0, "z": 3.0}]
+    table.write_text("\n".join([",".join(order), *(",".join(str(row[name]) for name in order) for row in rows)]))
+    given = np.array([[row[name] for name in ("x", "y", "z")] for row in rows])
+    answers = load(model).predict(given)
+    expected = {
+        "classification": lambda a: f"{a.label} {a.confidence:.3f}",
+        "multi_label": lambda a: sorted(a.labels),
+        "ordinal": lambda a: f"{a.value:.4g}",
+    }[task]
+    lines = used(report.script, table).splitlines()
+    found = [sorted(line.split()) for line in lines] if task == "multi_label" else lines
+    assert found == [expected(answer) for answer in answers.itertuples()]
+
+
+@pytest.mark.parametrize("format", ["torch", "onnx"])
+def test_an_export_made_twice_is_the_same_and_names_no_place(format: Any, tmp_path: Path) -> None:
+    if format == "onnx":
+        pytest.importorskip("onnx")
+    model = saved(tmp_path / "model", "resnet8", IMAGES)
+    first, second = (export_model(model, tmp_path / name, format).path.read_bytes() for name in ("one", "two"))
+    assert first == second
+    root = str(Path(export.__file__).parents[2]).encode()
+    assert root not in first
+    assert str(tmp_path).encode() not in first
+
+
+def test_an_onnx_graph_names_its_batch_axis(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(exported(tmp_path, "onnx").path, providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == ["batch", 3]
+    assert session.get_outputs()[0].shape == ["batch", 3]
+
+
+def test_labels_beside_an_export_say_what_it_takes(tmp_path: Path) -> None:
+    inputs = InputSpec("image", (3, 16, 20), [0.3] * 3, [0.4] * 3, fit="pad")
+    export_model(saved(tmp_path / "model", "resnet8", inputs), tmp_path / "out", "torch")
+    said = json.loads((tmp_path / "out" / "labels.json").read_text())
+    assert said == {
+        "inputs": {
+            "kind": "image",
+            "shape": [3, 16, 20],
+            "axes": ["batch", "channel", "height", "width"],
+            "type": "uint8",
+            "names": [],
+            "colours": "RGB",
+            "fit": "pad",
+        },
+        "class_names": ["a", "b", "c"],
+        "task": "classification",
+        "output": "probabilities",
+        "temperature": 2.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("format", "out"), [("torch", "x.onnx"), ("onnx", "x.pt2"), ("safetensors", "x.safetensors"), ("torch", "x.pth")]
+)
+def test_another_ending_is_refused(format: Any, out: str, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match=f"a {format} export is a folder"):
+        export_model(saved(tmp_path / "model"), tmp_path / out, format)

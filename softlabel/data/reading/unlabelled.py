@@ -17,6 +17,14 @@ from softlabel.data.fitting import Fitting
 from softlabel.data.images import FULL_SCALE, MAX_PIXELS
 from softlabel.data.reading.columns import matching_columns, one_column, settled_features
 from softlabel.data.reading.files import IMAGE_ENDINGS, BadFileError, Root, is_hidden, is_image_name, written
+from softlabel.data.reading.given_images import (
+    PICTURES,
+    Picture,
+    picture_names,
+    pictures_given,
+    read_pictures,
+    refuse_pictures,
+)
 from softlabel.data.reading.given_inputs import ARRAY, TABLE, array_given, feature_columns_of, images_of, table_given
 from softlabel.data.reading.image_table import Memory, Subject, check_images, struct_column
 from softlabel.data.reading.table_draft import feature_table, image_cells, image_root
@@ -69,13 +77,17 @@ def read_inputs(given: object, expected: Expected) -> Inputs:
     """Read what is to be predicted, in the shape the network expects; colours are converted only where it demands it.
 
     given   the path of an image, a folder or a table (csv, parquet); a data frame or Arrow table, whose columns are
-            found by name as those of a file; or an array (N, D) of features, by place, or uint8 (N, C, H, W) of images
+            found by name as those of a file; an array (N, D) of features, by place, or uint8 (N, C, H, W) of images;
+            or pictures: a Pillow image, an array (H, W) or (H, W, 3), or a list of these and of paths
 
     Raises RefusedRowsError (a DataError) for inputs that cannot be used, UnsupportedError when images are given to a
     network of features, ConfigError when a table's columns are not named.
     """
     if isinstance(given, str | os.PathLike):
         return _read_path(os.fspath(given), expected)
+    pictures = pictures_given(given) if expected.kind == "image" or not isinstance(given, np.ndarray) else None
+    if pictures is not None:
+        return _read_pictures(pictures, expected)
     table = table_given(given)
     if table is None:
         return _read_array(array_given(given), expected)
@@ -126,6 +138,19 @@ def _read_files(
 def _read_table(path: str, read: Callable[..., Table], expected: Expected) -> Inputs:
     file = os.path.basename(path)
     return _from_table(read(path, lambda columns: _columns(columns, file, expected)), file, path, expected)
+
+
+def _read_pictures(pictures: list[Picture], expected: Expected) -> Inputs:
+    refuse_pictures(expected.kind, _what(expected))
+    channels, height, width = expected.shape
+    names = picture_names(pictures)
+    refusals = Refusals(PICTURES, len(pictures), lambda position: (names[position], None))
+    fitting = None if expected.fit is None else Fitting((height, width), expected.fit)
+    pixels = read_pictures(
+        pictures, (channels, height, width), fitting, refusals, expected.max_pixels, expected.white_level
+    )
+    refused = refusals.settle(expected.skip_bad)
+    return _named(pixels, names, np.arange(len(pictures)), refusals, refused, [])
 
 
 def _read_array(array: NDArray[Any], expected: Expected) -> Inputs:
