@@ -23,9 +23,9 @@ CLEARLY = 2.0
 def beside_constant(task: Task, tested: Evaluator, rows: Samples, prepared: Prepared) -> dict[str, Any]:
     """The score that selects, of a model and of the better constant answer, on the same rows; `passed`: clearly better.
 
-    The constant answers are the frequencies of the training part, with one more row spread over all classes, and, where
-    the classes share one whole, all classes alike. How sure the difference is comes from a jackknife over 20 parts of
-    the rows.
+    `scores` are those of the answer that is always the mean label of the training part. The constant answers are that,
+    with one more row spread over all classes, and, where the classes share one whole, all classes alike. How sure the
+    difference is comes from a jackknife over 20 parts of the rows.
     """
     name = task.selection_score()
     (statistic,) = tested.alone(name).statistics
@@ -41,7 +41,22 @@ def beside_constant(task: Task, tested: Evaluator, rows: Samples, prepared: Prep
     if value is not None and best is not None:
         error = 0.0 if own is None or theirs is None else jackknife_error(statistic, own, theirs)
         passed = sign * (value - best) > CLEARLY * error
-    return {"score": name, "title": statistic.title, "value": value, "constant": best, "passed": passed}
+    scores = _scores(task, rows, prepared)
+    return {
+        "score": name,
+        "title": statistic.title,
+        "value": value,
+        "constant": best,
+        "passed": passed,
+        "scores": scores,
+    }
+
+
+def _scores(task: Task, rows: Samples, prepared: Prepared) -> dict[str, float | None]:
+    """Every score of the mean label of the training part, given as the answer to each row."""
+    evaluator = task.evaluator(prepared.class_counts, prepared.config.groups)
+    _answer(constant_logits(task, prepared)[0], evaluator, task.per_pixel, rows)
+    return evaluator.scores()
 
 
 def constant_logits(task: Task, prepared: Prepared) -> list[Tensor]:
@@ -77,9 +92,14 @@ def _answered(
     logits: Tensor, evaluator: Evaluator, per_pixel: bool, rows: Samples
 ) -> tuple[float | None, Contribution | None]:
     """The score of a constant answer by an evaluator of that score alone, and what each row adds to it."""
+    _answer(logits, evaluator, per_pixel, rows)
+    ((name, score),) = evaluator.scores().items()
+    return score, evaluator.row_contributions().get(name)
+
+
+def _answer(logits: Tensor, evaluator: Evaluator, per_pixel: bool, rows: Samples) -> None:
+    """Give every row the same answer."""
     for annotation in torch.split(rows.annotation, rows_at_once(rows)):
         pixels = tuple(annotation.shape[1:]) if per_pixel else ()
         shaped = logits.reshape(1, -1, *[1] * len(pixels)).expand(len(annotation), -1, *pixels)
         evaluator.update(shaped, annotation)
-    ((name, score),) = evaluator.scores().items()
-    return score, evaluator.row_contributions().get(name)

@@ -65,9 +65,16 @@ def collect(
         "cells": list(entries.values()),
         **({"mask_images": images} if images else {}),
         "summary": [_with_variants(entry, list(entries.values()), scores) for entry in found["summary"]],
+        "constant": _constant_scores(entries.values()),
         "verdict": found["verdict"] | {"text": _weak(entries.values()) + found["verdict"]["text"], "kept": kept},
         "seconds": seconds,
     }
+
+
+def _constant_scores(entries: Iterable[Json]) -> Json | None:
+    """The scores of the mean label of the training part as every answer, the same for all runs; None without a run."""
+    found = [entry["constant"]["scores"] for entry in entries if entry["status"] == "finished"]
+    return found[0] if found else None
 
 
 KEPT = ("method", "seed", "folder", "temperature", "temperature_flag")

@@ -14,6 +14,9 @@ from softlabel.text.numbers import DASH, is_number, number
 ARROWS = {"lower": "↓", "higher": "↑"}
 
 FORMAT = 1
+NOISE = "no more than noise"
+CONSTANT = "constant"
+"""The line of a table that no method made: the mean label of the training part as the answer to every row."""
 
 Json = dict[str, Any]
 
@@ -48,6 +51,15 @@ class Comparison:
         others = sorted(method for method in self.methods if method != self.baseline)
         return {method: place for place, method in enumerate([self.baseline, *others])}
 
+    @cached_property
+    def lines(self) -> list[Json]:
+        """The lines of a table of scores: the methods by rank, and last what a constant answer scores."""
+        constant = self.results.get("constant")
+        if not constant:
+            return self.summary
+        scores = {name: {"mean": value, "spread": None, "interval": None} for name, value in constant.items()}
+        return [*self.summary, {"method": CONSTANT, "rank": None, "seeds": 0, "scores": scores}]
+
     @property
     def baseline(self) -> str:
         return str(self.results["baseline"])
@@ -70,7 +82,8 @@ class Comparison:
     def cells(self) -> list[Json]:
         """The cells that finished, in the order of the methods' ranks and of their seeds."""
         finished = [cell for cell in self.results["cells"] if cell["status"] == "finished"]
-        return sorted(finished, key=lambda cell: (self.methods.index(cell["method"]), cell["seed"]))
+        places = {method: place for place, method in enumerate(self.methods)}
+        return sorted(finished, key=lambda cell: (places.get(cell["method"], len(places)), cell["seed"]))
 
     @cached_property
     def failed(self) -> list[Json]:
@@ -123,6 +136,23 @@ def temperature_told(cell: Json) -> str:
         return ""
     flag = cell.get("temperature_flag")
     return f", temperature {number(cell['temperature'], 2)}" + (f" ({flag})" if flag else "")
+
+
+def among_others(comparison: Comparison, stored: Json) -> str:
+    """Added to a difference that is noise though its own interval misses 0: of so many, one may by chance."""
+    bounds = stored.get("interval") or [None, None]
+    misses = all(map(is_number, bounds)) and (bounds[0] > 0 or bounds[1] < 0)
+    if stored["verdict"] != NOISE or not misses:
+        return ""
+    return f" among {sum(difference(comparison, entry) is not None for entry in comparison.summary)}"
+
+
+def why_kept(comparison: Comparison) -> str:
+    """Why the kept model is not of the method that stands first, to be added to a line; empty where it is."""
+    first = comparison.methods[0]
+    if comparison.kept is None or comparison.kept["method"] == first:
+        return ""
+    return f"; chosen on validation rows, on test rows {first} is before it"
 
 
 def chosen(cell: Json) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,8 +16,10 @@ from softlabel.report.drawing.palette import css_variables, dash, marker, series
 from softlabel.report.drawing.svg import drawing, inline_svg
 from softlabel.report.page import Cell, Section
 from softlabel.report.sections.abstention import abstention_section
+from softlabel.report.sections.achieved import achieved
 from softlabel.report.sections.calibration import calibration_section
 from softlabel.report.sections.class_frequency import frequency_section
+from softlabel.report.sections.class_table import class_section
 from softlabel.report.sections.confusion import confusion_section
 from softlabel.report.sections.cost import cost_section
 from softlabel.report.sections.curves import curve_section
@@ -48,17 +51,21 @@ def write_report(results: Mapping[str, Any], path: Path) -> Path:
 def render_report(results: Mapping[str, Any]) -> str:
     """The report as text."""
     comparison = Comparison(visible_tree(dict(results)))
+    shown_rows, masks = galleries(comparison), mask_section(comparison)
+    sections, cost = list(_sections(comparison)), cost_section(comparison)
     return page_template().render(
         comparison=comparison,
         results=comparison.results,
+        achieved=achieved(comparison),
         headline=headline(comparison),
         facts=facts(comparison),
         forest=forest(comparison),
         understood=understood(comparison),
-        sections=list(_sections(comparison)),
-        masks=mask_section(comparison),
-        galleries=galleries(comparison),
-        cost=cost_section(comparison),
+        contents=[*(part.title for part in shown_rows), *(part.title for part in sections), cost.title],
+        sections=sections,
+        masks=masks,
+        galleries=shown_rows,
+        cost=cost,
         settings=list(flattened(comparison.results.get("settings") or {})),
         swatches={method: _swatch(place) for method, place in comparison.series.items()},
         total=duration(comparison.results.get("seconds")),
@@ -79,6 +86,7 @@ def page_template(name: str = "template.html") -> Template:
     )
     environment.tests["cell"] = lambda value: isinstance(value, Cell)
     environment.filters["typeset"] = typeset
+    environment.filters["anchor"] = anchor
     environment.filters["breakable"] = breakable
     return environment.get_template(name)
 
@@ -91,6 +99,11 @@ def typeset(text: str) -> str:
 def breakable(text: str) -> Markup:
     """A name that may be broken after its underscores, but not before its arrow."""
     return Markup("_<wbr>").join(text.replace(" ↓", "\u00a0↓").replace(" ↑", "\u00a0↑").split("_"))
+
+
+def anchor(title: str) -> str:
+    """The name by which a link on the page finds the part of this title."""
+    return "-".join(re.findall(r"[a-z0-9]+", title.lower()))
 
 
 def flattened(settings: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -116,6 +129,7 @@ def _sections(comparison: Comparison) -> Iterator[Section]:
         sweep_section,
         curve_section,
         frequency_section,
+        class_section,
         error_section,
         cell_section,
         representation_section,

@@ -10,7 +10,18 @@ from dataclasses import replace
 from typing import Any
 
 from softlabel.report.columns import GAP, NAME_WIDTH, Column, cut, fitting, least_name, shown_name, total_width
-from softlabel.report.comparison import ARROWS, Comparison, difference, mean_and_spread, rank, temperature_told
+from softlabel.report.comparison import (
+    ARROWS,
+    CONSTANT,
+    Comparison,
+    among_others,
+    difference,
+    mean_and_spread,
+    rank,
+    temperature_told,
+    why_kept,
+)
+from softlabel.report.sections.achieved import achieved
 from softlabel.text.numbers import DASH, bytes_of, duration, interval, signed
 
 LABEL_WIDTH = 9
@@ -65,10 +76,10 @@ def _table(columns: Sequence[Column], paint: bool) -> Iterator[str]:
 
 def _columns(comparison: Comparison) -> list[Column]:
     """All columns in the order in which they stand."""
-    summary, primary = comparison.summary, comparison.primary
+    summary, primary = comparison.lines, comparison.primary
     columns = [
         Column("#", [rank(entry) for entry in summary], 1),
-        Column("method", _names(comparison.methods), 0, left=True, names=True),
+        Column("method", _names([entry["method"] for entry in summary]), 0, left=True, names=True),
         _score_column(comparison, primary, 0),
     ]
     if any(difference(comparison, entry) for entry in summary):
@@ -90,7 +101,7 @@ def _names(methods: Sequence[str]) -> list[str]:
 
 
 def _score_column(comparison: Comparison, score: dict[str, Any], dispensable: int) -> Column:
-    cells = [mean_and_spread(entry["scores"].get(score["name"])) for entry in comparison.summary]
+    cells = [mean_and_spread(entry["scores"].get(score["name"])) for entry in comparison.lines]
     wanted = _WANTED_SCORES.fullmatch(score["name"]) is not None
     arrow = ARROWS[score["better"]]
     return Column(f"{_title(score)} {arrow}", cells, dispensable + (not wanted), wanted=wanted and dispensable > 0)
@@ -104,8 +115,10 @@ def _title(score: Mapping[str, Any]) -> str:
 def _difference(comparison: Comparison, entry: dict[str, Any]) -> str:
     stored = difference(comparison, entry)
     if stored is None:
-        return "baseline" if entry["method"] == comparison.baseline else DASH
-    verdict = _SHORT_VERDICTS.get(stored["verdict"], stored["verdict"])
+        if entry["method"] == comparison.baseline:
+            return "baseline"
+        return "the mean label, always" if entry["method"] == CONSTANT else DASH
+    verdict = _SHORT_VERDICTS.get(stored["verdict"], stored["verdict"]) + among_others(comparison, stored)
     return " ".join(filter(None, [signed(stored["estimate"]), interval(stored.get("interval"), sign=True), verdict]))
 
 
@@ -119,13 +132,16 @@ def _painted(cell: str) -> str:
 
 def _remarks(comparison: Comparison, width: int) -> Iterator[str]:
     verdict = comparison.results["verdict"]
+    if (said := achieved(comparison)) is not None:
+        yield from _remark("achieved", said, width)
     yield from _remark("verdict", verdict["text"], width)
     if _overruled(comparison):
         text = "An interval is of one difference alone; over all of them, missing 0 once may still be noise (Holm)."
         yield from _remark("note", text, width)
     if comparison.kept:
         kept = comparison.kept
-        yield from _remark("kept", f"{kept['method']}, seed {kept['seed']}{temperature_told(kept)}", width)
+        told = f"{kept['method']}, seed {kept['seed']}{temperature_told(kept)}{why_kept(comparison)}"
+        yield from _remark("kept", told, width)
     for cell in comparison.failed:
         yield from _remark(
             "failed", f"{cell['method']}, seed {cell['seed']}: {cell.get('reason') or 'unknown reason'}", width

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from softlabel.calibration.ece import ExpectedCalibrationError
+from softlabel.metrics.answered import Answered
 from softlabel.metrics.confusion import Confusion
 from softlabel.metrics.groups import class_groups
 from softlabel.metrics.per_class import PerClass
@@ -127,7 +128,7 @@ class ClassEvaluator(Evaluator):
         self._class_counts = class_counts
         self._groups = groups
         num_classes = len(class_names)
-        tallies: list[Tally] = [PerClass(num_classes)]
+        tallies: list[Tally] = [PerClass(num_classes), Answered(num_classes)]
         if num_classes <= MOST_CLASSES_FOR_CONFUSION:
             tallies.append(Confusion(num_classes))
         super().__init__(statistics, tallies, truth, keep_rows=keep_rows)
@@ -141,6 +142,8 @@ class ClassEvaluator(Evaluator):
         per_class = self._tally(PerClass)
         confusion = self._tally(Confusion)
         rows = per_class.tally.table(per_class.sums)
+        answered = self._tally(Answered)
+        precision = [share for _, share in answered.tally.table(answered.sums)]
         return {
             "per_class": [
                 {
@@ -149,6 +152,7 @@ class ClassEvaluator(Evaluator):
                     "test_count": row.count,
                     "accuracy": finite(row.accuracy),
                     "mean_confidence": finite(row.mean_confidence),
+                    "precision": precision[row.index],
                 }
                 for row in rows
             ],

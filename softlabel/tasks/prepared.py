@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from softlabel.tasks.task import Task
 
 MOST_ROWS_FOR_STATISTICS = 20_000
 CHUNK = 1024
+FEW_VALIDATION_ROWS = 50
+"""Fewer are warned of: a share of right answers among them is known to 14 points either way at best."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,19 @@ class Prepared:
     @property
     def warnings(self) -> list[str]:
         """What may be a mistake in the data."""
-        return [*self.source.warnings, *self.splits.warnings]
+        return [*self.source.warnings, *self.splits.warnings, *self._few_validation_rows()]
+
+    def _few_validation_rows(self) -> list[str]:
+        """That what is chosen and calibrated rests on few rows, where it does."""
+        worth = self.effective_validation_size
+        if worth is None or worth >= FEW_VALIDATION_ROWS:
+            return []
+        off, own = 100 * 1.96 * math.sqrt(0.25 / worth), self.rows["validation"]
+        rows = f"{own:,} validation rows" + (f" (worth {worth:.0f})" if worth < own else "")
+        return [
+            f"{rows} choose epoch, model and temperature: a share of right answers may be off by {off:.0f} points "
+            "there; more rows or a larger --validation-share make it surer"
+        ]
 
     @property
     def effective_validation_size(self) -> float | None:

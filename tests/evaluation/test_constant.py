@@ -34,6 +34,16 @@ def test_the_constant_is_the_better_of_frequencies_and_all_alike() -> None:
     assert beside(torch.zeros(len(annotation), 10))["constant"] == pytest.approx(expected, rel=1e-6)
 
 
+def test_its_scores_are_those_of_the_mean_label() -> None:
+    prepared, annotation = tiny_prepared(), labels().numpy()
+    counts = prepared.class_counts.numpy()
+    mean = (counts + 0.1) / (counts.sum() + 1)
+    scores = beside(torch.zeros(len(annotation), 10))["scores"]
+    assert scores["nll"] == pytest.approx(-np.log(mean[annotation]).mean(), rel=1e-6)
+    assert scores["accuracy"] == pytest.approx((annotation == mean.argmax()).mean())
+    assert scores["balanced_accuracy"] == pytest.approx(0.1)
+
+
 def test_a_model_that_has_learnt_passes_and_one_that_has_not_is_told() -> None:
     index = labels()
     good = beside(4 * torch.nn.functional.one_hot(index, 10).float())

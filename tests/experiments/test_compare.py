@@ -13,7 +13,7 @@ import pytest
 from softlabel.deployed.model_folder import load_model
 from softlabel.errors import ConfigError, SoftlabelError
 from softlabel.experiments.cells import Cell
-from softlabel.experiments.compare import compare
+from softlabel.experiments.compare import CompareProgress, compare
 from softlabel.experiments.config import CompareConfig
 from softlabel.tasks.prepared import Prepared
 
@@ -42,22 +42,8 @@ def scores(folder: Path) -> list[Any]:
     return [(cell["method"], cell["seed"], cell["selected"], cell["last"]) for cell in results(folder)["cells"]]
 
 
-class Watcher:
+class Watcher(CompareProgress):
     """A progress that interferes."""
-
-    def begin(
-        self, folder: Path, prepared: Prepared, cells: Sequence[Cell], jobs: int, notes: Sequence[str] = ()
-    ) -> None:
-        pass
-
-    def update(self, cells: Sequence[Cell]) -> None:
-        pass
-
-    def failed(self, cell: Cell, reason: str) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ pytestmark = [
 
 PROBE = """
 const ADDRESSES = ["href", "xlink:href", "src", "srcset", "action", "formaction", "data", "poster"];
-const isOurs = address => address === null || address.startsWith("data:image/png;base64,");
+const isOurs = address => address === null || /^(data:image\\/png;base64,|#)/.test(address);
 
 function channels(colour) {
   return colour.match(/[\\d.]+/g).map(Number);

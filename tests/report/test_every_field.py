@@ -59,7 +59,7 @@ def test_any_one_text_may_be_hostile(
         assert not [name for name in attributes if name.startswith("on") or name == "autofocus"]
         assert "url(" not in attributes.get("style", "")
         for name in URL_ATTRIBUTES & attributes.keys():
-            assert attributes[name].startswith("data:image/png;base64,")
+            assert attributes[name].startswith(("data:image/png;base64,", "#"))
 
 
 @pytest.mark.parametrize("seed", range(15))

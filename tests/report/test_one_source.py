@@ -29,7 +29,7 @@ SHOWN: list[tuple[tuple[str | int, ...], Any, str, tuple[str, ...]]] = [
     (("cells", 0, "temperature"), 7.136, "7.14", ("report", "card")),
     (("cells", 0, "selected", "after", "brier"), 7.1061, "7.106", ("card",)),
     (("cells", 0, "details", "per_class", 3, "test_count"), 71_234, "71,234", ("report",)),
-    (("data", "rows", "test"), 71_235, "71,235", ("report", "card")),
+    (("data", "rows", "test"), 71_235, "71,235", ("report", "terminal", "card")),
     (("data", "test_hash"), "abcdef012345", "abcdef012345", ("report", "card")),
     (("command",), "softlabel compare --seeds 71", "softlabel compare --seeds 71", ("report", "card")),
 ]

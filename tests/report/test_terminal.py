@@ -25,6 +25,9 @@ method           test acc. ↑  test acc., few ↑    test ECE ↓  time/run  di
 online_label_…  0.897 ±0.011      0.849 ±0.022  0.035 ±0.003     2.6 s    0.4 MB
 label_smoothi…  0.904 ±0.006      0.872 ±0.006  0.023 ±0.007     2.9 s    1.4 MB
 cross_entropy   0.798 ±0.024      0.713 ±0.033  0.036 ±0.005     3.2 s    2.4 MB
+achieved The kept model (online_label_smoothing, seed 0) is right on 91 of 100
+         test rows (95 % interval 88 to 93, 450 rows). Of 100 answers above 93 %
+         confidence (301 rows) about 99 are right.
 verdict  No clear winner: on NLL online_label_smoothing and label_smoothing
          cannot be told apart. A difference under 0.021 would probably not have
          been seen; 12 seeds would see 0.011.
@@ -125,7 +128,7 @@ def test_any_names_keep_within_the_width(names: list[str], width: int) -> None:
     results = copy.deepcopy(_RESULTS)
     for entry, name in zip(results["summary"], names, strict=True):
         entry["method"] = name
-    tables = comparison_table(results, width).split("\nverdict ")[0].split("\n\n")
+    tables = comparison_table(results, width).split("\nachieved ")[0].split("\n\n")
     assert [len(table.splitlines()) for table in tables] == [4] * len(tables)
     assert max(text_width(line) for table in tables for line in table.splitlines()) <= width
 

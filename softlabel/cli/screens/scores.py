@@ -15,18 +15,24 @@ def scores_table(
     titles: Mapping[str, tuple[str, str]],
     after_title: str,
     split: str,
+    constant: Mapping[str, Any] | None = None,
 ) -> str:
     """A line a score; with a second column where there is a temperature.
 
+    constant   the scores of an answer that never looks at the input, in a column before them
     titles   each score's title, and whether higher or lower is better
     """
-    rows = [(split, "before", after_title) if after is not None else (split, "score", "")]
+    heading = ["before", after_title] if after is not None else ["score"]
+    rows = [[split, *(["constant"] if constant else []), *heading]]
     for name, value in before.items():
+        if value is None and (after is None or after[name] is None):
+            continue  # there is nothing that it could be said of, such as rare classes
         title, better = titles.get(name, (name, ""))
-        second = number(after[name]) if after is not None else ""
-        rows.append((f"{title} {ARROWS.get(better, '')}".rstrip(), number(value), second))
-    width = max(len(title) for title, _, _ in rows)
-    return "\n".join(f"{title:<{width}}  {first:>8}  {second:>8}".rstrip() for title, first, second in rows)
+        numbers = [*([constant.get(name)] if constant else []), value, *([after[name]] if after is not None else [])]
+        rows.append([f"{title} {ARROWS.get(better, '')}".rstrip(), *map(number, numbers)])
+    width = max(len(title) for title, *_ in rows)
+    lines = ["  ".join([f"{title:<{width}}", *(f"{one:>8}" for one in numbers)]).rstrip() for title, *numbers in rows]
+    return "\n".join(lines)
 
 
 def temperature_title(temperature: float, bounds: Sequence[float] | None, flag: str | None) -> str:

@@ -82,7 +82,9 @@ class TrainScreen(Progress):
         if (weak := weakness(cell)) is not None:
             say("\n" + line("warning", f"this model is {weak}"))
         heading = temperature_title(cell["temperature"], cell["temperature_interval"], cell["temperature_flag"])
-        say("\n" + scores_table(scores["before"], scores["after"], self._titles(), heading, "test split") + "\n")
+        constant = (cell.get("constant") or {}).get("scores")
+        table = scores_table(scores["before"], scores["after"], self._titles(), heading, "test split", constant)
+        say("\n" + table + "\n")
         for name, value in cell.get("chosen_options", {}).items():
             say(line("chosen", f"{name} {value:g}, on validation rows"))
         say(line("next", f"softlabel predict {shlex.quote(str(result.folder))} INPUT"))

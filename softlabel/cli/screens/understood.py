@@ -39,7 +39,7 @@ def understood(prepared: Prepared, network: NetworkConfig, training: TrainingCon
         line("splits", _splits(prepared)),
         line("network", _network(prepared, network, training)),
     ]
-    lines += [line("warning", warning) for warning in [*prepared.source.warnings, *prepared.splits.warnings]]
+    lines += [line("warning", warning) for warning in prepared.warnings]
     notes = worth_saying([*prepared.source.notes, *prepared.splits.notes])
     lines += [line("labels", note.removeprefix(CORRECTED)) for note in notes if note.startswith(CORRECTED)]
     notes = [note for note in notes if not note.startswith(CORRECTED)]

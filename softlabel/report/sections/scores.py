@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from softlabel.report.comparison import Comparison, chosen, difference, final, heading, mean, mean_and_spread, rank
+from softlabel.report.comparison import (
+    CONSTANT,
+    Comparison,
+    among_others,
+    chosen,
+    difference,
+    final,
+    heading,
+    mean,
+    mean_and_spread,
+    rank,
+)
 from softlabel.report.page import Cell, Section, Table, Tone
 from softlabel.text.numbers import DASH, count, duration, interval, is_number, number, signed
 
@@ -25,18 +36,18 @@ def ranking(comparison: Comparison) -> Table:
     """The methods by rank; those that cannot be told apart share one."""
     score = comparison.primary
     columns = ["method", "rank", heading(score), f"difference to {comparison.baseline}", "verdict", "seeds", "time"]
-    rows = [_ranking_row(comparison, entry) for entry in comparison.summary]
+    rows = [_ranking_row(comparison, entry) for entry in comparison.lines]
     return Table("Ranking", columns, rows, frozenset({4}))
 
 
 def all_scores(comparison: Comparison) -> Table:
     """Every score that some method has, coloured where it differs from the baseline by more than noise."""
     rows = [
-        [Cell(heading(score)), *(_score_cell(comparison, entry, score["name"]) for entry in comparison.summary)]
+        [Cell(heading(score)), *(_score_cell(comparison, entry, score["name"]) for entry in comparison.lines)]
         for score in comparison.scores
         if any(is_number((entry["scores"].get(score["name"]) or {}).get("mean")) for entry in comparison.summary)
     ]
-    return Table("All scores", ["score", *comparison.methods], rows)
+    return Table("All scores", ["score", *(entry["method"] for entry in comparison.lines)], rows)
 
 
 def last_epoch(comparison: Comparison) -> Table:
@@ -77,18 +88,19 @@ def _ranking_row(comparison: Comparison, entry: dict[str, Any]) -> list[Cell | s
         rank(entry),
         Cell(mean_and_spread(score), interval((score or {}).get("interval"))),
         *_difference_cells(comparison, entry, stored),
-        Cell(str(entry["seeds"]), failed, "bad" if failed else ""),
+        Cell(DASH if entry["method"] == CONSTANT else str(entry["seeds"]), failed, "bad" if failed else ""),
         duration(entry.get("seconds")),
     ]
 
 
 def _difference_cells(comparison: Comparison, entry: dict[str, Any], stored: dict[str, Any] | None) -> list[Cell]:
     if stored is None:
-        return [Cell(DASH), Cell("baseline" if entry["method"] == comparison.baseline else DASH, tone="muted")]
+        told = {comparison.baseline: "baseline", CONSTANT: "the mean label of the training rows, always"}
+        return [Cell(DASH), Cell(told.get(entry["method"], DASH), tone="muted")]
     corrected = f"p {number(stored['p_adjusted'])}" if is_number(stored.get("p_adjusted")) else ""
     return [
         Cell(signed(stored["estimate"]), interval(stored.get("interval"), sign=True)),
-        Cell(stored["verdict"], corrected, _TONES.get(stored["verdict"], "muted")),
+        Cell(stored["verdict"] + among_others(comparison, stored), corrected, _TONES.get(stored["verdict"], "muted")),
     ]
 
 

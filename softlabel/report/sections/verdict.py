@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from softlabel.report.comparison import Comparison, difference, temperature_told
+from softlabel.report.comparison import Comparison, difference, temperature_told, why_kept
 from softlabel.report.drawing.palette import INK, MUTED, PAPER, marker, series_colour
 from softlabel.report.drawing.svg import drawing, inline_svg, transparent_axes
 from softlabel.report.page import Panel
@@ -61,7 +61,7 @@ def _kept(comparison: Comparison) -> Fact:
     kept = comparison.kept
     if kept is None:
         return Fact("Kept model", ["none"], "this protocol selects no model")
-    return Fact("Kept model", [kept["method"]], f"seed {kept['seed']}{temperature_told(kept)}")
+    return Fact("Kept model", [kept["method"]], f"seed {kept['seed']}{temperature_told(kept)}{why_kept(comparison)}")
 
 
 def _differences(comparison: Comparison) -> list[Fact]:

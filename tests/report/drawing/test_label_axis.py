@@ -170,7 +170,7 @@ def test_a_hostile_unit_stays_text(payload: str, no_drawing: None) -> None:
         assert not [name for name in attributes if name.startswith("on") or name == "autofocus"]
         assert "url(" not in attributes.get("style", "")
         for name in URL_ATTRIBUTES & attributes.keys():
-            assert attributes[name].startswith("data:image/png;base64,")
+            assert attributes[name].startswith(("data:image/png;base64,", "#"))
     assert visible(payload) in page.text
     card = model_card(results)
     prose = "\n".join(line for line in card.splitlines() if not line.startswith("    ")).replace("\\<", "")
