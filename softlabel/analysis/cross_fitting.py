@@ -196,7 +196,7 @@ def _are_distributions(rows: Tensor) -> bool:
 
 def rows_hash(folds: Folds) -> str:
     """Identifies the reviewed rows: which they are, their labels, their folds and the names of the classes."""
-    digest = hashlib.sha256("\x1f".join(folds.prepared.source.class_names).encode())
+    digest = hashlib.sha256("\x1f".join(folds.prepared.source.class_names).encode(errors="surrogatepass"))
     for values in (folds.samples.sample_id.numpy(), folds.samples.annotation.numpy(), folds.fold):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

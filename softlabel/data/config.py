@@ -149,7 +149,9 @@ class DataConfig(BaseModel):
         "symmetric", description="how wrong labels are drawn"
     )
     corrections: str | None = Field(
-        None, description="table that `softlabel review` wrote: its column 'label' replaces labels, not of test rows"
+        None,
+        description="table that `softlabel review` wrote: its column 'label' replaces labels, and 'leave out' in its "
+        "column 'action' takes rows away; not of test rows",
     )
     groups: Literal["counts", "thirds"] = Field(
         "counts", description="many/medium/few: by training counts (> 100, 20–100, < 20) or in thirds of the classes"

@@ -1,12 +1,18 @@
-"""The page of a label review: one HTML file, without scripts and without addresses, whose size no number of rows moves.
+"""The page of a label review: one HTML file without addresses, whose size no number of rows moves; one script of ours
+lets a person decide about rows.
 
 Pictures lie inside the file, and are made smaller until all of them fit a budget.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +20,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from softlabel.analysis.cross_fitting import rows_hash
 from softlabel.analysis.review import KINDS, Filters, Kind, Review
 from softlabel.analysis.strength import SUSPECTED
 from softlabel.evaluation.extreme_rows import data_uri
@@ -24,7 +31,7 @@ from softlabel.report.page import Table
 from softlabel.report.sections.samples import Bar
 from softlabel.runs.atomic import write_bytes
 from softlabel.text.numbers import DASH, count, number, share
-from softlabel.text.visible import shortened, visible_tree
+from softlabel.text.visible import shortened, visible, visible_tree
 from softlabel.version import __version__
 
 ROWS_SHOWN = 48
@@ -36,7 +43,10 @@ SIDES = (96, 64, 48, 32, 20)
 CLASSES_NAMED = 4
 FEATURES_NAMED = 6
 NAME_LENGTH = 60
+SHORT_NAME = 24
 PAIRS_SHOWN = 12
+FILE = "reviewed.csv"
+"""The name under which the page saves its decisions."""
 
 NOT_COUNTED = "Labels are ranked, but none is counted as wrong: {why}."
 _RANKED = "Rows whose labels the models find least probable"
@@ -54,6 +64,7 @@ class Sample:
     """A row as it is drawn: its picture, or its most unusual features, and what is said of its label."""
 
     row: str
+    number: int
     place: str
     given: str
     suggested: str
@@ -102,11 +113,63 @@ def render_review_page(review: Review, filters: Filters, rows: int | None = None
         pairs=_pair_table(summary),
         classes=_class_table(summary),
         correctable=review.correctable,
+        decisions=Markup(json_in_page(_decisions(review, chosen, shown))),
+        script=Markup(review_script()),
+        script_hash=Markup(script_hash(review_script())),
         temperature=number(summary["temperature"], 2),
         version=__version__,
         light=Markup(css_variables(dark=False)),
         dark=Markup(css_variables(dark=True)),
     )
+
+
+def _decisions(review: Review, chosen: Mapping[Kind, NDArray[np.int64]], shown: int) -> dict[str, Any]:
+    """What the page's script has to know: the classes, and of each row what it is called in a table of corrections."""
+    names, quality = review.class_names, review.quality
+    listed = np.concatenate([positions[:shown] for positions in chosen.values()])
+    rows = [
+        {
+            "row": str(int(review.sample_id[position]) + 1),
+            "listed": place,
+            "place": review.place(position),
+            "given": names[review.given[position]],
+            "suggested": _suggested(review, position),
+            "suggestedShown": visible(shortened(_suggested(review, position) or "", SHORT_NAME)),
+            "confidence": round(float(quality.confidence[position]), 6),
+            "ambiguity": round(float(quality.ambiguity[position]), 6),
+        }
+        for place, position in enumerate(listed.tolist())
+    ]
+    shown_names = [visible(shortened(name, NAME_LENGTH)) for name in names]
+    return {
+        "review": rows_hash(review.fitted.folds),
+        "file": FILE,
+        "classes": names,
+        "shown": shown_names,
+        "rows": rows,
+    }
+
+
+def _suggested(review: Review, position: int) -> str | None:
+    suggested = int(review.quality.suggested[position])
+    return None if suggested == int(review.given[position]) else review.class_names[suggested]
+
+
+def json_in_page(value: Any) -> str:
+    """JSON that can stand in a page's script element: nothing in it ends that element, or begins a comment."""
+    text = json.dumps(value, ensure_ascii=True)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+@cache
+def review_script() -> str:
+    """The script of the page."""
+    return resources.files("softlabel.report").joinpath("review.js").read_text(encoding="utf-8")
+
+
+def script_hash(script: str) -> str:
+    """By which the page's policy allows this script, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _gallery(review: Review, kind: Kind, samples: list[Sample], found: int) -> Gallery:
@@ -191,6 +254,7 @@ def _sample(review: Review, position: int, image: str | None, tiny: bool) -> Sam
     given, suggested = (names[places[position]] for places in (review.given, quality.suggested))
     return Sample(
         row=count(int(review.sample_id[position]) + 1),
+        number=int(review.sample_id[position]) + 1,
         place=place_told(review, position, NAME_LENGTH),
         given=shortened(given, NAME_LENGTH),
         suggested=shortened(suggested, NAME_LENGTH) if suggested != given else "",

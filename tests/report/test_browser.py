@@ -93,7 +93,7 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, An
         frames = "".join(_frame(f"{name} {width}", width, text) for name, text in pages.items() for width in widths)
         document = f"<!doctype html><meta charset=utf-8><pre id=found></pre>{frames}<script>{PROBE}</script>"
         (folder / "frames.html").write_text(document, encoding="utf-8")
-        seen = _run("--dump-dom", f"--blink-settings=preferredColorScheme={0 if dark else 1}", folder=folder)
+        seen = run_browser("--dump-dom", f"--blink-settings=preferredColorScheme={0 if dark else 1}", folder=folder)
         stored = re.search(r'<pre id="found">(.*?)</pre>', seen, re.DOTALL)
         assert stored is not None, seen[:500]
         found: dict[str, Any] = json.loads(html.unescape(stored.group(1)))
@@ -108,7 +108,8 @@ def _frame(name: str, width: int, page: str) -> str:
     )
 
 
-def _run(*flags: str, folder: Path) -> str:
+def run_browser(*flags: str, folder: Path) -> str:
+    """What the browser prints of the page of frames in this folder."""
     assert CHROMIUM is not None
     command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", *flags, (folder / "frames.html").as_uri()]
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}

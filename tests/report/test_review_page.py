@@ -12,7 +12,7 @@ import torch
 from softlabel.analysis.review import Filters, Review
 from softlabel.analysis.strength import SUSPECTED
 from softlabel.data.samples import HeldSamples
-from softlabel.report.review_page import PICTURES_AT_MOST, render_review_page
+from softlabel.report.review_page import PICTURES_AT_MOST, render_review_page, review_script, script_hash
 from softlabel.text.visible import visible
 from softlabel.training.config import RunConfig
 from tests.analysis.made import images, made_review
@@ -107,7 +107,8 @@ def test_a_payload_in_every_field_stays_text(payload: str) -> None:
     extra = {payload: np.linspace(0, 1, 12).astype(np.float32)}
     review = made_review(samples, [payload, "b", "c"], place=payload, extra=extra, config=config, wrong=0.5)
     page = parse(render_review_page(review, Filters(classes=(payload,))))
-    assert {tag for tag, _ in page.elements} <= ALLOWED_TAGS
+    assert {tag for tag, _ in page.elements} <= ALLOWED_TAGS | {"script"}
+    assert len(page.tags("script")) == 2
     for _, attributes in page.elements:
         assert not [name for name in attributes if name.startswith("on") or name == "autofocus"]
         assert "url(" not in attributes.get("style", "")
@@ -118,15 +119,17 @@ def test_a_payload_in_every_field_stays_text(payload: str) -> None:
     assert " ".join(page.text.split()).count(start) >= 10
 
 
-def test_it_needs_no_network_and_runs_nothing() -> None:
+def test_it_needs_no_network_and_runs_one_script() -> None:
     html = render_review_page(made_review(), Filters())
     page = parse(html)
     policy = next(meta["content"] for meta in page.tags("meta") if "http-equiv" in meta)
-    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:;")
-    assert not page.tags("script")
+    allowed = f"script-src '{script_hash(review_script())}'"
+    assert policy.startswith(f"default-src 'none'; {allowed}; style-src 'unsafe-inline'; img-src data:;")
+    assert len(page.tags("script")) == 2
     assert "http" not in html.replace("http-equiv", "")
     assert "url(" not in html
-    assert not re.search(r"\bnan\b|\bNone\b(?!\.)|\binf\b", page.text)
+    read = html.partition("<script")[0]
+    assert not re.search(r"\bnan\b|\bNone\b(?!\.)|\binf\b", parse(f"{read}</body></html>").text)
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))

@@ -21,22 +21,26 @@ from softlabel.data.reading.tables import Table, existing_file, read_csv, read_p
 from softlabel.data.refusals import Refusals
 from softlabel.data.samples import Samples
 from softlabel.data.source import Source
-from softlabel.errors import ConfigError
+from softlabel.errors import ConfigError, DataError
 from softlabel.text.spreadsheet import restore
-from softlabel.text.words import shown
+from softlabel.text.words import counted, shown
 
-ROW, GIVEN, LABEL, PLACE = "row", "given_label", "label", "place"
+ROW, GIVEN, LABEL, PLACE, ACTION = "row", "given_label", "label", "place", "action"
+LEAVE_OUT = "leave out"
+_ACTIONS = {"": False, "keep": False, LEAVE_OUT: True, "leave_out": True}
+"""What a row of the column `action` may say, and whether the row is left out then."""
 
 
 def corrected(
     parts: Sequence[Samples], test: Samples, source: Source, config: DataConfig
 ) -> tuple[list[Samples], list[str]]:
-    """The parts with the labels that the configuration's table of corrections gives them, and notes.
+    """The parts as the configuration's table of corrections leaves them, and notes: other labels, and fewer rows.
 
     parts  those whose labels may be changed, training and validation
 
     Raises ConfigError for a source without one class per row, DataError for a table whose rows are not those of the
-    data: every row must be named once, with the label it has and one of the known classes.
+    data: every row must be named once, with the label it has, one of the known classes, and no other action than to be
+    left out; and for a table that leaves no training row.
     """
     if config.corrections is None:
         return list(parts), []
@@ -50,6 +54,7 @@ def corrected(
         refusals.add_outside(refusal)
     ids = _row_ids(table.columns, refusals)
     given, wanted = (_class_index(table.columns, name, source, refusals) for name in (GIVEN, LABEL))
+    left_out = _left_out(table.columns, refusals)
     pool_ids = torch.cat([part.sample_id for part in parts]).numpy()
     pool_labels = torch.cat([part.annotation for part in parts]).numpy()
     position = _positions(ids, pool_ids, test.sample_id.numpy(), source, refusals)
@@ -58,18 +63,41 @@ def corrected(
     _refuse_other_labels(given, pool_labels[position], source, refusals)
     refused = refusals.settle(config.skip_bad)
     kept = refusals.good
-    changed = int((wanted[kept] != pool_labels[position[kept]]).sum())
+    relabelled = kept[~left_out[kept]]
+    changed = int((wanted[relabelled] != pool_labels[position[relabelled]]).sum())
     pool_labels[position[kept]] = wanted[kept]
-    labels, rows = (f"{count:,} {noun}{'s' * (count != 1)}" for count, noun in ((changed, "label"), (len(kept), "row")))
-    notes = [f"corrections: {labels} changed by {file}, of {rows} that it names"]
+    stays = np.ones(len(pool_ids), bool)
+    stays[position[kept[left_out[kept]]]] = False
+    gone = len(stays) - int(stays.sum())
+    also = f" and {counted(gone, 'row')} left out" if gone else ""
+    named = counted(len(kept), "row")
+    notes = [f"corrections: {counted(changed, 'label')} changed{also} by {file}, of {named} that it names"]
     if refused:
         notes.append(f"{file}: rows left out because they cannot be used: {len(refusals):,} (first: {refused[0]})")
-    new = torch.split(torch.from_numpy(pool_labels), [len(part) for part in parts])
-    return [_with(part, annotation) for part, annotation in zip(parts, new, strict=True)], notes
+    sizes = [len(part) for part in parts]
+    new = torch.split(torch.from_numpy(pool_labels), sizes)
+    remaining = torch.split(torch.from_numpy(stays), sizes)
+    if not remaining[0].any():
+        raise DataError(f"{file}: it leaves out all {sizes[0]:,} training rows, expected some to learn from")
+    return [_with(*each) for each in zip(parts, new, remaining, strict=True)], notes
 
 
-def _with(part: Samples, annotation: Tensor) -> Samples:
-    return part.annotated(annotation.clone())
+def _with(part: Samples, annotation: Tensor, stays: Tensor) -> Samples:
+    changed = part.annotated(annotation.clone())
+    return changed if stays.all() else changed.select(stays.nonzero().flatten())
+
+
+def _left_out(table: pa.Table, refusals: Refusals) -> NDArray[np.bool_]:
+    """Which rows are to be left out; none where the table has no such column."""
+    found = np.zeros(table.num_rows, bool)
+    texts = table.column(ACTION).to_pylist() if ACTION in table.column_names else []
+    for position, text in enumerate(texts):
+        action = "" if text is None else str(text).strip().lower()
+        if action in _ACTIONS:
+            found[position] = _ACTIONS[action]
+        elif not refusals.bad[position]:
+            refusals.add(position, ACTION, shown(str(text)), f"{LEAVE_OUT!r}, 'keep', or nothing")
+    return found
 
 
 def _read(path: str) -> tuple[Table, str]:
@@ -88,7 +116,8 @@ def _read(path: str) -> tuple[Table, str]:
 
 
 def _columns(columns: Sequence[str], file: str) -> list[str]:
-    return [one_column(name, columns, file) for name in (ROW, GIVEN, LABEL, PLACE) if name != PLACE or name in columns]
+    asked = (ROW, GIVEN, LABEL, *(name for name in (PLACE, ACTION) if name in columns))
+    return [one_column(name, columns, file) for name in asked]
 
 
 def _row_ids(table: pa.Table, refusals: Refusals) -> NDArray[np.int64]:

@@ -188,3 +188,42 @@ def test_votes_are_not_corrected_by_a_class(table: Path) -> None:
     config = DataConfig(source=f"csv:{table / 'votes.csv'}", **columns)
     with pytest.raises(ConfigError, match="has no class label per row"):
         make_splits(open_source(config), config, lambda annotation: annotation.argmax(1).numpy())
+
+
+LEAVE_OUT = ["leave out", "Leave Out ", "leave_out"]
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.parquet"])
+@pytest.mark.parametrize("text", LEAVE_OUT)
+def test_rows_are_left_out_and_nothing_else_moves(table: Path, name: str, text: str) -> None:
+    before = splits_of(table)
+    rows = [{**row, "action": ""} for row in rows_of(before)]
+    for row in rows[:3]:
+        row["action"] = text
+    other = next(kind for kind in KINDS if kind != rows[5]["label"])
+    rows[0]["label"] = other  # what becomes of a row that is left out does not count as changed
+    rows[5] |= {"label": other, "action": "keep"}
+    after = splits_of(table, write(table, rows, name))
+    gone = {row["row"] - 1 for row in rows[:3]}
+    for part in ("training", "validation", "test"):
+        was, now = getattr(before, part), getattr(after, part)
+        assert now.sample_id.tolist() == [row for row in was.sample_id.tolist() if row not in gone]
+        assert len(now.read(torch.arange(len(now)))) == len(now)
+    note = f"corrections: 1 label changed and 3 rows left out by {name}, of {len(rows)} rows that it names"
+    assert note in after.notes
+    assert after.test_hash == before.test_hash
+    assert after.fingerprint.data_hash != before.fingerprint.data_hash
+
+
+def test_an_unknown_action_names_file_and_row(table: Path) -> None:
+    rows = [{**row, "action": ""} for row in rows_of(splits_of(table))]
+    rows[2]["action"] = "remove"
+    with pytest.raises(DataError, match=r"row 3, column .action.: .remove., expected .leave out., .keep., or nothing"):
+        splits_of(table, write(table, rows))
+
+
+def test_a_table_that_leaves_no_training_row_is_refused(table: Path) -> None:
+    before = splits_of(table)
+    rows = [{**row, "action": "leave out"} for row in rows_of(before)]
+    with pytest.raises(DataError, match=rf"c\.csv: it leaves out all {len(before.training)} training rows"):
+        splits_of(table, write(table, rows))
