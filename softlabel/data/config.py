@@ -57,12 +57,13 @@ ColumnNames = Annotated[list[str], _TABLE, _ANY_ROWS]
 
 def as_size(given: Any) -> Any:
     """A size as people write it, 224, "64 64", "64x64" or ["64"], as a pair; anything else as it is, to be refused."""
-    if isinstance(given, list | tuple) and len(given) == 1 and isinstance(given[0], int | str):
-        (given,) = given
-    if isinstance(given, str):
-        given = [part for part in re.split(r"[\s,x×]+", given.strip().lower()) if part] or given
-        given = given[0] if isinstance(given, list) and len(given) == 1 else given
-    return (given, given) if isinstance(given, int | str) and not isinstance(given, bool) and given != "" else given
+    parts = list(given) if isinstance(given, list | tuple) else [given]
+    if len(parts) == 1 and isinstance(parts[0], str):
+        words = [word for word in re.split(r"[\s,x×]+", parts[0].strip().lower()) if word]
+        parts = [int(word) if word.isdecimal() else word for word in words] or [parts[0]]
+    if len(parts) == 1 and isinstance(parts[0], int) and not isinstance(parts[0], bool):
+        parts *= 2
+    return tuple(parts) if len(parts) > 1 else given
 
 
 class DataConfig(BaseModel):

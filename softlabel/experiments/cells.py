@@ -154,7 +154,7 @@ def run_cells(
     by an exception, such as Ctrl-C, the processes are stopped; their folders go on from the last checkpoint next time.
     """
     waiting = [cell for cell in reversed(cells) if not cell.finished]
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = threads_of(jobs)
     running: list[_Worker] = []
     failures: list[Failure] = []
     try:
@@ -175,6 +175,11 @@ def run_cells(
         for worker in running:
             worker.stop()
     return failures
+
+
+def threads_of(jobs: int) -> int:
+    """With how many threads a run computes beside so many others."""
+    return max(1, (os.cpu_count() or 1) // jobs)
 
 
 def _next(waiting: list[Cell], running: Sequence[Cell]) -> Cell | None:

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from softlabel.errors import FailedRunError
-from softlabel.experiments.cells import Cell, Failure, run_cells, warm_up
+from softlabel.experiments.cells import Cell, Failure, run_cells, threads_of, warm_up
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
 from softlabel.experiments.sharing import with_shared_stages
+from softlabel.experiments.taking_over import take_over, told
 from softlabel.methods.base.method import OF_EVERY_METHOD, Method
 from softlabel.runs.atomic import write_text
 from softlabel.runs.openings import count_openings, refuse_other_data, refuse_other_test_rows
@@ -29,6 +30,9 @@ from softlabel.training.frozen_features import frozen_features
 from softlabel.training.precision import precision_for
 from softlabel.training.shared_stages import forget
 from softlabel.training.train import BEGIN_ANEW
+
+TAKEN_OVER = "taken-over.txt"
+"""Which runs of a comparison come from an earlier one."""
 
 
 class CompareProgress:
@@ -82,10 +86,11 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
             for method in config.comparison.methods
         ]
         cells = with_shared_stages(cells, methods)
-        _refuse_other_cells([cell for cell in cells if cell.finished], prepared, str(run.path))
         jobs = jobs_that_pay_off(config, len(cells))
+        taken = _taken_over(config, cells, prepared, run.path, threads_of(jobs))
+        _refuse_other_cells([cell for cell in cells if cell.finished], prepared, str(run.path))
         notes = dict.fromkeys(note for method in methods.values() for note in method.notes(config.training.sampler))
-        progress.begin(run.path, prepared, cells, jobs, [*notes, *_own_training(methods)])
+        progress.begin(run.path, prepared, cells, jobs, [*taken, *notes, *_own_training(methods)])
         _keep_features(cells, methods, prepared, progress)
         progress.ready(cells, prepared, jobs)
         failures = run_cells(
@@ -98,10 +103,24 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         seconds = run.add_seconds(time.perf_counter() - started)
         openings = count_openings(run.path)
         results = collect(config, prepared, cells, failures, seconds=seconds, command=command, test_openings=openings)
+        results["data"]["notes"] += taken
         keep_model(run.path, results)
         write_pages(results, run.path)
         run.write_json("results.json", results)  # last, as it marks the comparison as finished
         return run.path
+
+
+def _taken_over(
+    config: CompareConfig, cells: Sequence[Cell], prepared: Prepared, folder: Path, threads: int
+) -> list[str]:
+    """Take over equal runs of other comparisons, and say so, also when this one goes on."""
+    if not config.comparison.take_over:
+        return []
+    note = folder / TAKEN_OVER
+    found = told(take_over(cells, prepared, folder, Path(config.output.runs), threads), cells)
+    if found:
+        write_text(note, "\n".join(found) + "\n")
+    return note.read_text(encoding="utf-8").splitlines() if note.exists() else []
 
 
 def _settle_data(config: CompareConfig, run: RunFolder, prepared: Prepared) -> None:

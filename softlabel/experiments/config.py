@@ -33,6 +33,10 @@ class ComparisonConfig(BaseModel):
         "auto", description="runs that train at the same time; auto takes as many as pay off"
     )
 
+    take_over: bool = Field(
+        True, description="take over runs of finished comparisons in the same folder that would come out the same"
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         seeds: Sequence[int | str] = [] if isinstance(self.seeds, int) else self.seeds

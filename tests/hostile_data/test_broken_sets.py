@@ -174,8 +174,8 @@ def told(tmp_path, monkeypatch):
     """Gives a written data set to the command, which stops where training would begin: (code, stderr, warnings)."""
     reached = []
 
-    def stop(config, prepared):
-        reached.append(prepared.warnings)
+    def stop(config, prepared, backbone=None):
+        reached.append([*prepared.source.warnings, *prepared.splits.warnings])  # that rows are few is no fault
         raise FailedRunError("past the checks")
 
     monkeypatch.setattr("softlabel.training.train.build_method", stop)

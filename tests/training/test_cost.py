@@ -45,7 +45,9 @@ def test_it_counts_steps_validations_and_tests(prepared: Prepared, monkeypatch: 
     found = measured_cost(config(), prepared)
     rows = prepared.rows
     steps = -(-rows["training"] // 256)
-    validation, test = (max(1.0, rows[part] / cost.CHUNK) for part in ("validation", "test"))
+    validation, test = (
+        max(1.0, rows[part] / cost.rows_at_once(prepared.splits.test)) for part in ("validation", "test")
+    )
     assert found.epochs == pytest.approx((steps + validation,) * 4)
     assert found.finish == pytest.approx(2 * (validation + test))
     assert found.begin == pytest.approx(cost.RUN_SECONDS + prepared.seconds)

@@ -10,7 +10,7 @@ import pytest
 
 from softlabel.experiments.config import CompareConfig
 from softlabel.methods.base.discovery import find_method
-from softlabel.networks.build import BACKBONES
+from softlabel.networks.build import BACKBONES, PRETRAINED
 from softlabel.networks.hub import PREFIX
 from softlabel.training.config import RunConfig
 from softlabel.training.schedule import Schedule
@@ -34,7 +34,7 @@ def test_every_option_of_a_method_is_known(path: Path) -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_key_and_value_is_known(path: Path) -> None:
     config = read(path)
-    assert config.network.backbone in {*BACKBONES, "auto"} or config.network.backbone.startswith(PREFIX)
+    assert config.network.backbone in {*BACKBONES, PRETRAINED, "auto"} or config.network.backbone.startswith(PREFIX)
     assert f"recipes/{path.name}" in path.read_text(encoding="utf-8")  # the command in its comment
 
 

@@ -16,8 +16,9 @@ safetensors  a folder of weights and JSON, the temperature folded into the head
 torch        a torch.export program: raw inputs in, calibrated probabilities out
 onnx         the same as an ONNX graph; needs softlabel[onnx]
 
-Each is run and compared with the original before it is kept. labels.json beside it says what its inputs and outputs
-are; use.py, of ten lines, goes from a photo or a table to labels by torch or onnxruntime alone.
+Each is run and compared with the original before it is kept. labels.json
+beside it says what its inputs and outputs are; use.py, of ten lines, goes from
+a photo or a table to labels by torch or onnxruntime alone.
 
 examples:
   softlabel export runs/digits-0001 --format torch

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from softlabel.cli.screens.time_left import Standing, TimeLeft
 from softlabel.errors import SoftlabelError
-from softlabel.experiments.cells import Cell, wait_until_warm
+from softlabel.experiments.cells import Cell, threads_of, wait_until_warm
 from softlabel.methods.base.method import OF_EVERY_METHOD
 from softlabel.tasks.prepared import Prepared
 from softlabel.training.build_method import build_method
@@ -35,7 +34,7 @@ def time_left(
     import lightning_fabric  # noqa: F401 (which takes long, at the same time as the workers import theirs)
 
     wait_until_warm()
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = threads_of(jobs)
     configs = {cell.method: cell.config for cell in cells}
     kinds = {method: kind_of_run(config, prepared) for method, config in configs.items()}
     costs: dict[str, Cost | None] = {}
