@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -17,6 +18,7 @@ from softlabel.bounded_files import MOST_TOML, one_line, parse_toml
 from softlabel.cli.configuring.complaints import Spelling, by_hand, complaints, in_file, several, unknown, wrong_value
 from softlabel.cli.configuring.dead_options import refuse_dead_options, refuse_undrawn_splits, refuse_unread
 from softlabel.cli.configuring.options import add_options, given_options, nested, options_of
+from softlabel.cli.configuring.other_words import another_command, meant, with_kind
 from softlabel.cli.configuring.parser import METHOD_OPTIONS_HELP, Parser, spell_flag, take_method_options
 from softlabel.errors import ConfigError, RunError
 from softlabel.given_files import read_given
@@ -56,6 +58,8 @@ def assemble(
     Raises ConfigError with one line per mistake.
     """
     _refuse_unknown(model, given, spell)
+    if isinstance(given.get("source"), str):
+        given = {**given, "source": with_kind(given["source"])}
     from_file = read_recipe(recipe, model) if recipe else {}
     hand = {**nested(given, model), **({"methods": methods} if methods else {})}
     source_named = "source" in given or "source" in from_file.get("data", {})
@@ -98,6 +102,11 @@ def read_recipe(path: Path, model: type[BaseModel]) -> dict[str, Any]:
         raise ConfigError(str(error)) from None
     except ValueError as error:
         raise ConfigError(f"the recipe {str(path)!r} cannot be read: {error}") from None
+    other = another_command(values, model.model_fields)
+    if other is not None:
+        raise ConfigError(
+            f"{path} is the configuration of `softlabel {other}`: softlabel {other} --recipe {shlex.quote(str(path))}"
+        )
     validated(model, values, in_file(path), strict=True)
     return values
 
@@ -147,7 +156,7 @@ def _refuse_unknown(model: type[BaseModel], given: Mapping[str, Any], spell: Cal
     options = {option.name: option for option in options_of(model)}
     for name in given:
         if name not in options:
-            near = nearest(name, options)
+            near = meant(name, options)
             hint = f"; did you mean {spell(near)}{options[near].default_note}?" if near else ""
             raise ConfigError(f"there is no option {spell(name)}{hint}")
 
@@ -247,7 +256,7 @@ def check_method_name(name: str, place: str) -> None:
 
 def settings_parser(command: str, description: str, examples: str, model: type[BaseModel]) -> Parser:
     """A parser with a flag for every field of the model, --recipe, and the note on options of methods."""
-    parser = Parser(command, "[options]", description, f"{METHOD_OPTIONS_HELP}\n\n{NONE_HELP}\n\n{examples}")
+    parser = Parser(command, "[SOURCE] [options]", description, f"{METHOD_OPTIONS_HELP}\n\n{NONE_HELP}\n\n{examples}")
     parser.add_argument("--recipe", type=Path, metavar="FILE", help="TOML file to start from; flags go over it")
     parser.add_argument("--json", action="store_true", help="print one JSON event a line; words go to stderr")
     add_options(parser, model)
@@ -257,7 +266,15 @@ def settings_parser(command: str, description: str, examples: str, model: type[B
 def read_settings(parser: Parser, words: list[str]) -> tuple[argparse.Namespace, dict[str, Any]]:
     """The namespace of these words, and the options of methods among them."""
     rest, methods = take_method_options(words)
-    return parser.read(rest), methods
+    namespace, others = parser.read_with_others(rest)
+    for word in others:
+        if word.endswith(".toml"):
+            command = f"{parser.prog} --recipe {shlex.quote(word)}"
+            raise ConfigError(f"{word} is a recipe, which goes after --recipe: {command}")
+        if word.startswith("-") or hasattr(namespace, "source"):
+            raise ConfigError(parser.unknown(word))
+        namespace.source = [word]
+    return namespace, methods
 
 
 def settled(

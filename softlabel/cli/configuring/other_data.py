@@ -8,6 +8,7 @@ from typing import Any
 from softlabel.cli.configuring.complaints import by_hand
 from softlabel.cli.configuring.configuration import validated
 from softlabel.cli.configuring.dead_options import refuse_dead_options
+from softlabel.cli.configuring.other_words import with_kind
 from softlabel.data.config import DataConfig, OfAnyRows
 from softlabel.errors import ConfigError
 from softlabel.training.config import RunConfig
@@ -25,7 +26,7 @@ def other_data(given: Mapping[str, Any], split: str | None, spell: Callable[[str
         return None
     if "source" not in given:
         raise ConfigError(f"{spell(next(iter(given)))} would not be read: it needs {spell('source')}")
-    data = validated(DataConfig, given, by_hand(spell))
+    data = validated(DataConfig, {**given, "source": with_kind(str(given["source"]))}, by_hand(spell))
     refuse_dead_options(given, RunConfig(data=data), spell)
     if "split_column" in given and split in (None, "all") and not _has_pattern(data.feature_columns):
         raise ConfigError(f"{spell('split_column')} would not be read: all rows are scored; it needs {spell('split')}")

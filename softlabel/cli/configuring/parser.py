@@ -7,8 +7,8 @@ import re
 import textwrap
 from typing import Any, NoReturn
 
+from softlabel.cli.configuring.other_words import meant
 from softlabel.errors import ConfigError
-from softlabel.text.words import nearest
 
 _METHOD_OPTION = re.compile(r"--(?P<method>[\w-]+)\.(?P<option>[\w-]+)(?:=(?P<value>.*))?", re.DOTALL)
 
@@ -68,10 +68,14 @@ class Parser(argparse.ArgumentParser):
 
     def read(self, words: list[str]) -> argparse.Namespace:
         """The namespace of these words. Raises ConfigError for a word that has no meaning here."""
-        namespace, unknown = self.parse_known_args(_with_whole_sizes(words))
-        if unknown:
-            raise ConfigError(self._unknown(unknown[0]))
+        namespace, others = self.read_with_others(words)
+        if others:
+            raise ConfigError(self.unknown(others[0]))
         return namespace
+
+    def read_with_others(self, words: list[str]) -> tuple[argparse.Namespace, list[str]]:
+        """The namespace of these words, and the words that have no meaning in it."""
+        return self.parse_known_args(_with_whole_sizes(words))
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         """Python before 3.13 takes the value of --FLAG=-- for the end of the options, and hands on an empty list."""
@@ -81,13 +85,16 @@ class Parser(argparse.ArgumentParser):
             return value
         return super()._get_values(action, arg_strings)
 
-    def _unknown(self, word: str) -> str:
+    def unknown(self, word: str) -> str:
+        """The message about a word that has no meaning here."""
         if not word.startswith("-"):
             return f"unexpected argument {word!r}; usage: {self.usage}"
         flag = word.partition("=")[0]
         if word.startswith("--no-") and "--" + flag[5:] in self._option_string_actions:
             return f"--{flag[5:]} takes a value; it has no {flag}"
-        near = nearest(flag, (string for string in self._option_string_actions if string.startswith("--")))
+        names = {string[2:]: string for string in self._option_string_actions if string.startswith("--")}
+        found = meant(flag[2:], [name.replace("-", "_") for name in names] + list(names))
+        near = None if found is None else names.get(found) or names.get(found.replace("_", "-"))
         if near is None:
             return f"there is no option {flag}; see `{self.prog} --help`"
         return f"there is no option {flag}; did you mean {near}{_default_of(self._option_string_actions[near])}?"

@@ -175,5 +175,6 @@ def existing_file(path: str, source: str) -> str:
         raise ConfigError(f"source {source!r} needs a path: {source}:PATH")
     if not os.path.isfile(path):
         other = "is a folder" if os.path.isdir(path) else "is not a regular file"
-        raise DataError(f"{path}: {other if os.path.exists(path) else 'does not exist'}, expected a {source} file")
+        kind = f"{'an' if source[0] in 'aeiou' else 'a'} {source} file"
+        raise DataError(f"{path}: {other if os.path.exists(path) else 'does not exist'}, expected {kind}")
     return path
