@@ -10,12 +10,15 @@ from softlabel.cli.screens.understood import line
 from softlabel.training.progress import LINE_SECONDS
 
 QUIET_SECONDS = 0.5
+"""Before a bar is drawn on a terminal."""
+QUIET_LOG_SECONDS = 10.0
+"""Before a log has a line."""
 
 
 class PreparingBar:
     """One bar after the other on a terminal; elsewhere a line for each work, and one a minute.
 
-    What takes less than half a second is not shown.
+    What takes less than half a second, or ten in a log, is not shown.
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
@@ -23,6 +26,7 @@ class PreparingBar:
         self._clock = clock
         self._what = ""
         self._begun = False
+        self._quiet = QUIET_SECONDS if stream.isatty() else QUIET_LOG_SECONDS
         self._since = self._last = 0.0
         self._bar: Any = None
 
@@ -31,7 +35,7 @@ class PreparingBar:
         if what != self._what:
             self.close()
             self._what, self._since = what, self._clock()
-        begins = not self._begun and self._clock() - self._since >= QUIET_SECONDS
+        begins = not self._begun and self._clock() - self._since >= self._quiet
         if begins:
             self._begun = True
             self._begin(what, total)

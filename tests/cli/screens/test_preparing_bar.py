@@ -21,10 +21,10 @@ def test_a_log_has_a_line_for_each_work_and_one_a_minute() -> None:
         begun.append(bar.show("features of training images", second + 10, 150))
     assert begun == [False, True] + [False] * 13
     bar.show("quick work", 5, 10)
-    now[0] += 0.4
+    now[0] += 9
     bar.show("quick work", 10, 10)
     bar.show("features of test images", 5, 10)
-    now[0] += 0.5
+    now[0] += 10
     bar.show("features of test images", 10, 10)
     bar.close()
     lines = [" ".join(line.split()) for line in stream.getvalue().splitlines()]
