@@ -72,8 +72,10 @@ class TrainingConfig(BaseModel):
     decay: Annotated[float, _STEP] = Field(0.01, gt=0, le=1, description="factor at every milestone")
     clip_norm: Factor | None = Field(None, description="largest norm of the gradient")
     ema: float | None = Field(None, gt=0, lt=1, description="decay of an exponential moving average of the weights")
-    augment: Literal["auto", "none", "shift", "crop-flip", "colour"] = Field(
-        "auto", description="auto: shift for grey images, crop-flip for colour; colour adds colour jitter"
+    augment: Literal["auto", "none", "shift", "crop-flip", "resized-crop", "colour", "trivial", "erasing"] = Field(
+        "auto",
+        description="auto: shift for grey images, crop-flip for colour, resized-crop for colour above 48 pixels; "
+        "colour adds colour jitter, trivial TrivialAugment, erasing random erasing",
     )
     views: Annotated[Views, _FROZEN, _VIEWS] = Field(
         4, description="augmented views of each training image, which a frozen backbone computes once for all epochs"

@@ -112,7 +112,11 @@ class _Maker:
         self._device = device
         self._split_seed = config.data.split_seed
         self._augmentation: Augmentation = augmentation_for(
-            config.training.augment, training.input_kind, training.input_shape, mirrors=prepared.task.mirrors
+            config.training.augment,
+            training.input_kind,
+            training.input_shape,
+            mirrors=prepared.task.mirrors,
+            masks=prepared.task.per_pixel,
         )
         self._views = 1 if self._augmentation == "none" else config.training.views
 

@@ -58,7 +58,11 @@ class StageData:
         self._augmentation: Augmentation = "none"  # views were changed when they were made
         if views is None:
             self._augmentation = augmentation_for(
-                config.training.augment, training.input_kind, training.input_shape, mirrors=prepared.task.mirrors
+                config.training.augment,
+                training.input_kind,
+                training.input_shape,
+                mirrors=prepared.task.mirrors,
+                masks=prepared.task.per_pixel,
             )
         self.epochs = stage.epochs_of(config.training.epochs)
         self.images_per_epoch = len(self._order(0)) if stage.gradients else len(training)
