@@ -51,7 +51,8 @@ def test_each_image_has_an_operation_of_its_own() -> None:
     images = torch.from_numpy(np.array(image())).permute(2, 0, 1).expand(300, 3, 41, 41).contiguous()
     found = trivially_augmented(images, torch.Generator().manual_seed(0))
     same = (found == images).flatten(1).all(1).double().mean().item()
-    assert same == pytest.approx(1 / 14 + 11 / 14 / 31, abs=0.05)  # identity, and the strength of nothing
+    # identity, the contrast of an image that has all of it, and the strength of nothing
+    assert same == pytest.approx(2 / 14 + 11 / 14 / 31, abs=0.05)
     assert len({one.numpy().tobytes() for one in found}) > 150
 
 
