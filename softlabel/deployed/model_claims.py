@@ -71,7 +71,8 @@ def refuse_unbacked_widths(
 ) -> None:
     """Raise RunError for a description whose widths no tensor has, before memory is taken for them."""
     is_mlp = config.backbone == "mlp" or (config.backbone == "auto" and inputs.kind == "features")
-    widths = [outputs, *((inputs.size, *config.hidden) if is_mlp else (inputs.channels,))]
+    flat = is_mlp or config.backbone == "linear"
+    widths = [outputs, inputs.size if flat else inputs.channels, *(config.hidden if is_mlp else ())]
     there = {length for value in state.values() for length in value.shape}
     absent = [width for width in widths if width not in there]
     if absent or len(config.hidden) > len(state):

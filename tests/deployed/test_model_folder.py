@@ -21,9 +21,9 @@ from softlabel.deployed import model_folder
 from softlabel.deployed.export import export_model
 from softlabel.deployed.model_files import digest_of
 from softlabel.deployed.model_folder import DeployedModel, load_model, save_model
-from softlabel.errors import RunError
+from softlabel.errors import RunError, UnsupportedError
 from softlabel.networks.adapter import adapt
-from softlabel.networks.build import build_network
+from softlabel.networks.build import BACKBONES, build_network
 from softlabel.networks.config import NetworkConfig
 from softlabel.networks.inputs import InputSpec
 from softlabel.networks.network import Network
@@ -80,6 +80,20 @@ def test_a_saved_model_answers_as_the_network_did(tmp_path: Path, bias: Tensor |
     assert model.class_names == TASK["class_names"]
     assert (model.temperature, model.inputs, model.card) == (1.5, IMAGES, {"accuracy": 0.5})
     assert not model.training
+
+
+@pytest.mark.parametrize("inputs", [IMAGES, FEATURES], ids=["images", "features"])
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_comes_back(backbone: str, inputs: InputSpec, tmp_path: Path) -> None:
+    config = NetworkConfig(backbone=backbone, hidden=[5])
+    try:
+        network = build_network(config, inputs, 3, seed=0)
+    except UnsupportedError:
+        pytest.skip("needs images")
+    save(tmp_path / "model", network, inputs=inputs, network_config=config)
+    state = load_model(tmp_path / "model").network.state_dict()
+    assert state.keys() == network.state_dict().keys()
+    assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
 
 
 def test_features_and_settings_of_the_network_come_back(tmp_path: Path) -> None:
