@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from softlabel.training.config import RunConfig
 from softlabel.training.engine import device_name
 from softlabel.training.fingerprinted import fingerprint_for
 from softlabel.training.progress import Progress
-from softlabel.training.train import train
+from softlabel.training.train import FEATURES, train
 
 FORMAT = "1"
 PREDICTIONS = "predictions.safetensors"
@@ -124,12 +125,21 @@ def _train(config: RunConfig, folds: Folds, folder: Path, progress: FoldProgress
     try:
         for number, run in enumerate(runs):
             prepared = folds[number]
-            train(config, folder=run, resume=True, progress=progress.fold(number), prepared=prepared)
+            train(
+                config,
+                folder=run,
+                resume=True,
+                progress=progress.fold(number),
+                prepared=prepared,
+                features=folder / FEATURES,
+                pool=folds.samples,
+            )
             refuse_changed_data(run, prepared.splits.fingerprint, f"; remove {folder} to review the rows anew")
             logits[torch.from_numpy(folds.fold == number)] = _answers(_ready(run, config), prepared)
             drop_checkpoints(run)
     finally:
         progress.end()
+    shutil.rmtree(folder / FEATURES, ignore_errors=True)
     _write(folder / PREDICTIONS, logits[torch.from_numpy(folds.reviewed)], folds)
 
 

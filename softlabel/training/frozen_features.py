@@ -77,9 +77,12 @@ def frozen_features(
     device: torch.device,
     say: Callable[[str], None] = _nothing,
     preparing: Preparing = _nothing,
+    pool: Samples | None = None,
 ) -> FrozenFeatures | None:
     """Compute what is not in the folder yet; another process that is just computing it is waited for.
 
+    pool       rows of which other runs have other parts: all are computed, once, and each run takes its own; for tasks
+               whose annotation no augmentation changes
     say        is told why features are not kept
     preparing  is told how many images have passed
 
@@ -89,7 +92,7 @@ def frozen_features(
     entry = method.network.entry
     if entry is None or method.needs_inputs or config.training.processes > 1:
         return None
-    maker = _Maker(config, prepared, method, entry, folder, device)
+    maker = _Maker(config, prepared, method, entry, folder, device, pool)
     gigabytes, limit = maker.gigabytes(), config.training.cache_limit
     if gigabytes > limit:
         say(
@@ -102,7 +105,14 @@ def frozen_features(
 
 class _Maker:
     def __init__(
-        self, config: RunConfig, prepared: Prepared, method: Method, entry: Entry, folder: Path, device: torch.device
+        self,
+        config: RunConfig,
+        prepared: Prepared,
+        method: Method,
+        entry: Entry,
+        folder: Path,
+        device: torch.device,
+        pool: Samples | None = None,
     ) -> None:
         training = prepared.splits.training
         self._prepared = prepared
@@ -110,6 +120,7 @@ class _Maker:
         self._entry = entry
         self._folder = folder
         self._device = device
+        self._pool = pool
         self._split_seed = config.data.split_seed
         self._augmentation: Augmentation = augmentation_for(
             config.training.augment,
@@ -123,6 +134,9 @@ class _Maker:
     def gigabytes(self) -> float:
         """What all files take."""
         splits = self._prepared.splits
+        if self._pool is not None:
+            passes = 1 + (self._views if self._augmentation != "none" else 0)
+            return len(self._pool) * passes * self._entry.size * 4 / GIGABYTE
         rows = len(splits.training) * (self._views + (self._augmentation != "none")) + len(splits.test)
         rows += 0 if splits.validation is None else len(splits.validation)
         return rows * self._entry.size * 4 / GIGABYTE
@@ -150,19 +164,43 @@ class _Maker:
     def _kept(
         self, part: str, samples: Samples, augmentation: Augmentation, views: int, preparing: Preparing
     ) -> Samples:
+        if self._pool is not None:
+            return self._of_pool(self._pool, samples, augmentation, views, preparing)
+        place = self._computed(part, samples, augmentation, views, preparing)
+        inputs = torch.from_numpy(np.lib.format.open_memmap(place / INPUTS, "c"))
+        annotation = torch.from_numpy(np.array(np.lib.format.open_memmap(place / ANNOTATION, "r")))
+        return HeldSamples(inputs, torch.arange(len(inputs)), annotation, samples.sample_id.repeat(views))
+
+    def _of_pool(
+        self, pool: Samples, samples: Samples, augmentation: Augmentation, views: int, preparing: Preparing
+    ) -> Samples:
+        """The rows of these samples in what was computed of all; view v of row n of the pool is at n + v * rows."""
+        rows_of_pool = hashlib.blake2b(pool.sample_id.numpy().tobytes(), digest_size=4).hexdigest()
+        place = self._computed(f"all-{rows_of_pool}", pool, augmentation, views, preparing)
+        inputs = torch.from_numpy(np.lib.format.open_memmap(place / INPUTS, "c"))
+        known, order = pool.sample_id.sort()
+        rows = order[torch.searchsorted(known, samples.sample_id)]
+        rows = torch.cat([rows + view * len(pool) for view in range(views)])
+        annotation = samples.annotation.repeat(views, *[1] * (samples.annotation.ndim - 1))
+        return HeldSamples(inputs, rows, annotation, samples.sample_id.repeat(views))
+
+    def _computed(
+        self, part: str, samples: Samples, augmentation: Augmentation, views: int, preparing: Preparing
+    ) -> Path:
+        """The folder of what the frozen part makes of these samples."""
         place = self._folder / f"{part}-{augmentation}-{views}-{self._key()}"
         if not place.exists():
             with partial_folder(place) as partial:
                 told = functools.partial(_told, preparing, self._name(part, views, len(samples)), views * len(samples))
                 self._compute(partial, samples, augmentation, views, told)
                 partial.rename(place)
-        inputs = torch.from_numpy(np.lib.format.open_memmap(place / INPUTS, "c"))
-        annotation = torch.from_numpy(np.array(np.lib.format.open_memmap(place / ANNOTATION, "r")))
-        return HeldSamples(inputs, torch.arange(len(inputs)), annotation, samples.sample_id.repeat(views))
+        return place
 
     def _name(self, part: str, views: int, rows: int) -> str:
         gigabytes = views * rows * self._entry.size * 4 / GIGABYTE
-        seen = f"{views} views of the {part} images" if views > 1 else f"{part} images"
+        kind = part.partition("-")[0]
+        images = "all images" if kind == "all" else f"the {kind} images"
+        seen = f"{views} views of {images}" if views > 1 else images.removeprefix("the ")
         return f"frozen features of {seen}, {gigabytes:.2g} GB"
 
     def _key(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import torch
 
+from softlabel.data.samples import Samples
 from softlabel.errors import SoftlabelError, UnsupportedError
 from softlabel.methods.base.method import Method
 from softlabel.methods.base.stage import Stage
@@ -70,6 +71,7 @@ def train(
     shared: SharedStages | None = None,
     features: Path | None = None,
     backbone: GivenBackbone | None = None,
+    pool: Samples | None = None,
 ) -> RunResult:
     """Train, calibrate and test; all of it lands in a run folder.
 
@@ -78,6 +80,7 @@ def train(
     prepared   data that were prepared before, for several runs on the same ones
     shared     stages that other runs have too, which are trained once; for runs in one process
     features   folder for what a frozen part makes of the samples, where other runs read it too
+    pool       rows of which other runs with the same `features` have other parts
     backbone   a module, or a function of the inputs that returns a network; the configuration has its name
 
     Raises SoftlabelError for input that cannot be used, before a new folder is made; RunError when the folder is in
@@ -99,7 +102,7 @@ def train(
         if run.finished:
             return RunResult(run.path, run.read_json(RESULT["train"]), already_finished=True)
         try:
-            return RunResult(run.path, _train_in(run, config, prepared, method, progress, shared, features))
+            return RunResult(run.path, _train_in(run, config, prepared, method, progress, shared, features, pool))
         except KeyboardInterrupt:
             _last_words(run, "interrupted; `softlabel train --resume` goes on from the last checkpoint")
             raise
@@ -137,11 +140,11 @@ class Training:
         """The data as they are read: what a frozen part made of them, or themselves."""
         return self.prepared if self.features is None else self.features.prepared
 
-    def keep_features(self, folder: Path, progress: Progress) -> None:
+    def keep_features(self, folder: Path, progress: Progress, pool: Samples | None) -> None:
         """Compute once what a frozen part makes of the samples, where that pays off."""
         method, device = self.state.method, self.engine.device
         self.features = frozen_features(
-            self.config, self.prepared, method, folder, device, progress.message, progress.preparing
+            self.config, self.prepared, method, folder, device, progress.message, progress.preparing, pool
         )
 
     def size(self) -> tuple[int, int]:
@@ -218,6 +221,7 @@ def _train_in(
     progress: Progress,
     shared: SharedStages | None,
     features: Path | None,
+    pool: Samples | None,
 ) -> dict[str, Any]:
     started = time.perf_counter()
     precision = _settle_environment(run, config, prepared, method, progress)
@@ -227,7 +231,7 @@ def _train_in(
         )
         if shared is not None and training.checkpoint is None:
             training.checkpoint = shared.latest(method.stages(), config.training.epochs)
-        state = _run_first(run, training, progress, shared, features or run.path / FEATURES)
+        state = _run_first(run, training, progress, shared, features or run.path / FEATURES, pool)
     state.total_seconds = max(state.total_seconds, time.perf_counter() - started)
     result = finish(config, prepared, state, run.path, training.read)
     if features is None:
@@ -239,7 +243,12 @@ def _train_in(
 
 
 def _run_first(
-    run: RunFolder, training: Training, progress: Progress, shared: SharedStages | None, features: Path
+    run: RunFolder,
+    training: Training,
+    progress: Progress,
+    shared: SharedStages | None,
+    features: Path,
+    pool: Samples | None,
 ) -> TrainingState:
     config, state = training.config, training.state
     images, epochs = training.size()
@@ -253,7 +262,7 @@ def _run_first(
     checkpoints = CheckpointFolder(run.path / "checkpoints")
     make_folder(checkpoints.path)
     try:
-        training.keep_features(features, progress)
+        training.keep_features(features, progress, pool)
         progress.ready(features)
         with contextlib.closing(MetricsLog(run.path, state.records)) as metrics, training:
             training.run(FirstProcess(config, training.read, state, checkpoints, metrics, progress, shared))

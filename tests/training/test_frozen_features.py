@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from softlabel.methods.base.discovery import method_names
+from softlabel.networks.folded import folded
 from softlabel.training.build_method import build_method
 from softlabel.training.config import RunConfig
 from softlabel.training.frozen_features import FrozenFeatures, frozen_features
@@ -98,6 +100,50 @@ def test_views_are_drawn_once_for_all_seeds_of_the_training(tmp_path: Path) -> N
     assert torch.equal(again.views.samples.read(torch.arange(270)).view(3, 90, -1), views)
     _, said = features_of(config_for(tmp_path, seed=1, views=3, augment="shift"), tmp_path / "kept")
     assert len(said) == 4  # a network that is drawn from another seed has another frozen part
+
+
+def test_runs_with_other_parts_of_a_pool_share_its_rows(tmp_path: Path) -> None:
+    prepared, config = tiny_prepared(), config_for(tmp_path, views=3, augment="shift")
+    splits = prepared.splits
+    assert splits.validation is not None
+    told: list[str] = []
+
+    def behind(training: torch.Tensor, held: torch.Tensor) -> FrozenFeatures:
+        parts = {"training": pool.select(training), "validation": pool.select(held), "test": pool.select(held)}
+        other = dataclasses.replace(prepared, splits=dataclasses.replace(splits, **parts))
+        method = build_method(config, prepared)
+        found = frozen_features(
+            config,
+            other,
+            method,
+            tmp_path / "kept",
+            torch.device("cpu"),
+            preparing=lambda *w: told.append(w[0]),
+            pool=pool,
+        )
+        assert found is not None
+        return found
+
+    pool = splits.training.select(torch.randperm(90, generator=torch.Generator().manual_seed(1)))
+    even, odd = torch.arange(0, 90, 2), torch.arange(1, 90, 2)
+    first, second = behind(even, odd), behind(odd, even)
+    assert {text.split(",")[0] for text in told} == {
+        "frozen features of all images",
+        "frozen features of 3 views of all images",
+    }
+    assert len(told) == 4  # one chunk of each view: nothing is computed for the second
+    assert torch.equal(first.prepared.splits.training.sample_id, pool.sample_id[even])
+    assert torch.equal(first.prepared.splits.training.annotation, pool.annotation[even])
+    alone = build_method(config, prepared).network
+    expected = alone.entry.rows(folded(alone), pool.select(even).read(torch.arange(45)))
+    torch.testing.assert_close(first.prepared.splits.training.read(torch.arange(45)), expected, rtol=1e-4, atol=1e-5)
+    assert second.prepared.splits.validation is not None
+    assert torch.equal(
+        second.prepared.splits.validation.read(torch.arange(45)), first.prepared.splits.training.read(torch.arange(45))
+    )
+    drawn = first.views.drawn(torch.arange(45), torch.Generator().manual_seed(0))
+    assert torch.equal(first.views.samples.sample_id[drawn], pool.sample_id[even])
+    assert not torch.equal(first.views.samples.read(torch.arange(45)), first.views.samples.read(torch.arange(45, 90)))
 
 
 def test_an_order_draws_a_view_of_each_row(tmp_path: Path) -> None:
