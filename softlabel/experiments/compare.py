@@ -16,7 +16,7 @@ from softlabel.experiments.cells import Cell, Failure, run_cells, threads_of, wa
 from softlabel.experiments.config import CompareConfig
 from softlabel.experiments.results import collect
 from softlabel.experiments.sharing import with_shared_stages
-from softlabel.experiments.taking_over import take_over, told
+from softlabel.experiments.taking_over import is_taken_over, take_over, told
 from softlabel.methods.base.method import OF_EVERY_METHOD, Method
 from softlabel.runs.atomic import write_text
 from softlabel.runs.openings import count_openings, refuse_other_data, refuse_other_test_rows
@@ -30,9 +30,6 @@ from softlabel.training.frozen_features import frozen_features
 from softlabel.training.precision import precision_for
 from softlabel.training.shared_stages import forget
 from softlabel.training.train import BEGIN_ANEW
-
-TAKEN_OVER = "taken-over.txt"
-"""Which runs of a comparison come from an earlier one."""
 
 
 class CompareProgress:
@@ -85,12 +82,13 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
             for seed in config.comparison.seed_list
             for method in config.comparison.methods
         ]
-        cells = with_shared_stages(cells, methods)
         jobs = jobs_that_pay_off(config, len(cells))
-        taken = _taken_over(config, cells, prepared, run.path, threads_of(jobs))
+        refused = _take_over(config, cells, prepared, run.path, threads_of(jobs))
+        taken = told(cells)
+        cells = _sharing(cells, methods)
         _refuse_other_cells([cell for cell in cells if cell.finished], prepared, str(run.path))
         notes = dict.fromkeys(note for method in methods.values() for note in method.notes(config.training.sampler))
-        progress.begin(run.path, prepared, cells, jobs, [*taken, *notes, *_own_training(methods)])
+        progress.begin(run.path, prepared, cells, jobs, [*taken, *refused, *notes, *_own_training(methods)])
         _keep_features(cells, methods, prepared, progress)
         progress.ready(cells, prepared, jobs)
         failures = run_cells(
@@ -110,17 +108,20 @@ def compare(config: CompareConfig, *, progress: CompareProgress | None = None, c
         return run.path
 
 
-def _taken_over(
+def _take_over(
     config: CompareConfig, cells: Sequence[Cell], prepared: Prepared, folder: Path, threads: int
 ) -> list[str]:
-    """Take over equal runs of other comparisons, and say so, also when this one goes on."""
+    """Take over equal runs of other comparisons, where that is asked for; in words what was nearly so."""
     if not config.comparison.take_over:
         return []
-    note = folder / TAKEN_OVER
-    found = told(take_over(cells, prepared, folder, Path(config.output.runs), threads), cells)
-    if found:
-        write_text(note, "\n".join(found) + "\n")
-    return note.read_text(encoding="utf-8").splitlines() if note.exists() else []
+    return take_over(cells, prepared, folder, Path(config.output.runs), threads)
+
+
+def _sharing(cells: Sequence[Cell], methods: Mapping[str, Method]) -> list[Cell]:
+    """The cells with what they have in common; runs that were taken over have kept no stage for others."""
+    own = with_shared_stages([cell for cell in cells if not is_taken_over(cell)], methods)
+    shared = {cell.name: cell for cell in own}
+    return [shared.get(cell.name, cell) for cell in cells]
 
 
 def _settle_data(config: CompareConfig, run: RunFolder, prepared: Prepared) -> None:

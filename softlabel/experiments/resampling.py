@@ -65,14 +65,15 @@ def resample_rows(
             values[ranking.name].append(_ranked(ranking, runs, chosen, weights))
     return {
         statistic.name: Replicates(
-            np.array([_estimate(statistic, run[statistic.name]) for run in runs]),
+            np.array([estimated(statistic, run[statistic.name]) for run in runs]),
             _scaled(np.concatenate(values[statistic.name], axis=1), np.sqrt(used / num_rows)),
         )
         for statistic in statistics
     }
 
 
-def _estimate(statistic: Statistic, rows: Contribution) -> float:
+def estimated(statistic: Statistic, rows: Contribution) -> float:
+    """The score on the test rows as they are."""
     if isinstance(statistic, RankingStatistic):
         return float(value_once(statistic, rows.values))
     return float(statistic.value(total(statistic, rows)))

@@ -101,10 +101,17 @@ class Holder(Record):
     since: Annotated[str, Field(pattern=r"^[\d :-]{1,40}$")]
 
 
+class OriginRecord(Record, extra="forbid"):
+    """taken-over.json of a run: the comparison that trained it."""
+
+    comparison: Word
+
+
 SCHEMAS: dict[str, type[BaseModel]] = {
     "environment.json": EnvironmentRecord,
     "seconds.json": SecondsRecord,
     "precision.json": ChosenPrecision,
+    "taken-over.json": OriginRecord,
     "result.json": RunRecord,
     "results.json": ComparisonResults,
     "details.json": DetailsRecord,

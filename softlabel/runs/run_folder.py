@@ -200,7 +200,7 @@ def source_name(source: str) -> str:
     """A short name for run folders from a source such as csv:data/faces.csv."""
     place = source.rpartition(":")[2].rstrip("/\\")
     stem = re.split(r"[/\\]", place)[-1]
-    stem = re.sub(r"(\.(csv|tsv|txt|parquet|pq|arff|mat|npz|gz|zip|toml))+$", "", stem, flags=re.IGNORECASE)
+    stem = re.sub(r"(\.(csv|tsv|txt|parquet|pq|arff|mat|npz|gz|zip|toml))+(?=,|$)", "", stem, flags=re.IGNORECASE)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:LONGEST_NAME] or "run"
 
 

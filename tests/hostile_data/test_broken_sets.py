@@ -132,9 +132,6 @@ CASES = {
         layouts.paths, image("img/3.png", b"hello"), ["row 4, column 'file': 'img/3.png' is not an image"]
     ),
     "an empty file in a folder": (layouts.folder, image("d/a/3.png", b""), ["a/3.png: is empty, expected a whole"]),
-    "an image of another size": (
-        layouts.folder, image("d/b/4.png", layouts.pixels(4, 9)), ["b/4.png: has 9 x 9 pixels", "8 x 8 like most"]
-    ),
     "a scale that is not stated": (
         layouts.folder, image("d/b/x.tif", np.ones((8, 8), np.float32)), ["b/x.tif: holds values without a stated"]
     ),

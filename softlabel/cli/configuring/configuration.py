@@ -60,7 +60,7 @@ def assemble(
     _refuse_unknown(model, given, spell)
     if isinstance(given.get("source"), str):
         given = {**given, "source": with_kind(given["source"])}
-    from_file = read_recipe(recipe, model) if recipe else {}
+    from_file = _with_kind_of_source(read_recipe(recipe, model)) if recipe else {}
     hand = {**nested(given, model), **({"methods": methods} if methods else {})}
     source_named = "source" in given or "source" in from_file.get("data", {})
     values = merged(merged({} if source_named else defaults or {}, from_file), hand)
@@ -73,6 +73,11 @@ def assemble(
     config = _with_method_options(config, recipe, tables, methods, spell)
     _refuse_replaced(given, config, spell)
     return config
+
+
+def _with_kind_of_source(from_file: dict[str, Any]) -> dict[str, Any]:
+    source = from_file.get("data", {}).get("source")
+    return merged(from_file, {"data": {"source": with_kind(source)}}) if isinstance(source, str) else from_file
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,8 +276,10 @@ def read_settings(parser: Parser, words: list[str]) -> tuple[argparse.Namespace,
         if word.endswith(".toml"):
             command = f"{parser.prog} --recipe {shlex.quote(word)}"
             raise ConfigError(f"{word} is a recipe, which goes after --recipe: {command}")
-        if word.startswith("-") or hasattr(namespace, "source"):
+        if word.startswith("-"):
             raise ConfigError(parser.unknown(word))
+        if hasattr(namespace, "source"):
+            raise ConfigError(f"unexpected argument {word!r}: the source is {namespace.source[-1]!r} already")
         namespace.source = [word]
     return namespace, methods
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -46,28 +47,52 @@ ENDINGS = {
 }
 """Of files, and the kind of source that reads them."""
 
+_LIST = re.compile(r"_train(ing)?\.txt$", re.IGNORECASE)
+
 
 def meant(name: str, options: Iterable[str]) -> str | None:
     """The option that was probably meant by a name that none has: its name here, or the nearest one."""
     known = list(options)
     here = OTHER_NAMES.get(name.lower().replace("-", "_"))
-    return here if here in known else nearest(name, known)
+    # a comparison has several of what a run has one of
+    return next((option for option in (here, f"{here}s") if option in known), None) or nearest(name, known)
 
 
 def with_kind(source: str) -> str:
     """A source as the configuration names it, where only the path was written; anything else as it is.
 
+    The name of a kind stays that kind, whatever stands in the working folder: ./digits is the folder.
+
     >>> with_kind("digits"), with_kind("csv:a.csv")
     ('digits', 'csv:a.csv')
     """
+    from softlabel.data.reading.open_source import list_sources
+
     path = os.path.expanduser(source)
+    if source.partition(":")[0] in list_sources():
+        return source
     if os.path.isdir(path):
-        return f"{'hub' if _is_dataset(path) else 'folder'}:{source}"
+        return f"{_kind_of_folder(path)}:{source}"
     kind = next((kind for ending, kind in ENDINGS.items() if path.lower().endswith(ending)), None)
     looks_like_a_path = os.sep in source or os.path.isfile(path) or kind is not None
-    if ":" in source or not looks_like_a_path:
+    if (":" in source and not os.path.isfile(path)) or not looks_like_a_path:
         return source
     return f"{kind or 'folder'}:{source.removesuffix('.npz') if kind == 'packed' else source}"
+
+
+def _kind_of_folder(path: str) -> str:
+    """The kind of source whose files lie in a folder; class folders, where nothing says otherwise."""
+    if _is_dataset(path):
+        return "hub"
+    try:
+        with os.scandir(path) as entries:
+            inside = list(entries)
+    except OSError:  # which the source itself will tell
+        return "folder"
+    places = [path, *(entry.path for entry in inside if entry.is_dir())]
+    if any(all(os.path.isdir(os.path.join(place, part)) for part in ("images", "masks")) for place in places):
+        return "masks"
+    return "lists" if any(_LIST.search(entry.name) and entry.is_file() for entry in inside) else "folder"
 
 
 def _is_dataset(folder: str) -> bool:
@@ -78,6 +103,6 @@ def _is_dataset(folder: str) -> bool:
 def another_command(values: Mapping[str, Any], fields: Iterable[str]) -> str | None:
     """The command whose configuration these tables are, where the fields are those of another one."""
     known = set(fields)
-    if "comparison" in values and "comparison" not in known:
-        return "compare"
+    if "comparison" in values:
+        return None if "comparison" in known else "compare"
     return "train" if {"method", "seed"} & values.keys() and "method" not in known else None

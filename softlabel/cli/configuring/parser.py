@@ -93,7 +93,7 @@ class Parser(argparse.ArgumentParser):
         if word.startswith("--no-") and "--" + flag[5:] in self._option_string_actions:
             return f"--{flag[5:]} takes a value; it has no {flag}"
         names = {string[2:]: string for string in self._option_string_actions if string.startswith("--")}
-        found = meant(flag[2:], [name.replace("-", "_") for name in names] + list(names))
+        found = meant(flag.lstrip("-"), [name.replace("-", "_") for name in names] + list(names))
         near = None if found is None else names.get(found) or names.get(found.replace("_", "-"))
         if near is None:
             return f"there is no option {flag}; see `{self.prog} --help`"

@@ -176,5 +176,6 @@ def existing_file(path: str, source: str) -> str:
     if not os.path.isfile(path):
         other = "is a folder" if os.path.isdir(path) else "is not a regular file"
         kind = f"{'an' if source[0] in 'aeiou' else 'a'} {source} file"
-        raise DataError(f"{path}: {other if os.path.exists(path) else 'does not exist'}, expected {kind}")
+        one = "; it is one file, not a list with commas" if "," in path else ""
+        raise DataError(f"{path}: {other if os.path.exists(path) else 'does not exist'}, expected {kind}{one}")
     return path

@@ -100,3 +100,43 @@ def test_the_configuration_of_the_other_command() -> None:
 )
 def test_the_name_of_a_run_has_no_endings(source: str, name: str) -> None:
     assert source_name(source) == name
+
+
+def test_the_name_of_a_kind_is_that_kind_whatever_is_in_the_folder(here: Path) -> None:
+    (here / "digits" / "a").mkdir(parents=True)
+    assert with_kind("digits") == "digits"
+    assert with_kind("./digits") == "folder:./digits"
+
+
+def test_a_folder_says_by_its_files_which_kind_reads_it(here: Path) -> None:
+    for folder in ("street/images", "street/masks", "parts/train/images", "parts/train/masks", "cut"):
+        (here / folder).mkdir(parents=True)
+    (here / "cut" / "X_train.txt").write_text("")
+    assert [with_kind(name) for name in ("street", "parts", "cut")] == ["masks:street", "masks:parts", "lists:cut"]
+
+
+def test_a_file_may_have_a_colon_in_its_name(here: Path) -> None:
+    (here / "a:b.csv").write_text("")
+    assert with_kind("a:b.csv") == "csv:a:b.csv"
+
+
+def test_a_recipe_may_name_a_path_too(here: Path) -> None:
+    recipe = here / "r.toml"
+    recipe.write_text('[data]\nsource = "photos"\n')
+    arguments, methods = read_settings(settings_parser("train", "", "", RunConfig), [])
+    assert settled(RunConfig, arguments, methods, recipe=recipe).data.source == "folder:photos"
+
+
+def test_a_recipe_of_both_commands_sends_nobody_round_in_circles() -> None:
+    both = {"method": "focal", "comparison": {}}
+    assert another_command(both, RunConfig.model_fields) == "compare"
+    assert another_command(both, CompareConfig.model_fields) is None
+
+
+def test_what_a_run_has_one_of_a_comparison_has_several_of() -> None:
+    options = {option.name for option in options_of(CompareConfig)}
+    assert (meant("loss", options), meant("random_state", options)) == ("methods", "seeds")
+
+
+def test_parts_of_a_source_keep_no_endings_in_the_name_of_a_run() -> None:
+    assert source_name("arff:p/emo-train.arff.gz,emo-test.arff.gz") == "emo-train-emo-test"
