@@ -83,13 +83,16 @@ def _key(
     for position in positions:
         one = encoded[position]
         if isinstance(one, bytes):
-            digest.update(hashlib.blake2b(one, digest_size=16).digest())
+            digest.update(f"{position}\x1f".encode() + hashlib.blake2b(one, digest_size=16).digest())
         else:
-            found = os.stat(one)
-            digest.update(
-                f"{position}\x1f{os.path.realpath(one)}\x1f{found.st_size}\x1f{found.st_mtime_ns}\x1e".encode()
-            )
+            digest.update(f"{position}\x1f{os.path.realpath(one)}\x1f{_version(one)}\x1e".encode())
     return digest.hexdigest()
+
+
+def _version(path: str) -> str:
+    """What changes when a file does, be it to another of the same size and time."""
+    found = os.stat(path)
+    return f"{found.st_size}\x1f{found.st_mtime_ns}\x1f{found.st_ctime_ns}"
 
 
 def _opened(place: Path, shape: tuple[int, ...]) -> Kept | None:

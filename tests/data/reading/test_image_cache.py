@@ -104,6 +104,29 @@ def test_images_in_a_table_are_known_by_their_bytes(photos: list[str], monkeypat
     assert counts == [5]
 
 
+def test_an_image_of_a_table_is_known_by_its_row(photos: list[str]) -> None:
+    content = Path(photos[0]).read_bytes()
+    for cells, row in (([content, None], 0), ([None, content], 1)):
+        table = struct_column(pa.chunked_array([pa.array(cells, pa.binary())]))
+        found = kept_images(EncodedImages(table, MAX_PIXELS), [row], SHAPE, "rgb", Fitting((8, 8)))
+        assert found.pixels[row].any()
+        assert not found.pixels[1 - row].any()
+
+
+def test_a_file_that_is_replaced_at_the_same_time_and_size_is_another(photos: list[str]) -> None:
+    before = os.stat(photos[0])
+    kept(photos)
+    content = bytearray(Path(photos[1]).read_bytes())
+    other = bytes(content) + bytes(max(0, before.st_size - len(content)))
+    if len(other) != before.st_size:
+        Path(photos[0]).write_bytes(bytes(before.st_size))
+        other = Path(photos[1]).read_bytes()
+    Path(photos[0]).write_bytes(other)
+    os.utime(photos[0], ns=(before.st_atime_ns, before.st_mtime_ns))
+    found = kept(photos).pixels
+    assert np.array_equal(found[0], found[1])
+
+
 def test_what_is_damaged_is_made_again(photos: list[str], cache: Path) -> None:
     expected = np.array(kept(photos).pixels)
     for file, content in (
